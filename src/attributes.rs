@@ -1,0 +1,35 @@
+//! What is known of a request before any decision: host, path, method, headers.
+//!
+//! Pure: no I/O, no clock.
+
+mod headers;
+mod host;
+mod method;
+mod path;
+
+pub use headers::Headers;
+pub use host::{Host, HostName};
+pub use method::Method;
+pub use path::RequestPath;
+
+use std::collections::BTreeMap;
+
+/// A request that reads the same to everybody.
+///
+/// Host, method and path are types that cannot hold an ambiguous value; what is ambiguous is
+/// refused while decoding, so that nothing below has to think of it.
+#[derive(Clone, Debug)]
+pub struct Attributes {
+    /// The host that the client named.
+    pub host: Host,
+    /// The method (RFC 9110 §9, RFC 5789).
+    pub method: Method,
+    /// Path and query.
+    pub path: RequestPath,
+    /// Header names in lower case.
+    pub headers: Headers,
+    /// What the gateway's route says (`ExtAuthzPerRoute.check_settings.context_extensions`).
+    pub context: BTreeMap<String, String>,
+    /// The body, where the gateway sends it (`with_request_body`).
+    pub body: Vec<u8>,
+}

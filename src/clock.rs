@@ -1,0 +1,44 @@
+//! The only reader of the wall clock.
+
+use crate::time::UnixTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Says what time it is: the system's, or one that a test sets.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<AtomicU64>>);
+
+impl Clock {
+    /// The clock of the system.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still until [`Clock::advance`]; clones share it.
+    #[must_use]
+    pub fn manual(start: UnixTime) -> Self {
+        Self(Some(Arc::new(AtomicU64::new(start.0))))
+    }
+
+    /// Now.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn now(&self) -> UnixTime {
+        match &self.0 {
+            Some(seconds) => UnixTime(seconds.load(Ordering::SeqCst)),
+            // A clock before 1970 is read as 1970: every token is then from the future.
+            None => UnixTime(
+                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            ),
+        }
+    }
+
+    /// Moves a manual clock forward; the system's clock cannot be moved.
+    pub fn advance(&self, span: Duration) {
+        if let Some(seconds) = &self.0 {
+            seconds.fetch_add(span.as_secs(), Ordering::SeqCst);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The settings file.
+
+mod settings;
+
+pub use settings::*;

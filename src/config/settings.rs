@@ -1,0 +1,297 @@
+//! The settings in force: every value holds, every default is filled in.
+//!
+//! Pure: no I/O, no clock.
+
+use crate::policy::ResourceName;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that the settings file says.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the service listens.
+    pub listen: Listen,
+    /// Where the policy comes from.
+    pub resources: ResourcePlaces,
+    /// How sessions are kept; each portal may say otherwise.
+    pub session: SessionSettings,
+    /// Names and attributes of cookies.
+    pub cookies: CookieSettings,
+    /// What a bearer token must satisfy.
+    pub tokens: TokenSettings,
+    /// Header name (lower case) and the claim whose value it carries upstream, in the file's order.
+    pub identity_headers: Vec<(String, String)>,
+    /// Header names (lower case) that never pass from a client; a final `*` stands for any rest.
+    pub strip_headers: Vec<String>,
+    /// Whether the caller's credential goes upstream; `None`: yes on Environments, no on Portals.
+    pub forward_authorization: Option<bool>,
+    /// Paths that the service answers itself.
+    pub endpoints: Endpoints,
+    /// How OpenID providers are reached.
+    pub provider: ProviderSettings,
+    /// Bounds.
+    pub limits: Limits,
+    /// Overrides by Portal.
+    pub portals: BTreeMap<ResourceName, PortalOverride>,
+    /// Overrides by Environment.
+    pub environments: BTreeMap<ResourceName, EnvironmentOverride>,
+    /// Logs.
+    pub log: LogSettings,
+}
+
+/// Section `listen`.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// For Envoy's checks.
+    pub grpc: GrpcAddress,
+    /// For `/livez`, `/readyz` and `/metrics`.
+    pub admin: SocketAddr,
+    /// TLS on the gRPC listener.
+    pub tls: Option<TlsSettings>,
+}
+
+/// Where Envoy connects.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum GrpcAddress {
+    /// `127.0.0.1:9001`
+    Tcp(SocketAddr),
+    /// `unix:/run/portcullis/authz.sock`
+    Unix(PathBuf),
+}
+
+/// Section `listen.tls`.
+#[derive(Clone, Debug)]
+pub struct TlsSettings {
+    /// PEM certificate chain.
+    pub cert_file: PathBuf,
+    /// PEM private key.
+    pub key_file: PathBuf,
+    /// PEM certificates; with it, a client must show a certificate that one of them signed.
+    pub client_ca_file: Option<PathBuf>,
+}
+
+/// Section `resources`.
+#[derive(Clone, Debug)]
+pub struct ResourcePlaces {
+    /// Files, or folders of them, absolute.
+    pub paths: Vec<PathBuf>,
+    /// `<namespace>/<name>/<key>` files of Secrets, as Kubernetes mounts them.
+    pub secrets_dir: Option<PathBuf>,
+    /// Pairs of namespaces: a resource in the first may name a Secret in the second.
+    pub allow_cross_namespace: Vec<(String, String)>,
+}
+
+/// Where sessions live.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StoreKind {
+    /// In the browser, sealed.
+    Cookie,
+    /// In this process.
+    Memory,
+}
+
+/// Section `session`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SessionSettings {
+    /// Where sessions live.
+    pub store: StoreKind,
+    /// Sealing keys; none: a random key of this process.
+    pub keys_file: Option<PathBuf>,
+    /// Limits of a session that no portal overrides.
+    pub limits: SessionLimits,
+}
+
+/// How long a session holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionLimits {
+    /// From login to the end, whatever happens; at most 30 days.
+    pub lifetime: Duration,
+    /// Without a request.
+    pub idle_timeout: Duration,
+    /// How long before the identity's end it is refreshed.
+    pub refresh_before: Duration,
+    /// How long an identity outlives its end while the provider cannot be reached.
+    pub outage_grace: Duration,
+}
+
+/// When cookies are `Secure` and `__Host-`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SecureCookies {
+    /// Unless the portal's own URL is http and not under `.localhost`.
+    Auto,
+    /// On every host.
+    Always,
+    /// On none.
+    Never,
+}
+
+/// Section `cookies`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CookieSettings {
+    /// Begins the name of each of our cookies; an RFC 6265 token.
+    pub prefix: String,
+    /// `Secure` and the `__Host-` prefix.
+    pub secure: SecureCookies,
+}
+
+/// Which claim names the caller.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum PrincipalClaim {
+    /// `sub`; of an Okta access token `uid`.
+    Auto,
+    /// This one.
+    Named(String),
+}
+
+/// Section `tokens`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TokenSettings {
+    /// Tolerance of clocks; at most 120 s.
+    pub clock_skew: Duration,
+    /// Audiences of access tokens, for every Environment.
+    pub audiences: Vec<String>,
+    /// Whether an ID token may be a bearer.
+    pub bearer_id_tokens: bool,
+    /// Longest token that is looked at.
+    pub max_bytes: usize,
+    /// Which claim names the caller.
+    pub principal_claim: PrincipalClaim,
+    /// Whether an e-mail goes out although it is not verified.
+    pub send_unverified_email: bool,
+}
+
+/// Section `endpoints`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Endpoints {
+    /// Begins with a slash, has no final one.
+    pub base: String,
+    /// Begins with a slash; on Portal hosts.
+    pub callback: String,
+}
+
+/// Whether an ID token that came with an access token needs `at_hash`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RequireAtHash {
+    /// When the provider is known to send it: required where both tokens were issued.
+    Auto,
+    /// Always.
+    Always,
+    /// Checked where present.
+    Never,
+}
+
+/// Section `provider`.
+#[derive(Clone, Debug)]
+pub struct ProviderSettings {
+    /// To connect.
+    pub connect_timeout: Duration,
+    /// For a whole exchange.
+    pub timeout: Duration,
+    /// Whether `http` issuers are taken.
+    pub allow_http: bool,
+    /// Addresses besides public ones that a provider's name may resolve to.
+    pub allow_addresses: Vec<IpNet>,
+    /// Hosts besides the issuer's that its metadata may name.
+    pub extra_hosts: Vec<String>,
+    /// A proxy; the environment's is never taken.
+    pub proxy: Option<url::Url>,
+    /// PEM certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// `exp` less `iat` of an ID token.
+    pub max_id_token_lifetime: Duration,
+    /// Whether `at_hash` must be there.
+    pub require_at_hash: RequireAtHash,
+}
+
+/// Section `limits`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Logins that one browser may have under way on one host.
+    pub max_pending_logins: usize,
+    /// Verified bearer tokens that are remembered.
+    pub max_cached_tokens: u64,
+}
+
+/// Whether a portal's pages need a login.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PortalAccess {
+    /// Yes.
+    Required,
+    /// Visitors pass without identity.
+    Optional,
+}
+
+/// How the service proves itself at the token endpoint (OpenID Connect Core 1.0 §9).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ClientAuthentication {
+    /// `client_secret_basic`
+    Basic,
+    /// `client_secret_post`
+    Post,
+    /// `private_key_jwt`; the client secret is then a PEM private key.
+    PrivateKeyJwt,
+    /// A public client, by PKCE alone.
+    None,
+}
+
+/// One entry of section `portals`; what is `None` is not overridden.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct PortalOverride {
+    /// `access`
+    pub access: Option<PortalAccess>,
+    /// `client_authentication`
+    pub client_authentication: Option<ClientAuthentication>,
+    /// `require_verified_email`
+    pub require_verified_email: Option<bool>,
+    /// `session.lifetime`
+    pub lifetime: Option<Duration>,
+    /// `session.idle_timeout`
+    pub idle_timeout: Option<Duration>,
+    /// `session.refresh_before`
+    pub refresh_before: Option<Duration>,
+    /// `session.outage_grace`
+    pub outage_grace: Option<Duration>,
+}
+
+/// How an Environment finds the product of a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Routing {
+    /// By context extensions where they are set, else by host and path.
+    Auto,
+    /// By context extensions alone.
+    Context,
+}
+
+/// One entry of section `environments`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct EnvironmentOverride {
+    /// `routing`
+    pub routing: Option<Routing>,
+    /// `audiences`: of access tokens, here only.
+    pub audiences: Vec<String>,
+    /// `portal`: vouches for the tokens of a plan's own issuer.
+    pub portal: Option<ResourceName>,
+    /// `group_claim`: where access tokens carry groups; else the portal's `groupClaimKey`.
+    pub group_claim: Option<String>,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Section `log`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LogSettings {
+    /// How.
+    pub format: LogFormat,
+    /// How much.
+    pub level: tracing::Level,
+}

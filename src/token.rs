@@ -1,0 +1,5 @@
+//! Tokens.
+
+mod issuer;
+
+pub use issuer::{Issuer, IssuerError};
