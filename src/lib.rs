@@ -7,6 +7,8 @@ pub mod secret;
 pub mod clock;
 pub mod random;
 pub mod attributes;
+pub mod cookie;
 pub mod token;
 pub mod policy;
 pub mod config;
+pub mod session;

@@ -1,0 +1,264 @@
+//! The `Cookie` and `Set-Cookie` fields (RFC 6265).
+//!
+//! Pure: no I/O, no clock.
+
+use crate::attributes::Headers;
+use std::time::Duration;
+
+/// Names of our cookies on one host.
+///
+/// With `secure`, names begin with `__Host-`: a browser then takes them from this host alone, over
+/// a trustworthy connection, for all paths (RFC 6265bis §4.1.3.2). Names compare byte for byte.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CookieNames {
+    start: String,
+    secure: bool,
+}
+
+impl CookieNames {
+    /// Names that begin with `prefix`.
+    #[must_use]
+    pub fn new(prefix: &str, secure: bool) -> Self {
+        let start = if secure { format!("__Host-{prefix}-") } else { format!("{prefix}-") };
+        Self { start, secure }
+    }
+
+    /// The name that ends in `suffix`.
+    #[must_use]
+    pub fn name(&self, suffix: &str) -> String {
+        format!("{}{suffix}", self.start)
+    }
+
+    /// The suffix of a name of ours.
+    #[must_use]
+    pub fn suffix<'n>(&self, name: &'n str) -> Option<&'n str> {
+        name.strip_prefix(self.start.as_str())
+    }
+
+    /// Gives the browser `value` until it has been kept for `max_age`.
+    #[must_use]
+    pub fn set(&self, suffix: &str, value: &str, max_age: Duration) -> SetCookie {
+        self.write(suffix, value, max_age.as_secs())
+    }
+
+    /// Makes the browser forget. The attributes are the same as in [`Self::set`]: without `Secure`
+    /// a browser ignores a `__Host-` cookie, and the old one would stay.
+    #[must_use]
+    pub fn clear(&self, suffix: &str) -> SetCookie {
+        self.write(suffix, "", 0)
+    }
+
+    fn write(&self, suffix: &str, value: &str, max_age: u64) -> SetCookie {
+        let secure = if self.secure { "; Secure" } else { "" };
+        let start = &self.start;
+        SetCookie(format!(
+            "{start}{suffix}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"
+        ))
+    }
+}
+
+/// A `Set-Cookie` field value: `__Host-`, `Secure` where the host allows, `HttpOnly`, `SameSite=Lax`,
+/// `Path=/`, never a `Domain`.
+#[derive(Clone, Eq, PartialEq)]
+pub struct SetCookie(String);
+
+impl SetCookie {
+    /// The field value.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Bytes of name and value, which browsers limit to 4096 (RFC 6265bis §5.6).
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.0.split_once(';').map_or(0, |(pair, _attributes)| pair.len())
+    }
+}
+
+impl std::fmt::Debug for SetCookie {
+    /// Shows the name, never the value.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.split_once('=').map_or("", |(name, _value)| name))
+    }
+}
+
+/// The cookies of a request.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Cookies {
+    ours: Vec<(String, String)>,
+    others: Vec<String>,
+}
+
+impl std::fmt::Debug for Cookies {
+    /// Shows names, never values.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.ours.iter().map(|(name, _value)| name)).finish()
+    }
+}
+
+impl Cookies {
+    /// Reads every `Cookie` field. Ours are those whose name begins with `prefix`, with or without
+    /// `__Host-`: all of them are kept from the upstream, whatever they are.
+    ///
+    /// Envoy joins the `Cookie` lines of an HTTP/1.1 client with commas (Envoy 1.19.1), so one of
+    /// ours may stand behind a comma. A browser sends one line, and a sibling host could plant such
+    /// a comma in a cookie of its own; a request with `sec-fetch-site` comes from a browser, and
+    /// there a name behind a comma is removed but never believed.
+    #[must_use]
+    pub fn read(headers: &Headers, prefix: &str) -> Self {
+        let believe_joined = !headers.has("sec-fetch-site");
+        let mut cookies = Self::default();
+        for line in headers.all("cookie") {
+            for pair in line.split(';') {
+                cookies.add_pair(pair.trim(), prefix, believe_joined);
+            }
+        }
+        cookies
+    }
+
+    /// Takes one pair, which may hold further ones behind commas if they are ours.
+    fn add_pair(&mut self, pair: &str, prefix: &str, believe_joined: bool) {
+        let mut other = String::new();
+        for (place, piece) in pair.split(',').enumerate() {
+            let (name, value) = piece.trim().split_once('=').unwrap_or((piece.trim(), ""));
+            if is_ours(name, prefix) {
+                if place == 0 || believe_joined {
+                    self.ours.push((name.to_owned(), value.trim().to_owned()));
+                }
+            } else if !piece.trim().is_empty() || place > 0 {
+                if !other.is_empty() {
+                    other.push(',');
+                }
+                other.push_str(piece);
+            }
+        }
+        if !other.trim().is_empty() {
+            self.others.push(other);
+        }
+    }
+
+    /// The value of a cookie of ours; `None` where it is absent or stands there twice with
+    /// different values.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut values = self.ours.iter().filter(|(own, _)| own == name).map(|(_, value)| value);
+        let first = values.next()?;
+        values.all(|value| value == first).then_some(first)
+    }
+
+    /// Names of ours, as often as they came.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.ours.iter().map(|(name, _value)| name.as_str())
+    }
+
+    /// Whether there is any of ours, believed or not.
+    #[must_use]
+    pub fn has_ours(&self) -> bool {
+        !self.ours.is_empty()
+    }
+
+    /// What is left for the upstream: everything but ours. `None`: nothing is left.
+    #[must_use]
+    pub fn for_upstream(&self) -> Option<String> {
+        (!self.others.is_empty()).then(|| self.others.join("; "))
+    }
+}
+
+fn is_ours(name: &str, prefix: &str) -> bool {
+    // Browsers match the prefix in any letter case (RFC 6265bis §5.5), so removal does as well.
+    let bare = match name.get(..7) {
+        Some(start) if start.eq_ignore_ascii_case("__Host-") => name.get(7..).unwrap_or_default(),
+        _ => name,
+    };
+    bare.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[&str], browser: bool) -> Cookies {
+        let mut headers = Headers::default();
+        for line in lines {
+            headers.add("Cookie", *line);
+        }
+        if browser {
+            headers.add("sec-fetch-site", "none");
+        }
+        Cookies::read(&headers, "portcullis")
+    }
+
+    #[test]
+    fn finds_ours_and_leaves_the_others_whole() {
+        struct Case {
+            lines: &'static [&'static str],
+            ours: Option<&'static str>,
+            upstream: Option<&'static str>,
+        }
+        let cases = [
+            Case { lines: &[], ours: None, upstream: None },
+            Case { lines: &["a=1; b=2,3"], ours: None, upstream: Some("a=1; b=2,3") },
+            Case { lines: &["__Host-portcullis-s=x"], ours: Some("x"), upstream: None },
+            Case {
+                lines: &["a=1; __Host-portcullis-s=x; b"],
+                ours: Some("x"),
+                upstream: Some("a=1; b"),
+            },
+            Case {
+                lines: &["a=1,__Host-portcullis-s=x,b=2; c=3"],
+                ours: Some("x"),
+                upstream: Some("a=1,b=2; c=3"),
+            },
+            Case {
+                lines: &["a=1", "__Host-portcullis-s=x"],
+                ours: Some("x"),
+                upstream: Some("a=1"),
+            },
+            Case {
+                lines: &["__Host-portcullis-s=x; __Host-portcullis-s=x"],
+                ours: Some("x"),
+                upstream: None,
+            },
+            Case {
+                lines: &["__Host-portcullis-s=x; __Host-portcullis-s=y"],
+                ours: None,
+                upstream: None,
+            },
+            // Byte for byte: another case, no prefix and a longer name are not the session.
+            Case { lines: &["__host-portcullis-s=x"], ours: None, upstream: None },
+            Case { lines: &["portcullis-s=x"], ours: None, upstream: None },
+            Case { lines: &["portcullisx=1"], ours: None, upstream: Some("portcullisx=1") },
+            Case { lines: &["__Host-portcullis-s2=x"], ours: None, upstream: None },
+        ];
+        for Case { lines, ours, upstream } in cases {
+            let cookies = read(lines, false);
+            assert_eq!(cookies.get("__Host-portcullis-s"), ours, "{lines:?}");
+            assert_eq!(cookies.for_upstream().as_deref(), upstream, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn does_not_believe_a_name_behind_a_comma_of_a_browser() {
+        let cookies = read(&["tossed=1,__Host-portcullis-s=evil"], true);
+        assert_eq!(cookies.get("__Host-portcullis-s"), None);
+        assert_eq!(cookies.for_upstream().as_deref(), Some("tossed=1"));
+    }
+
+    #[test]
+    fn clears_with_the_attributes_that_it_sets_with() {
+        let names = CookieNames::new("portcullis", true);
+        let attributes = |cookie: &SetCookie| {
+            let rest = cookie.as_str().split_once("; ").map(|(_, rest)| rest.to_owned());
+            rest.map(|rest| rest.replace("Max-Age=60", "Max-Age=0"))
+        };
+        let set = names.set("s", "x", Duration::from_secs(60));
+        assert_eq!(
+            set.as_str(),
+            "__Host-portcullis-s=x; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(attributes(&set), attributes(&names.clear("s")));
+        assert_eq!(set.weight(), "__Host-portcullis-s=x".len());
+        assert_eq!(format!("{set:?}"), "__Host-portcullis-s");
+    }
+}
