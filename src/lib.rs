@@ -12,3 +12,4 @@ pub mod token;
 pub mod policy;
 pub mod config;
 pub mod session;
+pub mod oidc;
