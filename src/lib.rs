@@ -13,3 +13,4 @@ pub mod policy;
 pub mod config;
 pub mod session;
 pub mod oidc;
+pub mod decision;

@@ -87,7 +87,7 @@ fn split_origin<'t>(text: &'t str, trusted: &[TrustedOrigin]) -> Option<(Url, &'
 /// Whether no reader can see a second host, a dot segment or a control character in `path`.
 fn is_plain(path: &str) -> bool {
     let mut bytes = path.as_bytes().to_vec();
-    for _round in 0..DECODING_ROUNDS {
+    for _round in 0..=DECODING_ROUNDS {
         let confusing = |byte: &u8| !matches!(byte, 0x21..=0x7e) || *byte == b'\\';
         if bytes.iter().any(confusing) {
             return false;

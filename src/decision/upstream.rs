@@ -1,0 +1,277 @@
+//! What changes in a request on its way to the upstream: identity in, what a client forged out.
+//!
+//! Pure: no I/O, no clock.
+
+use crate::attributes::Headers;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeSet;
+
+/// Longest groups header.
+const MAX_GROUPS_BYTES: usize = 8192;
+/// Set in its place.
+const GROUPS_OMITTED: &str = "x-portcullis-groups-omitted";
+/// Names besides the identity headers that only we may write.
+const OWN: [&str; 4] =
+    ["x-portcullis-portal", "x-portcullis-environment", "x-portcullis-product", GROUPS_OMITTED];
+/// Envoy's own mark for a request that passed because its authorizer failed.
+const FAILURE_MARK: &str = "x-envoy-auth-failure-mode-allowed";
+/// Header name that carries API keys (Gloo Portal).
+const API_KEY: &str = "api-key";
+
+/// All but visible ASCII, and `%` itself, so that two values never look alike.
+const VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+/// All but what RFC 3986 §2.3 calls unreserved.
+const GROUP: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Percent-encodes what is not visible ASCII.
+#[must_use]
+pub fn percent_encode_value(value: &str) -> String {
+    utf8_percent_encode(value, VALUE).to_string()
+}
+
+/// What changes in a request. A name stands in `set` or in `remove`, never in both: Envoy removes
+/// last, and would remove what was just set.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Upstream {
+    /// Overwritten, or added: one value each, visible ASCII (the cookie as the client sent it).
+    pub set: Vec<(String, String)>,
+    /// Removed, every one of that name.
+    pub remove: Vec<String>,
+}
+
+/// What the identity headers are made of. A value that is `None` leaves its header out.
+#[derive(Clone, Copy, Debug)]
+pub struct IdentityHeaders<'i> {
+    /// The value of a claim, by the name that the settings use.
+    pub claim: &'i dyn ClaimValue,
+    /// The caller's groups.
+    pub groups: &'i [String],
+    /// `<name>.<namespace>` of Portal, Environment and product, in this order.
+    pub route: [Option<&'i str>; 3],
+}
+
+/// Gives claims by name.
+pub trait ClaimValue: std::fmt::Debug {
+    /// The claim's value as text; `None`: absent, or not to be shown.
+    fn value(&self, claim: &str) -> Option<String>;
+}
+
+/// Which header fields we write, and which never pass from a client.
+#[derive(Clone, Debug)]
+pub struct HeaderPolicy {
+    identity: Vec<(String, String)>,
+    strip_exact: BTreeSet<String>,
+    strip_prefixes: Vec<String>,
+}
+
+impl HeaderPolicy {
+    /// `identity`: header and claim; `strip`: names, a final `*` for any rest. All in lower case.
+    #[must_use]
+    pub fn new(identity: &[(String, String)], strip: &[String]) -> Self {
+        let (prefixes, exact): (Vec<_>, Vec<_>) =
+            strip.iter().partition(|pattern| pattern.ends_with('*'));
+        let mut strip_exact: BTreeSet<String> = exact.into_iter().cloned().collect();
+        strip_exact.insert(FAILURE_MARK.to_owned());
+        let prefix = |pattern: &String| pattern.trim_end_matches('*').to_owned();
+        let strip_prefixes = prefixes.into_iter().map(prefix).collect();
+        Self { identity: identity.to_vec(), strip_exact, strip_prefixes }
+    }
+
+    /// The changes for a caller, or, without one, for somebody who passes unknown.
+    #[must_use]
+    pub fn apply(&self, request: &Headers, identity: Option<IdentityHeaders<'_>>) -> Upstream {
+        let set = identity.map(|identity| self.values(identity)).unwrap_or_default();
+        let is_set = |name: &str| set.iter().any(|(own, _)| own == name);
+        let mut remove: BTreeSet<String> =
+            self.always_removed().filter(|name| !is_set(name)).collect();
+        let forged = request.names().filter(|name| self.is_protected(name) && !is_set(name));
+        remove.extend(forged.map(str::to_owned));
+        Upstream { set, remove: remove.into_iter().collect() }
+    }
+
+    fn values(&self, identity: IdentityHeaders<'_>) -> Vec<(String, String)> {
+        let mut set = Vec::new();
+        for (header, claim) in &self.identity {
+            if claim == "groups" {
+                let groups: Vec<String> =
+                    identity.groups.iter().map(|group| encode_group(group)).collect();
+                let joined = groups.join(",");
+                if joined.len() > MAX_GROUPS_BYTES {
+                    set.push((GROUPS_OMITTED.to_owned(), "true".to_owned()));
+                } else if !joined.is_empty() {
+                    set.push((header.clone(), joined));
+                }
+            } else if let Some(value) = identity.claim.value(claim).filter(|v| !v.is_empty()) {
+                set.push((header.clone(), percent_encode_value(&value)));
+            }
+        }
+        let route = OWN.into_iter().zip(identity.route);
+        let named = route.filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
+        set.extend(named);
+        set
+    }
+
+    /// Names that go whether or not the gateway shows us that they are there, and their twins with
+    /// underscores, which some servers read as the same name.
+    fn always_removed(&self) -> impl Iterator<Item = String> {
+        let identity = self.identity.iter().map(|(header, _claim)| header.as_str());
+        let own = identity.chain(OWN);
+        let twins =
+            own.clone().map(|name| name.replace('-', "_")).filter(|twin| twin.contains('_'));
+        let names = own.chain(self.strip_exact.iter().map(String::as_str)).map(str::to_owned);
+        names.chain(twins).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Whether a name is one of ours, or looks like one to a server that folds `_` and `.` to `-`.
+    fn is_protected(&self, name: &str) -> bool {
+        let folded = name.to_ascii_lowercase().replace(['_', '.'], "-");
+        let folded_is = |own: &str| own.replace(['_', '.'], "-") == folded;
+        self.identity.iter().any(|(header, _)| folded_is(header))
+            || OWN.into_iter().any(folded_is)
+            || self.strip_exact.iter().any(|own| folded_is(own))
+            || self.strip_prefixes.iter().any(|prefix| folded.starts_with(prefix))
+    }
+}
+
+fn encode_group(group: &str) -> String {
+    utf8_percent_encode(group, GROUP).to_string()
+}
+
+impl Upstream {
+    /// Keeps our cookies from the upstream: `rest` is what is left of the field.
+    pub fn replace_cookie(&mut self, rest: Option<String>) {
+        match rest {
+            Some(rest) => self.set.push(("cookie".to_owned(), rest)),
+            None => self.remove.push("cookie".to_owned()),
+        }
+    }
+
+    /// Keeps the caller's credential from the upstream.
+    pub fn remove_credential(&mut self, api_key: bool) {
+        self.remove.push(if api_key { API_KEY } else { "authorization" }.to_owned());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Claims(&'static [(&'static str, &'static str)]);
+
+    impl ClaimValue for Claims {
+        fn value(&self, claim: &str) -> Option<String> {
+            let found = self.0.iter().find(|(name, _)| *name == claim);
+            found.map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    fn policy() -> HeaderPolicy {
+        let identity =
+            [("x-user-id", "sub"), ("x-user-email", "email"), ("x-user-groups", "groups")]
+                .map(|(header, claim)| (header.to_owned(), claim.to_owned()));
+        HeaderPolicy::new(&identity, &["x-forwarded-user".to_owned(), "x-jwt-*".to_owned()])
+    }
+
+    fn apply(
+        claims: &'static [(&'static str, &'static str)],
+        groups: &[&str],
+        forged: &[&str],
+    ) -> Upstream {
+        let mut request = Headers::default();
+        for name in forged {
+            request.add(name, "forged");
+        }
+        let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+        let claim = Claims(claims);
+        let identity = IdentityHeaders {
+            claim: &claim,
+            groups: &groups,
+            route: [None, Some("dev.default"), None],
+        };
+        policy().apply(&request, Some(identity))
+    }
+
+    fn value<'u>(upstream: &'u Upstream, name: &str) -> Option<&'u str> {
+        let mut values = upstream.set.iter().filter(|(own, _)| own == name);
+        let value = values.next().map(|(_, value)| value.as_str());
+        assert_eq!(values.next(), None, "{name} is set twice");
+        value
+    }
+
+    #[test]
+    fn overwrites_what_it_knows_and_removes_what_it_does_not() {
+        let forged = [
+            "x-user-id",
+            "X_User_Id",
+            "x-user_id",
+            "x.user.id",
+            "x-user-email",
+            "x_user_email",
+            "x-forwarded-user",
+            "X_Forwarded_User",
+            "x-jwt-assertion",
+            "x_jwt_sub",
+            "x-portcullis-product",
+            "x-envoy-auth-failure-mode-allowed",
+            "x-user-idx",
+            "accept",
+        ];
+        let upstream = apply(&[("sub", "00u1")], &["a"], &forged);
+        assert_eq!(value(&upstream, "x-user-id"), Some("00u1"));
+        assert_eq!(value(&upstream, "x-user-groups"), Some("a"));
+        assert_eq!(value(&upstream, "x-portcullis-environment"), Some("dev.default"));
+        let removed = [
+            "x_user_id",
+            "x-user_id",
+            "x.user.id",
+            "x-user-email",
+            "x_user_email",
+            "x-forwarded-user",
+            "x_forwarded_user",
+            "x-jwt-assertion",
+            "x_jwt_sub",
+            "x-portcullis-product",
+            "x-envoy-auth-failure-mode-allowed",
+        ];
+        for name in removed {
+            assert!(upstream.remove.iter().any(|own| own == name), "{name}");
+        }
+        for (name, _) in &upstream.set {
+            assert!(!upstream.remove.contains(name), "{name} is set and removed");
+        }
+        for name in ["x-user-idx", "accept"] {
+            assert!(!upstream.remove.iter().any(|own| own == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn removes_every_identity_header_where_nobody_is_known() {
+        let upstream = policy().apply(&Headers::default(), None);
+        assert!(upstream.set.is_empty());
+        for name in
+            ["x-user-id", "x-user-email", "x-user-groups", "x_user_email", "x-forwarded-user"]
+        {
+            assert!(upstream.remove.iter().any(|own| own == name), "{name}");
+        }
+    }
+
+    #[test]
+    fn encodes_values_so_that_they_are_one_line_and_unambiguous() {
+        let upstream =
+            apply(&[("sub", "a\r\nx: 1\u{e9} %"), ("email", "")], &["a,b", "c d", "\u{e9}"], &[]);
+        assert_eq!(value(&upstream, "x-user-id"), Some("a%0D%0Ax:%201%C3%A9%20%25"));
+        assert_eq!(value(&upstream, "x-user-email"), None);
+        assert_eq!(value(&upstream, "x-user-groups"), Some("a%2Cb,c%20d,%C3%A9"));
+    }
+
+    #[test]
+    fn leaves_out_groups_that_are_too_many_and_says_so() {
+        let group = "g".repeat(100);
+        let groups = vec![group.as_str(); 100];
+        let upstream = apply(&[], &groups, &[]);
+        assert_eq!(value(&upstream, "x-user-groups"), None);
+        assert_eq!(value(&upstream, GROUPS_OMITTED), Some("true"));
+        assert!(upstream.remove.iter().any(|name| name == "x-user-groups"));
+    }
+}
