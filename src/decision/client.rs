@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::attributes::{Attributes, Headers, Method};
+use crate::attributes::{Headers, Method};
 
 /// What a client can make of an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,9 +26,8 @@ impl ClientKind {
 /// Tells by what the browser says of itself (Fetch Metadata, W3C); where it says nothing, by
 /// `accept`.
 #[must_use]
-pub fn classify_client(attributes: &Attributes) -> ClientKind {
-    let headers = &attributes.headers;
-    if headers.has("upgrade") || speaks_grpc(headers) || attributes.method == Method::Head {
+pub fn classify_client(method: Method, headers: &Headers) -> ClientKind {
+    if headers.has("upgrade") || speaks_grpc(headers) || method == Method::Head {
         return ClientKind::Other;
     }
     let fetch_metadata = ["sec-fetch-mode", "sec-fetch-dest", "sec-fetch-site"];
@@ -40,7 +39,7 @@ pub fn classify_client(attributes: &Attributes) -> ClientKind {
         let page = accepts_html(headers) && !headers.has("x-requested-with");
         (page, page)
     };
-    match (navigates, on_top && attributes.method == Method::Get) {
+    match (navigates, on_top && method == Method::Get) {
         (true, true) => ClientKind::Navigation,
         (true, false) if is_speculative(headers) => ClientKind::Other,
         (true, false) => ClientKind::Document,
@@ -72,22 +71,13 @@ fn accepts_html(headers: &Headers) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attributes::{Host, RequestPath};
-    use std::collections::BTreeMap;
 
     fn kind(method: &str, headers: &[(&str, &str)]) -> ClientKind {
         let mut fields = Headers::default();
         for (name, value) in headers {
             fields.add(name, *value);
         }
-        classify_client(&Attributes {
-            host: Host::parse("portal.example").expect("a host"),
-            method: Method::parse(method).expect("a method"),
-            path: RequestPath::parse("/").expect("a path"),
-            headers: fields,
-            context: BTreeMap::new(),
-            body: Vec::new(),
-        })
+        classify_client(Method::parse(method).expect("a method"), &fields)
     }
 
     #[test]

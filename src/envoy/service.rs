@@ -1,0 +1,144 @@
+//! The gRPC service that Envoy calls.
+
+use super::{decode, encode};
+use crate::check::{Checker, RequestId};
+use crate::decision::{Checked, ClientKind, Denied, Facts, Reason, Status as HttpStatus, classify_client};
+use crate::telemetry::CheckMetrics;
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
+
+/// How long before the gateway's own deadline we answer, so that it is our answer that counts.
+const BEFORE_DEADLINE: Duration = Duration::from_millis(50);
+
+/// Answers `envoy.service.auth.v3.Authorization/Check`.
+#[derive(Clone, Debug)]
+pub struct AuthorizationService {
+    checker: Checker,
+    metrics: CheckMetrics,
+}
+
+impl AuthorizationService {
+    /// Answers by `checker`.
+    #[must_use]
+    pub const fn new(checker: Checker, metrics: CheckMetrics) -> Self {
+        Self { checker, metrics }
+    }
+
+    /// Decides, whatever happens: in time, and even where our own code is at fault.
+    async fn decide(&self, request: CheckRequest, deadline: Option<Instant>) -> (Checked, ClientKind, RequestId) {
+        let attributes = match decode(request) {
+            Ok(attributes) => attributes,
+            Err(ambiguous) => {
+                let id = RequestId::of(&ambiguous.headers);
+                let client = classify_client(crate::attributes::Method::Get, &ambiguous.headers);
+                return (refuse_ambiguous(ambiguous.part), client, id);
+            }
+        };
+        let id = RequestId::of(&attributes.headers);
+        let client = classify_client(attributes.method, &attributes.headers);
+        // A panic ends this check alone; what it had under way is dropped with it.
+        let check = AssertUnwindSafe(self.checker.check(&attributes, client, deadline)).catch_unwind();
+        let ended = match deadline {
+            Some(deadline) => timeout_at(deadline, check).await,
+            None => Ok(check.await),
+        };
+        let checked = match ended {
+            Ok(Ok(checked)) => checked,
+            Ok(Err(_panic)) => refuse_internal(),
+            Err(_elapsed) => refuse_late(),
+        };
+        (checked, client, id)
+    }
+}
+
+#[tonic::async_trait]
+impl Authorization for AuthorizationService {
+    /// Decodes, checks, encodes.
+    ///
+    /// Always `Ok`: after a gRPC error Envoy asks its own `failure_mode_allow` whether to let the
+    /// request pass.
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let started = Instant::now();
+        let deadline = grpc_timeout(request.metadata())
+            .map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
+        let (checked, client, id) = self.decide(request.into_inner(), deadline).await;
+        self.metrics.ended(&checked, id.as_str(), started.elapsed());
+        Ok(Response::new(encode(&checked, client, id.as_str())))
+    }
+}
+
+/// How long the gateway waits (gRPC over HTTP/2, `grpc-timeout`): at most eight digits and a unit.
+fn grpc_timeout(metadata: &MetadataMap) -> Option<Duration> {
+    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+    let unit = text.chars().last()?;
+    let amount: u64 = text.strip_suffix(unit)?.parse().ok()?;
+    match unit {
+        'H' => amount.checked_mul(3600).map(Duration::from_secs),
+        'M' => amount.checked_mul(60).map(Duration::from_secs),
+        'S' => Some(Duration::from_secs(amount)),
+        'm' => Some(Duration::from_millis(amount)),
+        'u' => Some(Duration::from_micros(amount)),
+        'n' => Some(Duration::from_nanos(amount)),
+        _ => None,
+    }
+}
+
+fn refuse_ambiguous(part: &'static str) -> Checked {
+    let denied = Denied::refuse(
+        Reason::AmbiguousRequest,
+        HttpStatus::BadRequest,
+        "This address cannot be used",
+        "The request can be understood in more than one way, so it was not passed on.",
+    );
+    Checked::denied(denied, Facts { hint: Some(format!("ambiguous {part}")), ..Facts::default() })
+}
+
+fn refuse_internal() -> Checked {
+    let denied = Denied::refuse(
+        Reason::Internal,
+        HttpStatus::ServiceUnavailable,
+        "Something went wrong on our side",
+        "The request was not passed on. Please try again.",
+    );
+    Checked::denied(denied.header("retry-after", "1"), Facts::default())
+}
+
+fn refuse_late() -> Checked {
+    let denied = Denied::refuse(
+        Reason::DeadlineTooShort,
+        HttpStatus::ServiceUnavailable,
+        "This takes longer than expected",
+        "The gateway waits for a shorter time than the answer takes. Please try again.",
+    );
+    Checked::denied(denied.header("retry-after", "1"), Facts::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_gateway_s_deadline() {
+        let cases = [
+            ("200m", Some(Duration::from_millis(200))),
+            ("10S", Some(Duration::from_secs(10))),
+            ("500000u", Some(Duration::from_millis(500))),
+            ("1H", Some(Duration::from_secs(3600))),
+            ("", None),
+            ("m", None),
+            ("-1S", None),
+            ("1x", None),
+        ];
+        for (text, want) in cases {
+            let mut metadata = MetadataMap::new();
+            metadata.insert("grpc-timeout", text.parse().expect("ASCII"));
+            assert_eq!(grpc_timeout(&metadata), want, "{text}");
+        }
+    }
+}
