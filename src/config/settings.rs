@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::policy::ResourceName;
+use crate::name::ResourceName;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

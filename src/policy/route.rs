@@ -1,0 +1,192 @@
+//! Where a request leads: host, then context, then path.
+//!
+//! Pure: no I/O, no clock.
+
+use super::{
+    Environment, EnvironmentId, Portal, PortalId, Product, ResourceName, Route, Site, Snapshot,
+};
+use crate::attributes::{Attributes, HostName};
+use crate::config::Routing;
+
+/// Why a request leads nowhere; the client hears `no_route` alone.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoRoute {
+    /// No Portal and no Environment has this host.
+    #[error("no Portal or Environment has this host")]
+    UnknownHost,
+    /// A context extension is empty, or names nothing that is in force.
+    #[error("the gateway's context names something unknown, or nothing")]
+    UnknownContext,
+    /// A context extension names something that does not belong to the host.
+    #[error("the gateway's context does not agree with the host")]
+    ContextDisagrees,
+    /// `routing: context`, and the gateway does not say environment and product.
+    #[error("routing is by context alone, and the context lacks environment or product")]
+    ContextMissing,
+    /// No product of the Environment has this path.
+    #[error("no product of the Environment has this path")]
+    NoProduct,
+    /// Two products of the Environment have this path.
+    #[error("several products of the Environment have this path")]
+    SeveralProducts,
+}
+
+impl Snapshot {
+    /// The Portal with this id.
+    #[must_use]
+    pub fn portal(&self, id: PortalId) -> Option<&Portal> {
+        self.portals.get(id.0)
+    }
+
+    /// The Environment with this id.
+    #[must_use]
+    pub fn environment(&self, id: EnvironmentId) -> Option<&Environment> {
+        self.environments.get(id.0)
+    }
+
+    /// The Portals and their ids.
+    pub fn portals(&self) -> impl Iterator<Item = (PortalId, &Portal)> {
+        self.portals.iter().enumerate().map(|(index, portal)| (PortalId(index), portal))
+    }
+
+    /// The Environments and their ids.
+    pub fn environments(&self) -> impl Iterator<Item = (EnvironmentId, &Environment)> {
+        let environments = self.environments.iter().enumerate();
+        environments.map(|(index, environment)| (EnvironmentId(index), environment))
+    }
+
+    /// What `host` stands for: by its own name, else by the longest wildcard above it.
+    #[must_use]
+    pub fn site(&self, host: &HostName) -> Option<Site> {
+        if let Some(site) = self.hosts.get(host.as_str()) {
+            return Some(*site);
+        }
+        let mut rest = host.as_str();
+        while let Some((_, suffix)) = rest.split_once('.') {
+            if let Some(site) = self.wildcards.get(suffix) {
+                return Some(*site);
+            }
+            rest = suffix;
+        }
+        None
+    }
+
+    /// Whether `host` is named in full by a Portal or Environment: only then it takes cookie logins.
+    #[must_use]
+    pub fn is_exact_host(&self, host: &HostName) -> bool {
+        self.hosts.contains_key(host.as_str())
+    }
+
+    /// Finds where a request leads on `site`, which is what its host stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoute`]: nothing, or more than one thing.
+    pub fn route(&self, site: Site, attributes: &Attributes) -> Result<Route<'_>, NoRoute> {
+        match site {
+            Site::Portal(id) => self.route_to_portal(id, attributes),
+            Site::Environment(id) => self.route_to_product(id, attributes),
+        }
+    }
+
+    fn route_to_portal(&self, id: PortalId, attributes: &Attributes) -> Result<Route<'_>, NoRoute> {
+        let portal = self.portal(id).ok_or(NoRoute::UnknownHost)?;
+        if let Some(name) = context(attributes, "portal")?
+            && name != portal.name
+        {
+            return Err(NoRoute::ContextDisagrees);
+        }
+        for key in ["environment", "product"] {
+            if context(attributes, key)?.is_some() {
+                return Err(NoRoute::ContextDisagrees);
+            }
+        }
+        Ok(Route::Portal(id, portal))
+    }
+
+    fn route_to_product(
+        &self,
+        id: EnvironmentId,
+        attributes: &Attributes,
+    ) -> Result<Route<'_>, NoRoute> {
+        let environment = self.environment(id).ok_or(NoRoute::UnknownHost)?;
+        let named = context(attributes, "environment")?;
+        if named.as_ref().is_some_and(|name| *name != environment.name) {
+            return Err(NoRoute::ContextDisagrees);
+        }
+        let portal = self.portal_of(environment, attributes)?;
+        let product = match (context(attributes, "product")?, environment.routing) {
+            (Some(_), Routing::Context) if named.is_none() => return Err(NoRoute::ContextMissing),
+            (Some(name), _) => product_named(environment, &name, attributes)?,
+            (None, Routing::Context) => return Err(NoRoute::ContextMissing),
+            (None, Routing::Auto) => product_at(environment, attributes)?,
+        };
+        Ok(Route::Product { id, environment, product, portal })
+    }
+
+    /// The Portal that the context names, which has to publish the Environment; else the only one
+    /// that does.
+    fn portal_of(
+        &self,
+        environment: &Environment,
+        attributes: &Attributes,
+    ) -> Result<Option<PortalId>, NoRoute> {
+        let Some(name) = context(attributes, "portal")? else {
+            let mut portals = environment.portals.iter().copied();
+            return Ok(portals.next().filter(|_| portals.next().is_none()));
+        };
+        let found = self.portals().find(|(_, portal)| portal.name == name);
+        let (id, _) = found.ok_or(NoRoute::UnknownContext)?;
+        let publishes = environment.portals.contains(&id);
+        if publishes { Ok(Some(id)) } else { Err(NoRoute::ContextDisagrees) }
+    }
+}
+
+/// The resource that a context extension names; one that is there and empty names nothing known.
+fn context(attributes: &Attributes, key: &str) -> Result<Option<ResourceName>, NoRoute> {
+    match attributes.context.get(key) {
+        Some(text) => ResourceName::parse(text).map(Some).ok_or(NoRoute::UnknownContext),
+        None => Ok(None),
+    }
+}
+
+/// The product that the gateway names: with the base path that fits best, if any does.
+fn product_named<'s>(
+    environment: &'s Environment,
+    name: &ResourceName,
+    attributes: &Attributes,
+) -> Result<&'s Product, NoRoute> {
+    let fits = |product: &Product| {
+        let below = attributes.path.below(&product.base_path).is_some();
+        below.then_some(product.base_path.len())
+    };
+    let products = environment.products.iter().filter(|product| product.name == *name);
+    products.max_by_key(|product| fits(product)).ok_or(NoRoute::ContextDisagrees)
+}
+
+/// The product below whose base path the request is: the longest base path wins, and two products
+/// that share it are told apart by nothing.
+fn product_at<'s>(
+    environment: &'s Environment,
+    attributes: &Attributes,
+) -> Result<&'s Product, NoRoute> {
+    let products = environment.products.iter();
+    let below = products.filter(|product| attributes.path.below(&product.base_path).is_some());
+    let mut best: Option<&Product> = None;
+    let mut alone = true;
+    for product in below {
+        match best {
+            Some(held) if held.base_path.len() > product.base_path.len() => {}
+            Some(held) if held.base_path.len() == product.base_path.len() => alone = false,
+            Some(_) | None => (best, alone) = (Some(product), true),
+        }
+    }
+    match best {
+        Some(product) if alone => Ok(product),
+        Some(_) => Err(NoRoute::SeveralProducts),
+        None => Err(NoRoute::NoProduct),
+    }
+}
+
+#[cfg(test)]
+mod tests;

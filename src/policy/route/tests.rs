@@ -1,0 +1,190 @@
+use super::super::tests::{attributes, environment, name, portal, product};
+use super::*;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+fn host(text: &str) -> HostName {
+    HostName::parse(text).expect(text)
+}
+
+/// Portal 0 and 1 publish Environment 0; Portal 0 alone Environment 1, routed by context.
+fn snapshot() -> Snapshot {
+    let mut snapshot = Snapshot {
+        portals: vec![portal("petstore-portal", &[0, 1]), portal("partners", &[0])],
+        environments: vec![
+            environment(
+                "dev",
+                &[0, 1],
+                vec![
+                    product("pets", "api/pets"),
+                    product("pets", "v2/pets"),
+                    product("store", "api"),
+                    product("twin", "twins"),
+                    product("other-twin", "twins"),
+                ],
+            ),
+            environment("prod", &[0], vec![product("pets", "")]),
+        ],
+        ..Snapshot::default()
+    };
+    snapshot.environments[1].routing = Routing::Context;
+    let sites = [
+        ("portal.example.com", Site::Portal(PortalId(0))),
+        ("api.example.com", Site::Environment(EnvironmentId(0))),
+    ];
+    snapshot.hosts = sites.map(|(host, site)| (host.to_owned(), site)).into();
+    let wildcards = [
+        ("example.com", Site::Portal(PortalId(1))),
+        ("eu.example.com", Site::Environment(EnvironmentId(1))),
+    ];
+    snapshot.wildcards = wildcards.map(|(host, site)| (host.to_owned(), site)).into();
+    snapshot
+}
+
+#[test]
+fn finds_a_site_by_name_then_by_the_longest_wildcard() {
+    let snapshot = snapshot();
+    let cases = [
+        ("portal.example.com", Some(Site::Portal(PortalId(0))), true),
+        ("PORTAL.example.com.", Some(Site::Portal(PortalId(0))), true),
+        ("api.example.com", Some(Site::Environment(EnvironmentId(0))), true),
+        ("x.example.com", Some(Site::Portal(PortalId(1))), false),
+        ("x.y.example.com", Some(Site::Portal(PortalId(1))), false),
+        ("x.portal.example.com", Some(Site::Portal(PortalId(1))), false),
+        ("eu.example.com", Some(Site::Portal(PortalId(1))), false),
+        ("x.eu.example.com", Some(Site::Environment(EnvironmentId(1))), false),
+        ("example.com", None, false),
+        ("notexample.com", None, false),
+        ("portal.example.com.evil.com", None, false),
+        ("com", None, false),
+    ];
+    for (text, site, exact) in cases {
+        assert_eq!(snapshot.site(&host(text)), site, "{text}");
+        assert_eq!(snapshot.is_exact_host(&host(text)), exact, "{text}");
+    }
+}
+
+#[test]
+fn leads_to_one_product_or_nowhere() {
+    type Context = &'static [(&'static str, &'static str)];
+    let dev: Context = &[];
+    let product = |name| Ok(("dev.default", name));
+    let cases: [(&str, Context, Result<(&str, &str), NoRoute>); 22] = [
+        ("/api/pets", dev, product("pets")),
+        ("/api/pets/1", dev, product("pets")),
+        ("/api/pets/", dev, product("pets")),
+        ("/v2/pets/1?x=/api", dev, product("pets")),
+        ("/api", dev, product("store")),
+        ("/api/petsy", dev, product("store")),
+        ("/api/Pets", dev, product("store")),
+        ("/apis", dev, Err(NoRoute::NoProduct)),
+        ("/API/pets", dev, Err(NoRoute::NoProduct)),
+        ("/", dev, Err(NoRoute::NoProduct)),
+        ("/twins", dev, Err(NoRoute::SeveralProducts)),
+        ("/twins/1", dev, Err(NoRoute::SeveralProducts)),
+        ("/twins/1", &[("product", "twin.default")], product("twin")),
+        ("/api/pets", &[("environment", "dev.default")], product("pets")),
+        ("/api/pets", &[("environment", "prod.default")], Err(NoRoute::ContextDisagrees)),
+        ("/api/pets", &[("environment", "")], Err(NoRoute::UnknownContext)),
+        ("/api/pets", &[("product", "")], Err(NoRoute::UnknownContext)),
+        ("/api/pets", &[("product", "nothing.default")], Err(NoRoute::ContextDisagrees)),
+        ("/api/pets", &[("product", "pets.other")], Err(NoRoute::ContextDisagrees)),
+        ("/api/pets", &[("portal", "nothing.default")], Err(NoRoute::UnknownContext)),
+        ("/api/pets", &[("portal", "partners.default")], product("pets")),
+        ("/elsewhere", &[("product", "pets.default")], product("pets")),
+    ];
+    let snapshot = snapshot();
+    for (path, context, want) in cases {
+        let route = snapshot.route(Site::Environment(EnvironmentId(0)), &attributes(path, context));
+        let got = route.map(|route| match route {
+            Route::Product { environment, product, .. } => {
+                (environment.name.to_string(), product.name.name.clone())
+            }
+            Route::Portal(_, portal) => (portal.name.to_string(), String::new()),
+        });
+        let want = want.map(|(environment, product)| (environment.to_owned(), product.to_owned()));
+        assert_eq!(got, want, "{path} {context:?}");
+    }
+}
+
+#[test]
+fn names_the_portal_of_the_context_or_the_only_one() {
+    let snapshot = snapshot();
+    let portal = |environment: usize, context: &'static [(&str, &str)]| {
+        let site = Site::Environment(EnvironmentId(environment));
+        match snapshot.route(site, &attributes("/api/pets", context)) {
+            Ok(Route::Product { portal, .. }) => Ok(portal),
+            Ok(Route::Portal(..)) => Err(None),
+            Err(reason) => Err(Some(reason)),
+        }
+    };
+    let both = [("environment", "prod.default"), ("product", "pets.default")];
+    let prod: &'static [(&str, &str)] = Box::leak(Box::new(both));
+    assert_eq!(portal(0, &[]), Ok(None));
+    assert_eq!(portal(0, &[("portal", "partners.default")]), Ok(Some(PortalId(1))));
+    assert_eq!(portal(1, prod), Ok(Some(PortalId(0))));
+}
+
+#[test]
+fn routes_by_context_alone_where_settings_say_so() {
+    let snapshot = snapshot();
+    let cases: [(&'static [(&str, &str)], Option<NoRoute>); 5] = [
+        (&[("environment", "prod.default"), ("product", "pets.default")], None),
+        (&[("environment", "prod.default")], Some(NoRoute::ContextMissing)),
+        (&[("product", "pets.default")], Some(NoRoute::ContextMissing)),
+        (&[], Some(NoRoute::ContextMissing)),
+        (
+            &[
+                ("environment", "prod.default"),
+                ("product", "pets.default"),
+                ("portal", "partners.default"),
+            ],
+            Some(NoRoute::ContextDisagrees),
+        ),
+    ];
+    for (context, want) in cases {
+        let site = Site::Environment(EnvironmentId(1));
+        let got = snapshot.route(site, &attributes("/api/pets", context)).err();
+        assert_eq!(got, want, "{context:?}");
+    }
+}
+
+#[test]
+fn leads_to_a_portal_whatever_the_path() {
+    let snapshot = snapshot();
+    let cases: [(&'static [(&str, &str)], Option<NoRoute>); 6] = [
+        (&[], None),
+        (&[("portal", "petstore-portal.default")], None),
+        (&[("portal", "partners.default")], Some(NoRoute::ContextDisagrees)),
+        (&[("portal", "")], Some(NoRoute::UnknownContext)),
+        (&[("environment", "dev.default")], Some(NoRoute::ContextDisagrees)),
+        (&[("product", "")], Some(NoRoute::UnknownContext)),
+    ];
+    for (context, want) in cases {
+        let route = snapshot.route(Site::Portal(PortalId(0)), &attributes("/any/path", context));
+        assert_eq!(route.err(), want, "{context:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_product_only_gets_what_is_below_its_base_path(raw in "(/[ab]{1,2}){0,4}/?") {
+        let raw = if raw.is_empty() { "/".to_owned() } else { raw };
+        let products = ["a", "a/b", "ab", "b/a"].map(|base| product(base, base));
+        let snapshot = Snapshot {
+            environments: vec![environment("dev", &[], products.to_vec())],
+            ..Snapshot::default()
+        };
+        let attributes = attributes(&raw, &[]);
+        let route = snapshot.route(Site::Environment(EnvironmentId(0)), &attributes);
+        let whole = format!("{}/", raw.trim_end_matches('/'));
+        let longest = ["a/b", "ab", "b/a", "a"].into_iter()
+            .find(|base| whole.starts_with(&format!("/{base}/")));
+        let got = match route {
+            Ok(Route::Product { product, .. }) => Some(product.name.name.clone()),
+            _ => None,
+        };
+        prop_assert_eq!(got.as_deref(), longest);
+        prop_assert!(attributes.context == BTreeMap::new() && name("a").namespace == "default");
+    }
+}

@@ -1,0 +1,70 @@
+//! Snapshots by hand, for the tests of route and access.
+
+use super::*;
+use crate::attributes::{Attributes, Headers, Host, HostName, Method, RequestPath};
+use crate::config::{PortalAccess, Routing, SessionLimits};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use url::Url;
+
+pub(super) fn name(name: &str) -> ResourceName {
+    ResourceName::new(name, "default")
+}
+
+pub(super) fn portal(text: &str, environments: &[usize]) -> Portal {
+    let host = format!("{text}.example.com");
+    let url = Url::parse(&format!("https://{host}")).expect("a URL");
+    let hour = Duration::from_secs(3600);
+    Portal {
+        name: name(text),
+        hosts: HostName::parse(&host).into_iter().collect(),
+        redirect_uri: format!("https://{host}/callback"),
+        url,
+        login: None,
+        access: PortalAccess::Required,
+        require_verified_email: false,
+        session: SessionLimits {
+            lifetime: hour,
+            idle_timeout: hour,
+            refresh_before: hour,
+            outage_grace: hour,
+        },
+        secure_cookies: true,
+        environments: environments.iter().map(|index| EnvironmentId(*index)).collect(),
+    }
+}
+
+pub(super) fn environment(text: &str, portals: &[usize], products: Vec<Product>) -> Environment {
+    Environment {
+        name: name(text),
+        hosts: BTreeSet::new(),
+        products,
+        portals: portals.iter().map(|index| PortalId(*index)).collect(),
+        routing: Routing::Auto,
+        audiences: BTreeSet::new(),
+        plans: BTreeMap::new(),
+        plan_issuers: Vec::new(),
+        group_claim: None,
+    }
+}
+
+pub(super) fn product(text: &str, base_path: &str) -> Product {
+    let base_path = base_path.split('/').filter(|segment| !segment.is_empty());
+    Product {
+        name: name(text),
+        base_path: base_path.map(str::to_owned).collect(),
+        usage_plans: Vec::new(),
+    }
+}
+
+pub(super) fn attributes(path: &str, context: &[(&str, &str)]) -> Attributes {
+    let context = context.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    Attributes {
+        host: Host::parse("api.example.com").expect("a host"),
+        method: Method::Get,
+        path: RequestPath::parse(path).expect(path),
+        headers: Headers::default(),
+        context: context.collect(),
+        body: Vec::new(),
+    }
+}
