@@ -19,26 +19,34 @@ impl Clock {
     /// A clock that stands still until [`Clock::advance`]; clones share it.
     #[must_use]
     pub fn manual(start: UnixTime) -> Self {
-        Self(Some(Arc::new(AtomicU64::new(start.0))))
+        Self(Some(Arc::new(AtomicU64::new(start.0.saturating_mul(1000)))))
     }
 
     /// Now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     pub fn now(&self) -> UnixTime {
+        UnixTime(self.now_ms() / 1000)
+    }
+
+    /// Now, in milliseconds since 1970.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn now_ms(&self) -> u64 {
         match &self.0 {
-            Some(seconds) => UnixTime(seconds.load(Ordering::SeqCst)),
+            Some(milliseconds) => milliseconds.load(Ordering::SeqCst),
             // A clock before 1970 is read as 1970: every token is then from the future.
-            None => UnixTime(
-                SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
-            ),
+            None => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+            }
         }
     }
 
     /// Moves a manual clock forward; the system's clock cannot be moved.
     pub fn advance(&self, span: Duration) {
-        if let Some(seconds) = &self.0 {
-            seconds.fetch_add(span.as_secs(), Ordering::SeqCst);
+        if let Some(milliseconds) = &self.0 {
+            let span = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+            milliseconds.fetch_add(span, Ordering::SeqCst);
         }
     }
 }

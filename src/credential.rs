@@ -1,0 +1,100 @@
+//! What a client brought to be known by.
+//!
+//! Pure: no I/O, no clock.
+
+use crate::attributes::Headers;
+
+/// Header name that carries API keys (Gloo Portal).
+pub const API_KEY_HEADER: &str = "api-key";
+
+/// A credential, as far as the header fields tell. Where one of the first four is there, cookies
+/// are not looked at, not even when it does not hold.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Credential<'a> {
+    /// `authorization: Bearer`, two of them, or beside an API key: which one counts?
+    Conflict,
+    /// `authorization: Bearer` without a token that could be one (RFC 6750 §2.1).
+    MalformedBearer,
+    /// `authorization: Bearer` and a token.
+    Bearer(&'a str),
+    /// An API key.
+    ApiKey,
+    /// None of ours: the session cookie decides, if there is one.
+    Cookie,
+}
+
+/// Tells credentials apart. Envoy joins fields of one name with commas, so a comma counts as two.
+#[must_use]
+pub fn classify(headers: &Headers) -> Credential<'_> {
+    let fields: Vec<&str> =
+        headers.all("authorization").flat_map(|field| field.split(',')).collect();
+    let bearers = fields.iter().filter(|field| is_bearer(field)).count();
+    let keys = headers.all(API_KEY_HEADER).flat_map(|field| field.split(',')).count();
+    match (bearers, fields.len(), keys) {
+        (0, _, 0) => Credential::Cookie,
+        (0, _, 1) => Credential::ApiKey,
+        (1, 1, 0) => token(headers.only("authorization").unwrap_or_default()),
+        _ => Credential::Conflict,
+    }
+}
+
+/// Whether a field means to be a bearer, well-formed or not. Schemes ignore letter case
+/// (RFC 9110 §11.1).
+fn is_bearer(field: &str) -> bool {
+    let field = field.trim_start();
+    let scheme = field.split([' ', '\t', '=']).next().unwrap_or_default();
+    scheme.eq_ignore_ascii_case("bearer")
+}
+
+/// The token behind the scheme and exactly one space.
+fn token(field: &str) -> Credential<'_> {
+    let token = field.split_once(' ').map_or("", |(_scheme, token)| token);
+    let fits = |byte: u8| byte.is_ascii_graphic();
+    if token.is_empty() || field.starts_with(' ') || !token.bytes().all(fits) {
+        return Credential::MalformedBearer;
+    }
+    Credential::Bearer(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_credentials_apart() {
+        use Credential::{ApiKey, Bearer, Conflict, Cookie, MalformedBearer};
+        const AUTHORIZATION: &str = "authorization";
+        const KEY: &str = "api-key";
+        type Case<'c> = (&'c [(&'c str, &'c str)], Credential<'c>);
+        let cases: [Case<'_>; 21] = [
+            (&[], Cookie),
+            (&[(AUTHORIZATION, "Basic dTpw")], Cookie),
+            (&[(AUTHORIZATION, "Basic a"), (AUTHORIZATION, "Basic b")], Cookie),
+            (&[(AUTHORIZATION, "Bearer x.y.z")], Bearer("x.y.z")),
+            (&[(AUTHORIZATION, "bEARER x.y.z")], Bearer("x.y.z")),
+            (&[(AUTHORIZATION, "Bearer")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer ")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer  x")], MalformedBearer),
+            (&[(AUTHORIZATION, " Bearer x")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer\tx")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer x y")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer x\u{e9}")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer=x")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer a,Bearer b")], Conflict),
+            (&[(AUTHORIZATION, "Bearer a"), (AUTHORIZATION, "Bearer a")], Conflict),
+            (&[(AUTHORIZATION, "Bearer a"), (AUTHORIZATION, "Basic b")], Conflict),
+            (&[(AUTHORIZATION, "Basic a, Bearer b")], Conflict),
+            (&[(KEY, "k")], ApiKey),
+            (&[(KEY, "k"), (AUTHORIZATION, "Basic b")], ApiKey),
+            (&[(KEY, "k,l")], Conflict),
+            (&[(KEY, "k"), (AUTHORIZATION, "Bearer a")], Conflict),
+        ];
+        for (fields, want) in cases {
+            let mut headers = Headers::default();
+            for (name, value) in fields {
+                headers.add(name, *value);
+            }
+            assert_eq!(classify(&headers), want, "{fields:?}");
+        }
+    }
+}

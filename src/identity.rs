@@ -1,0 +1,108 @@
+//! Who asks.
+//!
+//! Pure: no I/O, no clock.
+
+use crate::decision::{ClaimValue, CredentialKind, Facts};
+use crate::policy::Membership;
+use crate::session::Session;
+use crate::token::Claims;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A caller whose credential holds.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct Identity {
+    /// Who says so.
+    pub issuer: String,
+    /// The principal, unique for the issuer.
+    pub subject: String,
+    /// As the provider has it.
+    pub email: Option<String>,
+    /// Whether the provider has verified it.
+    pub email_verified: bool,
+    /// Whether an e-mail goes out although it is not verified.
+    pub send_unverified_email: bool,
+    /// What counts for access.
+    pub membership: Membership,
+    /// Whether the token had a groups claim at all.
+    pub groups_claimed: bool,
+    /// By which credential.
+    pub credential: CredentialKind,
+    /// The usage plan whose issuer it is.
+    pub usage_plan: Option<String>,
+    /// Further claims that go upstream.
+    pub claims: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Identity {
+    /// Shows the kind of credential: the rest says who somebody is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identity({})", self.credential.as_str())
+    }
+}
+
+impl Identity {
+    /// The e-mail, where it may be seen.
+    #[must_use]
+    pub fn shown_email(&self) -> Option<&str> {
+        let shown = self.email_verified || self.send_unverified_email;
+        self.email.as_deref().filter(|_| shown)
+    }
+
+    /// Writes into `facts` who it is.
+    pub fn tell(&self, facts: &mut Facts) {
+        facts.credential = self.credential;
+        facts.issuer = Some(self.issuer.clone());
+        facts.subject = Some(self.subject.clone());
+        facts.email = self.shown_email().map(str::to_owned);
+        facts.usage_plan.clone_from(&self.usage_plan);
+    }
+
+    /// The caller of a session.
+    #[must_use]
+    pub fn of_session(session: &Session, membership: Membership, send_unverified_email: bool) -> Self {
+        Self {
+            issuer: session.issuer.clone(),
+            subject: session.subject.clone(),
+            email: Some(session.email.clone()).filter(|email| !email.is_empty()),
+            email_verified: session.email_verified,
+            send_unverified_email,
+            membership,
+            groups_claimed: session.groups_claimed,
+            credential: CredentialKind::Session,
+            usage_plan: None,
+            claims: session.claims.clone().into_iter().collect(),
+        }
+    }
+}
+
+impl ClaimValue for Identity {
+    fn value(&self, claim: &str) -> Option<String> {
+        match claim {
+            "sub" => Some(self.subject.clone()),
+            "iss" => Some(self.issuer.clone()),
+            "email" => self.shown_email().map(str::to_owned),
+            "email_verified" => Some(self.email_verified.to_string()),
+            other => self.claims.get(other).cloned(),
+        }
+    }
+}
+
+/// Those claims that the identity headers name, as text: a string as it is, anything else as JSON.
+#[must_use]
+pub fn wanted_claims(claims: &Claims, identity_headers: &[(String, String)]) -> BTreeMap<String, String> {
+    const OWN: [&str; 5] = ["sub", "iss", "email", "email_verified", "groups"];
+    let names = identity_headers.iter().map(|(_header, claim)| claim);
+    let wanted = names.filter(|name| !OWN.contains(&name.as_str()));
+    wanted
+        .filter_map(|name| {
+            let text = match claims.value(name)? {
+                Value::Null => return None,
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            Some((name.clone(), text))
+        })
+        .collect()
+}

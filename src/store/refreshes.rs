@@ -1,0 +1,129 @@
+//! One refresh for a session, however many checks ask for it.
+
+use crate::session::Session;
+use crate::time::UnixTime;
+use moka::sync::Cache;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Refreshed sessions that are remembered, so that a browser which still shows the old record gets
+/// the new one.
+const CAPACITY: u64 = 100_000;
+/// How long a session is not refreshed again after the provider could not be reached.
+const BACK_OFF: Duration = Duration::from_secs(10);
+
+/// What a refresh came to.
+#[derive(Clone, Debug)]
+pub enum Refresh {
+    /// A newer record.
+    Refreshed(Arc<Session>),
+    /// The provider ended the session, or answered with tokens that do not hold.
+    Ended,
+    /// The provider could not be reached.
+    Unavailable,
+}
+
+/// Whose turn it is.
+#[derive(Debug)]
+pub enum Turn {
+    /// There is a newer record already.
+    Newer(Arc<Session>),
+    /// Somebody else is at it, or it is yours: see the second field.
+    Running(watch::Receiver<Option<Refresh>>, Option<watch::Sender<Option<Refresh>>>),
+    /// It failed a moment ago.
+    BackingOff,
+}
+
+/// Refreshes under way and done, by session id.
+#[derive(Clone, Debug)]
+pub struct Refreshes {
+    running: Arc<Mutex<HashMap<String, watch::Receiver<Option<Refresh>>>>>,
+    done: Cache<String, Arc<Session>>,
+    failed: Cache<String, UnixTime>,
+}
+
+impl Refreshes {
+    /// Newer records are kept for `keep`, the longest life of a session.
+    #[must_use]
+    pub fn new(keep: Duration) -> Self {
+        let done = Cache::builder().max_capacity(CAPACITY).time_to_live(keep).build();
+        let failed = Cache::builder().max_capacity(CAPACITY).time_to_live(keep).build();
+        Self { running: Arc::default(), done, failed }
+    }
+
+    /// The newest record of the session that `session` is a record of.
+    #[must_use]
+    pub fn newest(&self, session: &Session) -> Option<Arc<Session>> {
+        self.done.get(&session.id).filter(|newer| newer.generation > session.generation)
+    }
+
+    /// Whose turn it is to refresh `session`.
+    #[must_use]
+    pub fn turn(&self, session: &Session, now: UnixTime) -> Turn {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        // Asked under the lock: whoever finished puts the record there before it leaves the map.
+        if let Some(newer) = self.newest(session) {
+            return Turn::Newer(newer);
+        }
+        // A task that died has closed its end, and must not keep others waiting.
+        let alive = running.get(&session.id).filter(|receiver| receiver.has_changed().is_ok());
+        if let Some(receiver) = alive {
+            return Turn::Running(receiver.clone(), None);
+        }
+        if self.failed.get(&session.id).is_some_and(|at| now < at.plus(BACK_OFF)) {
+            return Turn::BackingOff;
+        }
+        let (sender, receiver) = watch::channel(None);
+        running.insert(session.id.clone(), receiver.clone());
+        Turn::Running(receiver, Some(sender))
+    }
+
+    /// Tells everybody who waits what became of it.
+    pub fn finish(&self, id: &str, sender: &watch::Sender<Option<Refresh>>, refresh: Refresh, now: UnixTime) {
+        match &refresh {
+            Refresh::Refreshed(session) => self.done.insert(id.to_owned(), Arc::clone(session)),
+            Refresh::Unavailable => self.failed.insert(id.to_owned(), now),
+            Refresh::Ended => {}
+        }
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        sender.send_replace(Some(refresh));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(generation: u64) -> Session {
+        Session { id: "a".to_owned(), generation, ..Session::default() }
+    }
+
+    #[test]
+    fn gives_the_turn_once_and_then_the_newer_record() {
+        let refreshes = Refreshes::new(Duration::from_secs(60));
+        let now = UnixTime(100);
+        let Turn::Running(receiver, Some(sender)) = refreshes.turn(&session(1), now) else {
+            panic!("not the first");
+        };
+        assert!(matches!(refreshes.turn(&session(1), now), Turn::Running(_, None)));
+        let newer = Arc::new(session(2));
+        refreshes.finish("a", &sender, Refresh::Refreshed(newer), now);
+        assert!(matches!(*receiver.borrow(), Some(Refresh::Refreshed(_))));
+        assert!(matches!(refreshes.turn(&session(1), now), Turn::Newer(newer) if newer.generation == 2));
+        assert!(matches!(refreshes.turn(&session(2), now), Turn::Running(_, Some(_))));
+    }
+
+    #[test]
+    fn backs_off_after_a_failure() {
+        let refreshes = Refreshes::new(Duration::from_secs(60));
+        let now = UnixTime(100);
+        let Turn::Running(_, Some(sender)) = refreshes.turn(&session(1), now) else {
+            panic!("not the first");
+        };
+        refreshes.finish("a", &sender, Refresh::Unavailable, now);
+        assert!(matches!(refreshes.turn(&session(1), UnixTime(109)), Turn::BackingOff));
+        assert!(matches!(refreshes.turn(&session(1), UnixTime(110)), Turn::Running(_, Some(_))));
+    }
+}

@@ -1,0 +1,206 @@
+//! Metrics, in the text format of Prometheus. Labels come from closed lists and from names in the
+//! policy, never from a request.
+
+use crate::decision::Checked;
+use crate::provider::IssuerStatus;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What became of a login.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum LoginOutcome {
+    /// The browser was sent to the provider.
+    Started,
+    /// A session was made.
+    Completed,
+    /// It came back wrong, or the provider said no.
+    Failed,
+}
+
+/// What became of a refresh.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum RefreshOutcome {
+    /// New tokens.
+    Refreshed,
+    /// The session is over.
+    Ended,
+    /// The provider could not be reached.
+    Unavailable,
+}
+
+macro_rules! label {
+    ($type:ident { $($variant:ident = $text:literal),* }) => {
+        impl EncodeLabelValue for $type {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+                let text = match self { $(Self::$variant => $text),* };
+                text.encode(encoder)
+            }
+        }
+    };
+}
+
+label!(LoginOutcome { Started = "started", Completed = "completed", Failed = "failed" });
+label!(RefreshOutcome { Refreshed = "refreshed", Ended = "ended", Unavailable = "unavailable" });
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct CheckLabels {
+    decision: &'static str,
+    reason: &'static str,
+    portal: String,
+    environment: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct LoginLabels {
+    outcome: LoginOutcome,
+    portal: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct RefreshLabels {
+    outcome: RefreshOutcome,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ReloadLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct IssuerLabels {
+    issuer: String,
+}
+
+/// All metrics; clones count into the same ones.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    checks: Family<CheckLabels, Counter>,
+    duration: Histogram,
+    logins: Family<LoginLabels, Counter>,
+    refreshes: Family<RefreshLabels, Counter>,
+    reloads: Family<ReloadLabels, Counter>,
+    policy_problems: Gauge,
+    groups_maybe_truncated: Counter,
+    keys: Family<IssuerLabels, Gauge>,
+    keys_age: Family<IssuerLabels, Gauge>,
+    provider_up: Family<IssuerLabels, Gauge>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Registers every metric.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("portcullis");
+        let mut metrics = Self {
+            registry: Arc::default(),
+            checks: Family::default(),
+            duration: Histogram::new(exponential_buckets(0.000_01, 2.0, 20)),
+            logins: Family::default(),
+            refreshes: Family::default(),
+            reloads: Family::default(),
+            policy_problems: Gauge::default(),
+            groups_maybe_truncated: Counter::default(),
+            keys: Family::default(),
+            keys_age: Family::default(),
+            provider_up: Family::default(),
+        };
+        let r = &mut registry;
+        r.register("checks", "Checks by decision, reason, Portal and Environment", metrics.checks.clone());
+        r.register_with_unit("check_duration", "Time of a check", Unit::Seconds, metrics.duration.clone());
+        r.register("logins", "Logins started, completed and failed", metrics.logins.clone());
+        r.register("refreshes", "Sessions refreshed at the provider", metrics.refreshes.clone());
+        r.register("reloads", "Loads of resources and keys", metrics.reloads.clone());
+        r.register("policy_problems", "Problems in the resources in force", metrics.policy_problems.clone());
+        r.register(
+            "groups_maybe_truncated",
+            "Tokens with exactly 100 groups, which Okta may have cut",
+            metrics.groups_maybe_truncated.clone(),
+        );
+        r.register("provider_keys", "Signing keys that are in force", metrics.keys.clone());
+        r.register_with_unit(
+            "provider_keys_age",
+            "Time since the keys were fetched",
+            Unit::Seconds,
+            metrics.keys_age.clone(),
+        );
+        r.register("provider_up", "Whether the provider could be reached", metrics.provider_up.clone());
+        metrics.registry = Arc::new(registry);
+        metrics
+    }
+
+    /// Counts a check.
+    pub fn check(&self, checked: &Checked, elapsed: Duration) {
+        let named = |name: &Option<crate::name::ResourceName>| {
+            name.as_ref().map(ToString::to_string).unwrap_or_default()
+        };
+        let labels = CheckLabels {
+            decision: checked.decision(),
+            reason: checked.reason.as_str(),
+            portal: named(&checked.facts.portal),
+            environment: named(&checked.facts.environment),
+        };
+        self.checks.get_or_create(&labels).inc();
+        self.duration.observe(elapsed.as_secs_f64());
+    }
+
+    /// Counts a login at `portal`.
+    pub fn login(&self, portal: &crate::name::ResourceName, outcome: LoginOutcome) {
+        let labels = LoginLabels { outcome, portal: portal.to_string() };
+        self.logins.get_or_create(&labels).inc();
+    }
+
+    /// Counts a refresh.
+    pub fn refresh(&self, outcome: RefreshOutcome) {
+        self.refreshes.get_or_create(&RefreshLabels { outcome }).inc();
+    }
+
+    /// Counts a load of the policy, in force or refused, and the problems that are left.
+    pub fn reload(&self, in_force: bool, problems: usize) {
+        let outcome = if in_force { "in_force" } else { "refused" };
+        self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
+        self.policy_problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a token with as many groups as Okta lists at most.
+    pub fn groups_maybe_truncated(&self) {
+        self.groups_maybe_truncated.inc();
+    }
+
+    /// Takes over how the issuers stand.
+    pub fn issuers(&self, statuses: &[IssuerStatus]) {
+        for status in statuses {
+            let labels = IssuerLabels { issuer: status.issuer.as_str().to_owned() };
+            let keys = i64::try_from(status.keys).unwrap_or(i64::MAX);
+            self.keys.get_or_create(&labels).set(keys);
+            self.provider_up.get_or_create(&labels).set(i64::from(!status.down));
+            if let Some(age) = status.keys_age {
+                let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+                self.keys_age.get_or_create(&labels).set(age);
+            }
+        }
+    }
+
+    /// The text that Prometheus reads.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _written = encode(&mut text, &self.registry);
+        text
+    }
+}
