@@ -1,0 +1,202 @@
+//! What a token says, once its signature holds.
+//!
+//! Pure: no I/O, no clock.
+
+use super::strict_json::parse_object;
+use super::{Algorithm, Jws, TokenError, TokenType};
+use crate::time::UnixTime;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// Longest `sub` (OpenID Connect Core 1.0 §2).
+const MAX_SUBJECT: usize = 255;
+
+/// The claims of a token whose signature holds: typed, not yet judged.
+///
+/// A registered claim of a wrong type refuses the whole token; `null` is a wrong type, but for
+/// `email`, where it means that there is none.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Claims {
+    /// `iss`
+    pub issuer: String,
+    /// `aud`: one or more, each once.
+    pub audience: BTreeSet<String>,
+    /// `sub`: 1 to 255 visible ASCII characters.
+    pub subject: Option<String>,
+    /// `exp`, fractions of a second cut off.
+    pub expires_at: Option<UnixTime>,
+    /// `nbf`
+    pub not_before: Option<UnixTime>,
+    /// `iat`
+    pub issued_at: Option<UnixTime>,
+    /// `auth_time`
+    pub auth_time: Option<UnixTime>,
+    /// `nonce`
+    pub nonce: Option<String>,
+    /// `at_hash`
+    pub access_token_hash: Option<String>,
+    /// `c_hash`
+    pub code_hash: Option<String>,
+    /// `azp`
+    pub authorized_party: Option<String>,
+    /// `sid`
+    pub session_id: Option<String>,
+    /// `jti`
+    pub token_id: Option<String>,
+    /// `acr`
+    pub acr: Option<String>,
+    /// `cid` (Okta)
+    pub cid: Option<String>,
+    /// `uid` (Okta): the user's id; not in a service's token.
+    pub uid: Option<String>,
+    /// `scp` (Okta): an array.
+    pub scp: Option<Vec<String>>,
+    /// `client_id` (RFC 9068 §2.2)
+    pub client_id: Option<String>,
+    /// `scope` (RFC 9068 §2.2.3), split at the spaces.
+    pub scope: Option<Vec<String>>,
+    /// `email`
+    pub email: Option<String>,
+    /// Whether `email_verified` is the boolean `true`; any other value is not.
+    pub email_verified: bool,
+    /// `cnf` is there (RFC 7800 §3.1).
+    pub is_bound: bool,
+    /// `typ` of the header.
+    pub token_type: TokenType,
+    /// `alg` of the header, which is that of the key.
+    pub algorithm: Algorithm,
+    /// `kid` of the header: with this key gone, the token is to be forgotten.
+    pub kid: String,
+    all: Map<String, Value>,
+}
+
+impl Claims {
+    pub(super) fn parse(jws: &Jws<'_>) -> Result<Self, TokenError> {
+        let all = parse_object(&jws.payload).ok_or(TokenError::BadPayload)?;
+        let text = |name| optional_text(&all, name);
+        let time = |name| optional_time(&all, name);
+        Ok(Self {
+            issuer: text("iss")?.ok_or(TokenError::BadClaim("iss"))?,
+            audience: audience(&all).ok_or(TokenError::BadClaim("aud"))?,
+            subject: text("sub")?.map(subject).transpose()?,
+            expires_at: time("exp")?,
+            not_before: time("nbf")?,
+            issued_at: time("iat")?,
+            auth_time: time("auth_time")?,
+            nonce: text("nonce")?,
+            access_token_hash: text("at_hash")?,
+            code_hash: text("c_hash")?,
+            authorized_party: text("azp")?,
+            session_id: text("sid")?,
+            token_id: text("jti")?,
+            acr: text("acr")?,
+            cid: text("cid")?,
+            uid: text("uid")?,
+            scp: scp(&all)?,
+            client_id: text("client_id")?,
+            scope: text("scope")?.map(|all| all.split(' ').map(str::to_owned).collect()),
+            email: if all.get("email") == Some(&Value::Null) { None } else { text("email")? },
+            email_verified: all.get("email_verified") == Some(&Value::Bool(true)),
+            is_bound: all.contains_key("cnf"),
+            token_type: jws.token_type(),
+            algorithm: jws.algorithm(),
+            kid: jws.kid().to_owned(),
+            all,
+        })
+    }
+
+    /// The claim `name` as the token has it; names are compared byte for byte, dots mean nothing.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.all.get(name)
+    }
+
+    /// The claim `name`, where it is a string.
+    #[must_use]
+    pub fn string(&self, name: &str) -> Option<&str> {
+        self.value(name).and_then(Value::as_str)
+    }
+
+    /// The group names in the claim `name`, in its order: a string is one, an array is many.
+    ///
+    /// `None`: there is no such claim, so another source may be asked. An array with anything but
+    /// strings, or a claim of another type, is no groups at all, and no other source is asked.
+    #[must_use]
+    pub fn groups(&self, name: &str) -> Option<Vec<String>> {
+        let value = self.value(name)?;
+        Some(match value {
+            Value::String(group) => vec![group.clone()],
+            other => texts(other).unwrap_or_default(),
+        })
+    }
+
+    /// The members of `events` (RFC 8417 §2.2), where it is an object.
+    #[must_use]
+    pub fn events(&self) -> Option<&Map<String, Value>> {
+        self.value("events").and_then(Value::as_object)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.all.contains_key(name)
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Claims(secret)")
+    }
+}
+
+fn optional_text(
+    all: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<String>, TokenError> {
+    match all.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(TokenError::BadClaim(name)),
+    }
+}
+
+/// Reads a `NumericDate` (RFC 7519 §2): not negative, less than 2^64, fractions cut off.
+fn optional_time(
+    all: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<UnixTime>, TokenError> {
+    let Some(value) = all.get(name) else { return Ok(None) };
+    let fraction = || {
+        let seconds = value.as_f64().filter(|_| value.is_f64())?;
+        Duration::try_from_secs_f64(seconds).ok().map(|since| since.as_secs())
+    };
+    let seconds = value.as_u64().or_else(fraction).ok_or(TokenError::BadClaim(name))?;
+    Ok(Some(UnixTime(seconds)))
+}
+
+fn audience(all: &Map<String, Value>) -> Option<BTreeSet<String>> {
+    let audience: BTreeSet<String> = match all.get("aud")? {
+        Value::String(one) => BTreeSet::from([one.clone()]),
+        many => texts(many)?.into_iter().collect(),
+    };
+    (!audience.is_empty() && !audience.contains("")).then_some(audience)
+}
+
+fn subject(text: String) -> Result<String, TokenError> {
+    let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = visible && (1..=MAX_SUBJECT).contains(&text.len());
+    if fits { Ok(text) } else { Err(TokenError::BadClaim("sub")) }
+}
+
+/// Okta's `scp` is an array of strings; nothing else is taken for one.
+fn scp(all: &Map<String, Value>) -> Result<Option<Vec<String>>, TokenError> {
+    match all.get("scp") {
+        None => Ok(None),
+        Some(value) => texts(value).map(Some).ok_or(TokenError::BadClaim("scp")),
+    }
+}
+
+/// An array of strings, and nothing else.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+}
