@@ -88,6 +88,7 @@ impl std::fmt::Debug for SetCookie {
 pub struct Cookies {
     ours: Vec<(String, String)>,
     others: Vec<String>,
+    any_of_ours: bool,
 }
 
 impl std::fmt::Debug for Cookies {
@@ -123,6 +124,7 @@ impl Cookies {
         for (place, piece) in pair.split(',').enumerate() {
             let (name, value) = piece.trim().split_once('=').unwrap_or((piece.trim(), ""));
             if is_ours(name, prefix) {
+                self.any_of_ours = true;
                 if place == 0 || believe_joined {
                     self.ours.push((name.to_owned(), value.trim().to_owned()));
                 }
@@ -154,8 +156,8 @@ impl Cookies {
 
     /// Whether there is any of ours, believed or not.
     #[must_use]
-    pub fn has_ours(&self) -> bool {
-        !self.ours.is_empty()
+    pub const fn concern_us(&self) -> bool {
+        self.any_of_ours
     }
 
     /// What is left for the upstream: everything but ours. `None`: nothing is left.

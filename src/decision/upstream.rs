@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use crate::attributes::Headers;
+use crate::credential::{API_KEY_HEADER, Credential, classify};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeSet;
 
@@ -15,8 +16,6 @@ const OWN: [&str; 4] =
     ["x-portcullis-portal", "x-portcullis-environment", "x-portcullis-product", GROUPS_OMITTED];
 /// Envoy's own mark for a request that passed because its authorizer failed.
 const FAILURE_MARK: &str = "x-envoy-auth-failure-mode-allowed";
-/// Header name that carries API keys (Gloo Portal).
-const API_KEY: &str = "api-key";
 
 /// All but visible ASCII, and `%` itself, so that two values never look alike.
 const VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
@@ -146,9 +145,13 @@ impl Upstream {
         }
     }
 
-    /// Keeps the caller's credential from the upstream.
-    pub fn remove_credential(&mut self, api_key: bool) {
-        self.remove.push(if api_key { API_KEY } else { "authorization" }.to_owned());
+    /// Keeps the caller's bearer and API key from the upstream; what another scheme of
+    /// `authorization` carries is not ours.
+    pub fn remove_credential(&mut self, request: &Headers) {
+        if !matches!(classify(request), Credential::Cookie) {
+            self.remove.push("authorization".to_owned());
+            self.remove.push(API_KEY_HEADER.to_owned());
+        }
     }
 }
 

@@ -53,6 +53,18 @@ pub enum Ended {
     Identity,
 }
 
+impl Ended {
+    /// For the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lifetime => "the session has lived its lifetime",
+            Self::Idle => "the session was idle for too long",
+            Self::Identity => "the identity has expired, and there is no refresh token",
+        }
+    }
+}
+
 /// How a session stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Standing {

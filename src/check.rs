@@ -1,0 +1,268 @@
+//! One check, from [`Attributes`] to an answer.
+
+mod answers;
+mod authenticate;
+mod bearer;
+mod call;
+mod callback;
+mod endpoints;
+mod exchange;
+mod login;
+mod logout;
+mod origin;
+mod refresh;
+mod request_id;
+mod revoke;
+mod session;
+mod userinfo;
+
+pub use request_id::RequestId;
+
+use crate::attributes::Attributes;
+use crate::clock::Clock;
+use crate::config::{PortalAccess, Settings};
+use crate::decision::{
+    Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, IdentityHeaders, Reason, Upstream,
+};
+use crate::identity::Identity;
+use crate::policy::{Grant, Route, Snapshot};
+use crate::provider::Providers;
+use crate::random::NoRandomness;
+use crate::session::KeyRing;
+use crate::store::{Completions, MemorySessions, Refreshes, Revocations, TokenCache};
+use crate::telemetry::Metrics;
+use authenticate::{Authenticated, authenticate};
+use call::Call;
+use exchange::SignedIn;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Longest life that a session can be given; what ended one is remembered for as long.
+const LONGEST_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Decides on requests. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Checker(Arc<Inner>);
+
+/// What a checker needs.
+#[derive(Debug)]
+pub struct Parts {
+    /// Settings in force.
+    pub settings: Arc<Settings>,
+    /// The policy in force.
+    pub policy: watch::Receiver<Arc<Snapshot>>,
+    /// The sealing keys in force.
+    pub key_ring: watch::Receiver<Arc<KeyRing>>,
+    /// Providers.
+    pub providers: Providers,
+    /// The present.
+    pub clock: Clock,
+    /// Metrics.
+    pub metrics: Metrics,
+}
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    headers: HeaderPolicy,
+    tokens: TokenCache,
+    sessions: MemorySessions,
+    refreshes: Refreshes,
+    revocations: Revocations,
+    completions: Completions<SignedIn>,
+    replays: revoke::Replays,
+}
+
+impl Checker {
+    /// A checker.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRandomness`].
+    pub fn new(parts: Parts) -> Result<Self, NoRandomness> {
+        let settings = &parts.settings;
+        Ok(Self(Arc::new(Inner {
+            headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers),
+            tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
+            sessions: MemorySessions::default(),
+            refreshes: Refreshes::new(LONGEST_LIFE),
+            revocations: Revocations::new(LONGEST_LIFE),
+            completions: Completions::default(),
+            replays: revoke::Replays::default(),
+            parts,
+        })))
+    }
+
+    /// Routes, classifies, authenticates, authorizes. Only authentication and our own endpoints
+    /// wait; they give up before `deadline`.
+    ///
+    /// Policy, keys and the time are read once, so that every step judges by the same ones.
+    pub async fn check(
+        &self,
+        attributes: &Attributes,
+        client: ClientKind,
+        deadline: Option<Instant>,
+    ) -> Checked {
+        let mut facts = Facts::default();
+        let policy = Arc::clone(&self.0.parts.policy.borrow());
+        let outcome = self.decide(&policy, attributes, client, deadline, &mut facts).await;
+        match outcome {
+            Ok((reason, allowed)) => Checked::allowed(reason, allowed, facts),
+            Err(denied) => Checked::denied(*denied, facts),
+        }
+    }
+
+    async fn decide(
+        &self,
+        policy: &Arc<Snapshot>,
+        attributes: &Attributes,
+        client: ClientKind,
+        deadline: Option<Instant>,
+        facts: &mut Facts,
+    ) -> Result<(Reason, Allowed), Box<Denied>> {
+        let Some(site) = policy.site(&attributes.host.name) else {
+            facts.hint = Some("no Portal or Environment has this host".to_owned());
+            return Err(answers::no_route());
+        };
+        let call = Call::new(&self.0, policy, attributes, client, site, deadline);
+        call.tell(facts);
+        if let Some(endpoint) = endpoints::find(&call) {
+            return Err(Box::pin(endpoints::answer(&call, endpoint, facts)).await);
+        }
+        let route = policy.route(site, attributes).map_err(|no_route| {
+            facts.hint = Some(no_route.to_string());
+            answers::no_route()
+        })?;
+        tell_route(&call, &route, facts);
+        let access = access(&call, &route, facts)?;
+        if access == Access::Public {
+            return Ok((Reason::Public, allow(&call, &route, None, Vec::new())));
+        }
+        if call.is_preflight() {
+            return Err(answers::preflight());
+        }
+        match Box::pin(authenticate(&call, &route, facts)).await? {
+            Authenticated::Identity(identity, cookies) => {
+                identity.tell(facts);
+                let grant = authorize(&call, &route, &identity, facts)?;
+                let allowed = allow(&call, &route, Some((&identity, &grant)), cookies);
+                tell_plan(&route, &identity, facts);
+                facts.groups = grant.groups;
+                Ok((Reason::Granted, allowed))
+            }
+            Authenticated::Nobody { stale } => match access {
+                Access::Required => Err(login::refuse_or_start(&call, &route, stale, facts)),
+                Access::Optional | Access::Public => {
+                    Ok((Reason::Public, allow(&call, &route, None, stale)))
+                }
+            },
+        }
+    }
+}
+
+/// Who has to be known on a route.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Access {
+    /// Nobody.
+    Public,
+    /// Nobody, but who is known passes as that.
+    Optional,
+    /// Everybody.
+    Required,
+}
+
+/// The gateway's `access` on this route, else the Portal's.
+fn access(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) -> Result<Access, Box<Denied>> {
+    match call.attributes.context.get("access").map(String::as_str) {
+        Some("public") => Ok(Access::Public),
+        Some("optional") => Ok(Access::Optional),
+        Some("required") => Ok(Access::Required),
+        Some(_) => {
+            facts.hint = Some("the gateway's context has an unknown access".to_owned());
+            Err(answers::no_route())
+        }
+        None => Ok(match route {
+            Route::Portal(_, portal) if portal.access == PortalAccess::Optional => Access::Optional,
+            Route::Portal(..) | Route::Product { .. } => Access::Required,
+        }),
+    }
+}
+
+/// Asks the policy, and then whether a Portal that wants a verified e-mail has one.
+fn authorize(
+    call: &Call<'_>,
+    route: &Route<'_>,
+    identity: &Identity,
+    facts: &mut Facts,
+) -> Result<Grant, Box<Denied>> {
+    let grant = call.policy.authorize(&identity.membership, route).map_err(|not_granted| {
+        let claim = if identity.groups_claimed { "" } else { "; the token has no groups claim" };
+        facts.hint = Some(format!("{not_granted}{claim}"));
+        answers::not_granted(call)
+    })?;
+    let portal = grant.portal.and_then(|id| call.policy.portal(id));
+    if portal.is_some_and(|portal| portal.require_verified_email) && !identity.email_verified {
+        return Err(answers::email_unverified(call));
+    }
+    Ok(grant)
+}
+
+/// The answer that lets a request pass: our headers in, forged ones, our cookies and perhaps the
+/// credential out.
+fn allow(
+    call: &Call<'_>,
+    route: &Route<'_>,
+    caller: Option<(&Identity, &Grant)>,
+    cookies: Vec<crate::cookie::SetCookie>,
+) -> Allowed {
+    let portal = |id| call.policy.portal(id).map(|portal| portal.name.to_string());
+    let names = match route {
+        Route::Portal(_, portal) => [Some(portal.name.to_string()), None, None],
+        Route::Product { environment, product, portal: named, .. } => [
+            caller.and_then(|(_, grant)| grant.portal).or(*named).and_then(portal),
+            Some(environment.name.to_string()),
+            Some(product.name.to_string()),
+        ],
+    };
+    let identity = caller.map(|(identity, _)| IdentityHeaders {
+        claim: identity,
+        groups: &identity.membership.groups,
+        route: [names[0].as_deref(), names[1].as_deref(), names[2].as_deref()],
+    });
+    let mut upstream: Upstream = call.inner.headers.apply(&call.attributes.headers, identity);
+    if call.cookies.concern_us() {
+        upstream.replace_cookie(call.cookies.for_upstream());
+    }
+    let forwarded = call.settings().forward_authorization;
+    let forward = forwarded.unwrap_or(matches!(route, Route::Product { .. }));
+    if !forward {
+        upstream.remove_credential(&call.attributes.headers);
+    }
+    Allowed { upstream, cookies }
+}
+
+fn tell_route(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) {
+    match route {
+        Route::Portal(_, portal) => facts.portal = Some(portal.name.clone()),
+        Route::Product { environment, product, portal, .. } => {
+            facts.environment = Some(environment.name.clone());
+            facts.product = Some(product.name.clone());
+            let portal = portal.and_then(|id| call.policy.portal(id));
+            facts.portal = portal.map(|portal| portal.name.clone());
+        }
+    }
+}
+
+/// The plan of the caller's issuer, else the product's only one, and its limit.
+fn tell_plan(route: &Route<'_>, identity: &Identity, facts: &mut Facts) {
+    let Route::Product { environment, product, .. } = route else { return };
+    let only = match product.usage_plans.as_slice() {
+        [only] => Some(only.clone()),
+        _ => None,
+    };
+    facts.usage_plan = identity.usage_plan.clone().or(only);
+    let plan = facts.usage_plan.as_ref().and_then(|name| environment.plans.get(name));
+    facts.limit = plan.and_then(|plan| plan.rate_limit.clone());
+}

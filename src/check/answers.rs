@@ -1,0 +1,243 @@
+//! The words and statuses of every refusal.
+
+use super::call::Call;
+use crate::decision::{Denied, Reason, Status};
+use crate::policy::PortalId;
+use url::form_urlencoded;
+
+/// Seconds after which a client may try again while something is out of reach.
+const RETRY_AFTER: &str = "5";
+
+/// Host, path or context lead nowhere.
+pub(super) fn no_route() -> Box<Denied> {
+    Box::new(Denied::refuse(
+        Reason::NoRoute,
+        Status::Forbidden,
+        "Nothing to be found here",
+        "This address belongs to no portal, environment or API product.",
+    ))
+}
+
+/// A preflight that the gateway's CORS filter did not answer: no origin of ours sent it.
+pub(super) fn preflight() -> Box<Denied> {
+    Box::new(Denied::refuse(
+        Reason::NoCredentials,
+        Status::Forbidden,
+        "Preflight refused",
+        "Requests from this origin are not allowed here.",
+    ))
+}
+
+/// No credential, and no login can be offered to this client.
+pub(super) fn no_credentials(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::NoCredentials,
+        Status::Unauthorized,
+        "Please sign in",
+        "This page is for people who are signed in.",
+    );
+    Box::new(challenge(call, denied, None))
+}
+
+/// The same, and several Portals have a login for this host.
+pub(super) fn several_logins(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::NoCredentials,
+        Status::Unauthorized,
+        "Please sign in at your portal",
+        "Several portals publish this API. Sign in at yours first, then come back.",
+    );
+    Box::new(challenge(call, denied, None))
+}
+
+/// A session cookie that does not hold.
+pub(super) fn invalid_session(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::InvalidSession,
+        Status::Unauthorized,
+        "Please sign in again",
+        "Your session has ended.",
+    );
+    Box::new(challenge(call, denied, None))
+}
+
+/// A bearer, or API key, that does not hold. All faults look alike; the log has the difference.
+pub(super) fn invalid_token(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::InvalidToken,
+        Status::Unauthorized,
+        "Token refused",
+        "The token is not valid here.",
+    );
+    Box::new(challenge(call, denied, Some("invalid_token")))
+}
+
+/// A bearer whose time is over.
+pub(super) fn expired_token(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::ExpiredToken,
+        Status::Unauthorized,
+        "Token expired",
+        "The token has expired. Get a new one and try again.",
+    );
+    Box::new(challenge(call, denied, Some("invalid_token")))
+}
+
+/// Two credentials: which one would count?
+pub(super) fn conflict() -> Box<Denied> {
+    Box::new(Denied::refuse(
+        Reason::AmbiguousRequest,
+        Status::BadRequest,
+        "More than one credential",
+        "The request carries more than one credential, so none of them counts.",
+    ))
+}
+
+/// RFC 6750 §3: which scheme, for what, and what is wrong with the one that came.
+fn challenge(call: &Call<'_>, denied: Denied, error: Option<&str>) -> Denied {
+    let error = error.map(|error| format!(", error=\"{error}\"")).unwrap_or_default();
+    // A host name has no quotes.
+    denied.header("www-authenticate", format!("Bearer realm=\"{}\"{error}", call.host()))
+}
+
+/// A known caller whom no Group grants it.
+pub(super) fn not_granted(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::NotGranted,
+        Status::Forbidden,
+        "No access",
+        "You are signed in, but none of your groups has access to this. \
+         If you think it should, ask the people who run this portal.",
+    );
+    Box::new(with_sign_out(call, denied))
+}
+
+/// The Portal wants a verified e-mail.
+pub(super) fn email_unverified(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::EmailUnverified,
+        Status::Forbidden,
+        "Please confirm your e-mail address",
+        "You are signed in, but your e-mail address is not confirmed yet. \
+         Follow the link in the message that was sent to you, then try again.",
+    );
+    Box::new(with_sign_out(call, denied.link("Try again", login_again(call))))
+}
+
+fn with_sign_out(call: &Call<'_>, denied: Denied) -> Denied {
+    denied.button("Sign out", format!("{}/logout", call.settings().endpoints.base))
+}
+
+/// A cookie, and no evidence that our own page sent the request.
+pub(super) fn cross_site() -> Box<Denied> {
+    Box::new(Denied::refuse(
+        Reason::CrossSite,
+        Status::Forbidden,
+        "Request from another site refused",
+        "Another site sent this request with your session. It was not passed on.",
+    ))
+}
+
+/// The issuer's keys cannot be had.
+pub(super) fn keys_unavailable() -> Box<Denied> {
+    unavailable(
+        Reason::KeysUnavailable,
+        "The keys to check this sign-in with cannot be fetched right now.",
+    )
+}
+
+/// The provider cannot be reached.
+pub(super) fn provider_unavailable() -> Box<Denied> {
+    unavailable(
+        Reason::ProviderUnavailable,
+        "The sign-in service cannot be reached right now. Whoever is signed in can go on.",
+    )
+}
+
+/// The system gives no randomness, or the cipher failed.
+pub(super) fn internal() -> Box<Denied> {
+    unavailable(Reason::Internal, "Something went wrong on our side. Please try again.")
+}
+
+fn unavailable(reason: Reason, detail: &'static str) -> Box<Denied> {
+    let (status, title) = (Status::ServiceUnavailable, "Not available right now");
+    Box::new(Denied::refuse(reason, status, title, detail).header("retry-after", RETRY_AFTER))
+}
+
+/// A login that came back wrong. The link starts again.
+pub(super) fn bad_callback(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::BadCallback,
+        Status::BadRequest,
+        "Sign-in did not work",
+        "The answer of the sign-in service does not belong to a sign-in that began in this \
+         browser, or it came too late.",
+    );
+    Box::new(denied.link("Sign in again", login_start(call)))
+}
+
+/// The provider, or the person there, said no.
+pub(super) fn access_denied(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::BadCallback,
+        Status::Forbidden,
+        "Sign-in was refused",
+        "The sign-in service did not let you in. Perhaps your account is not assigned to this \
+         portal yet; the people who run it can do that.",
+    );
+    Box::new(denied.link("Sign in again", login_start(call)))
+}
+
+/// What a session needs does not fit into cookies.
+pub(super) fn too_large(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::BadCallback,
+        Status::BadRequest,
+        "Sign-in did not work",
+        "What has to be remembered of this sign-in does not fit into a browser's cookies. \
+         Please tell the people who run this portal.",
+    );
+    Box::new(denied.link("Sign in again", login_start(call)))
+}
+
+/// Login after login, and no session that holds.
+pub(super) fn login_loop(call: &Call<'_>) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::LoginLoop,
+        Status::Forbidden,
+        "Signed in, but the browser does not remember",
+        "You signed in several times within a minute, and each time the session was gone. \
+         Perhaps this browser does not keep cookies for this site.",
+    );
+    Box::new(denied.link("Sign in again", login_start(call)))
+}
+
+/// An endpoint that takes another method.
+pub(super) fn method_not_allowed(allow: &'static str) -> Box<Denied> {
+    let denied = Denied::refuse(
+        Reason::Endpoint,
+        Status::MethodNotAllowed,
+        "Method not allowed",
+        "This endpoint takes another method.",
+    );
+    Box::new(denied.header("allow", allow))
+}
+
+/// The link that signs in and comes back to the page asked for.
+pub(super) fn login_again(call: &Call<'_>) -> String {
+    let return_to: String =
+        form_urlencoded::byte_serialize(call.attributes.path.as_str().as_bytes()).collect();
+    format!("{}/login?return_to={return_to}", call.settings().endpoints.base)
+}
+
+fn login_start(call: &Call<'_>) -> String {
+    format!("{}/login", call.settings().endpoints.base)
+}
+
+/// Adds to a refusal the link that signs in, where there is a login.
+pub(super) fn with_login(call: &Call<'_>, portal: Option<PortalId>, denied: Box<Denied>) -> Box<Denied> {
+    match portal {
+        Some(_) => Box::new(denied.link("Sign in", login_again(call))),
+        None => denied,
+    }
+}

@@ -1,0 +1,71 @@
+//! Who asks: the only step of a check that waits.
+
+use super::call::Call;
+use super::origin::has_same_origin_evidence;
+use super::session::{self, Found};
+use super::{answers, bearer};
+use crate::cookie::SetCookie;
+use crate::credential::{Credential, classify};
+use crate::decision::{CredentialKind, Denied, Facts};
+use crate::identity::Identity;
+use crate::policy::Route;
+
+/// What came of it.
+pub(super) enum Authenticated {
+    /// A known caller, and cookies for the answer.
+    Identity(Box<Identity>, Vec<SetCookie>),
+    /// Nobody. `stale` clears the cookies that do not hold.
+    Nobody {
+        /// Empty where no session cookie came.
+        stale: Vec<SetCookie>,
+    },
+}
+
+/// Authenticates the caller: a bearer or API key if there is one, and then by it alone; else the
+/// session cookie.
+pub(super) async fn authenticate(
+    call: &Call<'_>,
+    route: &Route<'_>,
+    facts: &mut Facts,
+) -> Result<Authenticated, Box<Denied>> {
+    match classify(&call.attributes.headers) {
+        Credential::Conflict => {
+            facts.hint = Some("more than one credential".to_owned());
+            Err(answers::conflict())
+        }
+        Credential::MalformedBearer => {
+            facts.credential = CredentialKind::Bearer;
+            facts.hint = Some("no token behind Bearer".to_owned());
+            Err(answers::invalid_token(call))
+        }
+        Credential::ApiKey => {
+            facts.credential = CredentialKind::ApiKey;
+            facts.hint = Some("no such API key".to_owned());
+            Err(answers::invalid_token(call))
+        }
+        Credential::Bearer(token) => {
+            facts.credential = CredentialKind::Bearer;
+            let identity = bearer::authenticate(call, route, token, facts).await?;
+            Ok(Authenticated::Identity(Box::new(identity), Vec::new()))
+        }
+        Credential::Cookie => by_cookie(call, facts).await,
+    }
+}
+
+async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, Box<Denied>> {
+    match session::find(call, facts).await {
+        Found::None => Ok(Authenticated::Nobody { stale: Vec::new() }),
+        Found::Stale(cookies) => Ok(Authenticated::Nobody { stale: cookies }),
+        Found::Unavailable => Err(answers::provider_unavailable()),
+        Found::Live(live) => {
+            let identity = session::identity(call, &live.session);
+            identity.tell(facts);
+            let upgrades = call.attributes.headers.has("upgrade");
+            let unsafe_request = !call.attributes.method.is_safe() || upgrades;
+            if unsafe_request && !has_same_origin_evidence(call) {
+                return Err(answers::cross_site());
+            }
+            Ok(Authenticated::Identity(Box::new(identity), live.cookies))
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! Bearer tokens: ID tokens of a Portal's provider, access tokens, tokens of a plan's own issuer.
+
+use super::answers;
+use super::call::Call;
+use crate::config::PrincipalClaim;
+use crate::decision::{CredentialKind, Denied, Facts};
+use crate::identity::{Identity, wanted_claims};
+use crate::policy::{Environment, Membership, PlanIssuer, PortalId, Route};
+use crate::store::{Subject, VerifiedToken};
+use crate::token::{
+    AccessTokenForm, AccessTokenRules, Claims, IdTokenRules, Issuer, Jws, Principal, TokenError,
+    judge_access_token, judge_id_token, verify,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Authenticates the bearer of `token`.
+pub(super) async fn authenticate(
+    call: &Call<'_>,
+    route: &Route<'_>,
+    token: &str,
+    facts: &mut Facts,
+) -> Result<Identity, Box<Denied>> {
+    identify(call, route, token).await.map_err(|refused| {
+        facts.hint = Some(refused.to_string());
+        match refused {
+            Refused::KeysUnavailable => answers::keys_unavailable(),
+            Refused::Token(error) if error.is_expired() => answers::expired_token(call),
+            Refused::Token(_)
+            | Refused::UnknownIssuer
+            | Refused::NoBearerIdTokens
+            | Refused::NoPrincipal
+            | Refused::Revoked => answers::invalid_token(call),
+        }
+    })
+}
+
+/// Why a bearer is refused; the client hears less.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    #[error("no Portal, and no plan of this Environment, has the token's issuer")]
+    UnknownIssuer,
+    #[error("the issuer's keys are unavailable")]
+    KeysUnavailable,
+    #[error("ID tokens are not taken as bearers (tokens.bearer_id_tokens)")]
+    NoBearerIdTokens,
+    #[error("the token lacks the claim of tokens.principal_claim")]
+    NoPrincipal,
+    #[error("the caller signed out")]
+    Revoked,
+}
+
+/// Where the token comes from, by the issuer that it claims; the claim is believed once verified.
+struct Origin<'c> {
+    issuer: Issuer,
+    /// Portals with this issuer.
+    portals: BTreeSet<PortalId>,
+    /// The plan of this Environment with this issuer.
+    plan: Option<&'c PlanIssuer>,
+}
+
+async fn identify(call: &Call<'_>, route: &Route<'_>, token: &str) -> Result<Identity, Refused> {
+    let jws = Jws::parse(token, call.settings().tokens.max_bytes)?;
+    let origin = origin(call, route, &jws.unverified_issuer()?)?;
+    let claims = verified(call, &jws, token, &origin).await?;
+    let mut identity = judge(call, route, &origin, &claims)?;
+    identity.send_unverified_email = call.settings().tokens.send_unverified_email;
+    identity.email.clone_from(&claims.email);
+    identity.email_verified = claims.email_verified;
+    identity.claims = wanted_claims(&claims, &call.settings().identity_headers);
+    let subject = Subject {
+        session: None,
+        issuer: &identity.issuer,
+        provider_session: claims.session_id.as_deref(),
+        subject: claims.subject.as_deref().unwrap_or_default(),
+        began_ms: claims.issued_at.unwrap_or_default().0.saturating_mul(1000),
+    };
+    if call.inner.revocations.is_revoked(subject) {
+        return Err(Refused::Revoked);
+    }
+    Ok(identity)
+}
+
+fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin<'c>, Refused> {
+    let plan = environment(route).and_then(|environment| {
+        environment.plan_issuers.iter().find(|plan| plan.issuer.as_str() == issuer)
+    });
+    let logins = call.policy.portals.iter().filter_map(|portal| portal.login.as_ref());
+    let login = logins.map(|login| &login.issuer).find(|own| own.as_str() == issuer);
+    let issuer = login.or(plan.map(|plan| &plan.issuer)).ok_or(Refused::UnknownIssuer)?;
+    let portals = call.policy.portals_with_issuer(issuer);
+    Ok(Origin { issuer: issuer.clone(), portals, plan })
+}
+
+/// The claims, once the signature was verified by the keys in force.
+async fn verified(
+    call: &Call<'_>,
+    jws: &Jws<'_>,
+    token: &str,
+    origin: &Origin<'_>,
+) -> Result<Arc<Claims>, Refused> {
+    let unavailable = |_unavailable| Refused::KeysUnavailable;
+    let providers = &call.inner.parts.providers;
+    let mut keys = providers.keys(&origin.issuer).map_err(unavailable)?;
+    if keys.find(jws.kid()).is_none() {
+        keys = providers.keys_for_kid(&origin.issuer, jws.kid()).await.map_err(unavailable)?;
+    }
+    let tokens = &call.inner.tokens;
+    let key = tokens.key(origin.issuer.as_str(), token);
+    if let Some(claims) = tokens.get(&key, &keys) {
+        return Ok(claims);
+    }
+    let claims = Arc::new(verify(jws, &keys)?);
+    tokens.insert(key, VerifiedToken { claims: Arc::clone(&claims), keys });
+    Ok(claims)
+}
+
+/// Tells the kinds apart by the audience (a client id of this issuer: an ID token), and judges the
+/// token as what it is.
+fn judge(
+    call: &Call<'_>,
+    route: &Route<'_>,
+    origin: &Origin<'_>,
+    claims: &Claims,
+) -> Result<Identity, Refused> {
+    let logins = origin.portals.iter().filter_map(|id| call.policy.portal(*id)?.login.as_ref());
+    let client = logins.clone().find(|login| claims.audience.contains(&login.client_id));
+    match client {
+        Some(login) => as_id_token(call, origin, claims, &login.client_id),
+        None => as_access_token(call, route, origin, claims),
+    }
+}
+
+fn as_id_token(
+    call: &Call<'_>,
+    origin: &Origin<'_>,
+    claims: &Claims,
+    client_id: &str,
+) -> Result<Identity, Refused> {
+    let settings = call.settings();
+    if !settings.tokens.bearer_id_tokens {
+        return Err(Refused::NoBearerIdTokens);
+    }
+    let mut rules = IdTokenRules::new(&origin.issuer, client_id);
+    rules.clock_skew = settings.tokens.clock_skew;
+    rules.max_lifetime = settings.provider.max_id_token_lifetime;
+    let token = judge_id_token(claims, &rules, call.now)?;
+    let portals = call.policy.portals_of(&origin.issuer, client_id);
+    let subject = principal(call, claims, token.subject.to_owned())?;
+    Ok(identity(call, origin, claims, CredentialKind::IdToken, portals, subject, None))
+}
+
+fn as_access_token(
+    call: &Call<'_>,
+    route: &Route<'_>,
+    origin: &Origin<'_>,
+    claims: &Claims,
+) -> Result<Identity, Refused> {
+    let environment = environment(route);
+    let audiences = environment.map_or_else(
+        || call.settings().tokens.audiences.iter().cloned().collect(),
+        |environment| environment.audiences.clone(),
+    );
+    let client_ids = call.policy.client_ids().into_iter().map(str::to_owned).collect();
+    let mut rules = AccessTokenRules::new(&origin.issuer, &audiences, &client_ids);
+    rules.clock_skew = call.settings().tokens.clock_skew;
+    if origin.portals.is_empty() {
+        rules.form = AccessTokenForm::Any;
+    }
+    let token = judge_access_token(claims, &rules, call.now)?;
+    let subject = match token.principal {
+        Principal::User(id) => principal(call, claims, id.to_owned())?,
+        // A client's id may equal a user's: they are still two principals (RFC 9700 §4.15).
+        Principal::Service(id) => format!("client:{id}"),
+    };
+    let vouching = match origin.plan {
+        Some(plan) if origin.portals.is_empty() => plan.portal.into_iter().collect(),
+        _ => origin.portals.clone(),
+    };
+    let group_claim = environment.and_then(|environment| environment.group_claim.as_deref());
+    let kind = CredentialKind::AccessToken;
+    Ok(identity(call, origin, claims, kind, vouching, subject, group_claim))
+}
+
+/// The claim that the settings name, else what the kind of token says.
+fn principal(call: &Call<'_>, claims: &Claims, auto: String) -> Result<String, Refused> {
+    match &call.settings().tokens.principal_claim {
+        PrincipalClaim::Auto => Ok(auto),
+        PrincipalClaim::Named(name) => {
+            let named = claims.string(name).filter(|value| !value.is_empty());
+            named.map(str::to_owned).ok_or(Refused::NoPrincipal)
+        }
+    }
+}
+
+fn identity(
+    call: &Call<'_>,
+    origin: &Origin<'_>,
+    claims: &Claims,
+    credential: CredentialKind,
+    portals: BTreeSet<PortalId>,
+    subject: String,
+    group_claim: Option<&str>,
+) -> Identity {
+    let login = portals.iter().find_map(|id| call.policy.portal(*id)?.login.as_ref());
+    let claim = group_claim.or(login.map(|login| login.group_claim.as_str())).unwrap_or("groups");
+    let groups = claims.groups(claim);
+    if groups.as_ref().is_some_and(|groups| groups.len() == 100) {
+        call.inner.parts.metrics.groups_maybe_truncated();
+    }
+    Identity {
+        issuer: origin.issuer.as_str().to_owned(),
+        subject,
+        groups_claimed: groups.is_some(),
+        membership: Membership {
+            portals,
+            groups: call.policy.known_groups(&groups.unwrap_or_default()),
+        },
+        credential,
+        usage_plan: origin.plan.map(|plan| plan.plan.clone()),
+        ..Identity::default()
+    }
+}
+
+fn environment<'r>(route: &Route<'r>) -> Option<&'r Environment> {
+    match route {
+        Route::Portal(..) => None,
+        Route::Product { environment, .. } => Some(environment),
+    }
+}

@@ -1,0 +1,121 @@
+//! What every step of one check needs.
+
+use super::Inner;
+use super::origin;
+use crate::attributes::{Attributes, Method};
+use crate::config::Settings;
+use crate::cookie::{CookieNames, Cookies};
+use crate::decision::{ClientKind, Facts};
+use crate::policy::{Environment, Portal, PortalId, Site, Snapshot};
+use crate::session::KeyRing;
+use crate::time::UnixTime;
+use std::sync::Arc;
+use tokio::time::Instant;
+use url::Url;
+
+/// A request, the things it is judged by, and the present: one of each for the whole check.
+#[derive(Debug)]
+pub(super) struct Call<'c> {
+    pub(super) inner: &'c Arc<Inner>,
+    pub(super) policy: &'c Arc<Snapshot>,
+    pub(super) key_ring: Arc<KeyRing>,
+    pub(super) attributes: &'c Attributes,
+    pub(super) client: ClientKind,
+    pub(super) site: Site,
+    pub(super) deadline: Option<Instant>,
+    pub(super) cookies: Cookies,
+    pub(super) names: CookieNames,
+    pub(super) now: UnixTime,
+    pub(super) now_ms: u64,
+}
+
+impl<'c> Call<'c> {
+    pub(super) fn new(
+        inner: &'c Arc<Inner>,
+        policy: &'c Arc<Snapshot>,
+        attributes: &'c Attributes,
+        client: ClientKind,
+        site: Site,
+        deadline: Option<Instant>,
+    ) -> Self {
+        let prefix = &inner.parts.settings.cookies.prefix;
+        let now_ms = inner.parts.clock.now_ms();
+        let portal = portals_of(policy, site).next().and_then(|id| policy.portal(id));
+        let secure = portal.is_none_or(|portal| portal.secure_cookies);
+        Self {
+            inner,
+            policy,
+            key_ring: Arc::clone(&inner.parts.key_ring.borrow()),
+            attributes,
+            client,
+            site,
+            deadline,
+            cookies: Cookies::read(&attributes.headers, prefix),
+            names: CookieNames::new(prefix, secure),
+            now: UnixTime(now_ms / 1000),
+            now_ms,
+        }
+    }
+
+    pub(super) fn settings(&self) -> &'c Settings {
+        &self.inner.parts.settings
+    }
+
+    /// The host name, to which cookies are bound; cookies ignore ports.
+    pub(super) fn host(&self) -> &'c str {
+        self.attributes.host.name.as_str()
+    }
+
+    /// The Environment that the host stands for.
+    pub(super) fn environment(&self) -> Option<&'c Environment> {
+        match self.site {
+            Site::Portal(_) => None,
+            Site::Environment(id) => self.policy.environment(id),
+        }
+    }
+
+    /// Portals whose sessions hold on this host.
+    pub(super) fn portals(&self) -> impl Iterator<Item = PortalId> + 'c {
+        portals_of(self.policy, self.site)
+    }
+
+    /// The Portal whose login this host uses: its own, the one that the gateway names, or the only
+    /// one that publishes the Environment.
+    pub(super) fn login_portal(&self) -> Option<(PortalId, &'c Portal)> {
+        let named = self.attributes.context.get("portal");
+        let mut portals = self.portals().filter_map(|id| Some((id, self.policy.portal(id)?)));
+        if let Some(name) = named {
+            return portals.find(|(_, portal)| portal.name.to_string() == *name);
+        }
+        let first = portals.next()?;
+        portals.next().is_none().then_some(first)
+    }
+
+    /// This host's URL as the browser knows it, with the scheme of `portal`.
+    pub(super) fn base_url(&self, portal: &Portal) -> Option<Url> {
+        origin::base_url(&self.attributes.host, portal)
+    }
+
+    /// A CORS preflight (Fetch §4.8): sent without credentials, so there is nothing to judge by.
+    pub(super) fn is_preflight(&self) -> bool {
+        let headers = &self.attributes.headers;
+        self.attributes.method == Method::Options
+            && headers.has("origin")
+            && headers.has("access-control-request-method")
+    }
+
+    /// Writes into `facts` what the host says.
+    pub(super) fn tell(&self, facts: &mut Facts) {
+        facts.environment = self.environment().map(|environment| environment.name.clone());
+        facts.portal = self.login_portal().map(|(_, portal)| portal.name.clone());
+    }
+}
+
+fn portals_of(policy: &Snapshot, site: Site) -> impl Iterator<Item = PortalId> {
+    let (own, publishing) = match site {
+        Site::Portal(id) => (Some(id), None),
+        Site::Environment(id) => (None, policy.environment(id)),
+    };
+    let publishing = publishing.into_iter().flat_map(|environment| environment.portals.iter());
+    own.into_iter().chain(publishing.copied())
+}

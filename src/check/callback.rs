@@ -1,0 +1,254 @@
+//! The end of a login: what the browser brings back becomes a session.
+
+use super::call::Call;
+use super::exchange::{Fault, SignedIn, Task};
+use super::login::{self, NoFlow};
+use super::session::{self, COMPLETED_LOGINS, Found, NotWritten, RESTARTED, seal};
+use super::{answers, origin};
+use crate::attributes::Method;
+use crate::attributes::Host;
+use crate::cookie::SetCookie;
+use crate::decision::{Denied, Facts, Reason, Status};
+use crate::identity::Identity;
+use crate::oidc::{Callback, CallbackParameters};
+use crate::policy::{Login, Portal, PortalId};
+use crate::session::{CompletedLogins, Flow, OpenError, Purpose, Session, State};
+use crate::store::Completion;
+use crate::telemetry::LoginOutcome;
+use crate::time::UnixTime;
+use prost::Message;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Logins within this time that make a loop.
+const LOOP_TIME: Duration = Duration::from_secs(60);
+/// Completed logins that make a loop, the last one included.
+const LOOP_LOGINS: usize = 3;
+
+/// Answers a callback. `forward`: whether it is the redirect URI, from which the browser may have to
+/// go on to the host where the login began.
+pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) -> Box<Denied> {
+    if call.attributes.method != Method::Get {
+        return answers::bad_callback(call);
+    }
+    let query = call.attributes.path.query().unwrap_or_default();
+    let parameters = match CallbackParameters::parse(query) {
+        Ok(parameters) => parameters,
+        Err(fault) => return refuse(call, facts, fault.to_string()),
+    };
+    let (id, portal, login, state) = match open_state(call, parameters.state()) {
+        Ok(opened) => opened,
+        Err(Fallen::Wrong(why)) => return refuse(call, facts, why.to_owned()),
+        Err(Fallen::Unreadable) => return unreadable(call, facts).await,
+    };
+    facts.portal = Some(portal.name.clone());
+    let Some(began_on) = Host::parse(&state.host) else {
+        return refuse(call, facts, "the state names no host".to_owned());
+    };
+    if began_on.name != call.attributes.host.name {
+        return pass_on(call, portal, &parameters, &began_on, forward, facts);
+    }
+    let flow = match login::read_flow(call, &state.flow) {
+        Ok(flow) if login::is_over(call, flow.started_at) => return unreadable(call, facts).await,
+        Ok(flow) => flow,
+        Err(NoFlow::Unreadable) => return unreadable(call, facts).await,
+        Err(NoFlow::Wrong) => {
+            return refuse(call, facts, "the browser has no such login under way".to_owned());
+        }
+    };
+    if flow.id != state.flow || flow.portal != state.portal || flow.issuer != state.issuer {
+        return refuse(call, facts, "state and browser speak of different logins".to_owned());
+    }
+    // From here on the flow is used up, whatever comes.
+    let spent = login::clear_flow(call, &flow.id);
+    let denied = conclude(call, (id, portal, login), flow, parameters, facts).await;
+    Box::new(denied.cookies(spent))
+}
+
+/// Why a state leads nowhere.
+enum Fallen {
+    Wrong(&'static str),
+    Unreadable,
+}
+
+type Opened<'c> = (PortalId, &'c Portal, &'c Login, State);
+
+/// Opens the sealed state: it has to be of a Portal of this host, and of its present issuer.
+fn open_state<'c>(call: &Call<'c>, text: &str) -> Result<Opened<'c>, Fallen> {
+    let mut failure = Fallen::Wrong("this host has no login");
+    for id in call.portals() {
+        let Some(portal) = call.policy.portal(id) else { continue };
+        let Some(login) = &portal.login else { continue };
+        match call.key_ring.open(Purpose::State, &portal.name.to_string(), text) {
+            Ok(plain) => {
+                let state = State::decode(plain.as_slice());
+                let state = state.map_err(|_undecodable| Fallen::Wrong("the state is malformed"))?;
+                if state.issuer != login.issuer.as_str() || state.portal != portal.name.to_string() {
+                    return Err(Fallen::Wrong("the state is of another issuer"));
+                }
+                let over = login::is_over(call, state.started_at);
+                return if over { Err(Fallen::Unreadable) } else { Ok((id, portal, login, state)) };
+            }
+            Err(OpenError::UnknownKey) => failure = Fallen::Unreadable,
+            Err(OpenError::Malformed) => failure = Fallen::Wrong("the state is not ours"),
+            Err(OpenError::Forged) => failure = Fallen::Wrong("the state's seal does not verify"),
+        }
+    }
+    Err(failure)
+}
+
+/// A state or flow that nobody can read any more: an old key, or too late. The code is never used.
+async fn unreadable(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+    facts.hint = Some("the login cannot be read any more: an old sealing key, or too late".to_owned());
+    if let Found::Live(live) = session::find(call, &mut Facts::default()).await {
+        let home = Denied::redirect(Reason::BadCallback, Status::Found, "/");
+        return Box::new(home.cookies(live.cookies));
+    }
+    match call.login_portal() {
+        Some((id, portal)) => {
+            let mut denied = login::restart_once(call, id, portal, facts);
+            denied.reason = match denied.reason {
+                Reason::NoCredentials => Reason::BadCallback,
+                other => other,
+            };
+            denied
+        }
+        None => answers::bad_callback(call),
+    }
+}
+
+fn refuse(call: &Call<'_>, facts: &mut Facts, why: String) -> Box<Denied> {
+    facts.hint = Some(why);
+    if let Some((_, portal)) = call.login_portal() {
+        call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
+    }
+    answers::bad_callback(call)
+}
+
+/// Sends the browser on to the host where the login began, which has the flow cookie.
+fn pass_on(
+    call: &Call<'_>,
+    portal: &Portal,
+    parameters: &CallbackParameters,
+    to: &Host,
+    forward: bool,
+    facts: &mut Facts,
+) -> Box<Denied> {
+    let known = forward && origin::may_begin_on(call.policy, portal, to);
+    let url = known.then(|| origin::base_url(to, portal)).flatten();
+    let Some(mut url) = url else {
+        return refuse(call, facts, "the login began on a host that is not this Portal's".to_owned());
+    };
+    url.set_path(&format!("{}/callback", call.settings().endpoints.base));
+    let url = parameters.forward_to(url);
+    Box::new(Denied::redirect(Reason::Endpoint, Status::Found, url.as_str()))
+}
+
+/// Judges what the provider says, exchanges the code, and signs in.
+async fn conclude(
+    call: &Call<'_>,
+    (id, portal, login): (PortalId, &Portal, &Login),
+    flow: Flow,
+    parameters: CallbackParameters,
+    facts: &mut Facts,
+) -> Box<Denied> {
+    let providers = &call.inner.parts.providers;
+    let Some(metadata) = providers.metadata(&login.issuer) else {
+        facts.hint = Some("the provider's metadata cannot be had".to_owned());
+        return answers::provider_unavailable();
+    };
+    let code = match parameters.judge(&login.issuer, metadata.sends_iss) {
+        Ok(Callback::Code(code)) => code,
+        Ok(Callback::AccessDenied) => {
+            facts.hint = Some("the provider says access_denied".to_owned());
+            call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
+            return answers::access_denied(call);
+        }
+        Ok(Callback::Failed(error)) => {
+            return refuse(call, facts, format!("the provider says {error}"));
+        }
+        Err(fault) => return refuse(call, facts, fault.to_string()),
+    };
+    let return_to = login::return_to(call, portal, &flow.return_to);
+    let flow_id = flow.id.clone();
+    let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
+    let task = Task { inner, policy, portal: id, flow, code };
+    let completion = call.inner.completions.join(&flow_id, |sender| {
+        tokio::spawn(async move {
+            let signed_in = task.run().await;
+            sender.send_replace(Some(Arc::new(signed_in)));
+        });
+    });
+    let signed_in = delivered(completion).await;
+    call.inner.completions.forget(&flow_id);
+    match signed_in.as_deref() {
+        Some(Ok(session)) => sign_in(call, portal, session, return_to.as_str(), facts).await,
+        Some(Err(Fault::Unavailable)) => {
+            facts.hint = Some(Fault::Unavailable.to_string());
+            answers::provider_unavailable()
+        }
+        Some(Err(Fault::Internal)) | None => answers::internal(),
+        Some(Err(fault)) => refuse(call, facts, fault.to_string()),
+    }
+}
+
+async fn delivered(mut completion: Completion<SignedIn>) -> Option<Arc<SignedIn>> {
+    completion.wait_for(Option::is_some).await.ok()?.clone()
+}
+
+/// Gives the browser its session, and ends the one that it had.
+async fn sign_in(
+    call: &Call<'_>,
+    portal: &Portal,
+    session: &Session,
+    return_to: &str,
+    facts: &mut Facts,
+) -> Box<Denied> {
+    let completed = completed_logins(call);
+    if completed.len() >= LOOP_LOGINS {
+        facts.hint = Some("third completed login within a minute without a session".to_owned());
+        call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
+        let cleared = call.names.clear(COMPLETED_LOGINS);
+        return Box::new(answers::login_loop(call).cookies([cleared]));
+    }
+    if let Found::Live(before) = session::find(call, &mut Facts::default()).await {
+        call.inner.revocations.revoke_session(&before.session.id, call.now_ms);
+        call.inner.sessions.remove(&before.session.id);
+    }
+    let mut cookies = match session::write(call, session, portal) {
+        Ok(cookies) => cookies,
+        Err(NotWritten::TooLarge) => {
+            facts.hint = Some("the session does not fit into 8 KiB of cookies".to_owned());
+            return answers::too_large(call);
+        }
+        Err(NotWritten::NotSealed) => return answers::internal(),
+    };
+    call.inner.sessions.put(Arc::new(session.clone()));
+    cookies.extend(session::write_last_use(call, session, portal));
+    cookies.extend(count(call, completed));
+    if call.cookies.get(&call.names.name(RESTARTED)).is_some() {
+        cookies.push(call.names.clear(RESTARTED));
+    }
+    let identity: Identity = session::identity(call, session);
+    identity.tell(facts);
+    facts.groups.clone_from(&session.groups);
+    call.inner.parts.metrics.login(&portal.name, LoginOutcome::Completed);
+    let redirect = Denied::redirect(Reason::Endpoint, Status::Found, return_to);
+    Box::new(redirect.cookies(cookies))
+}
+
+/// Logins completed on this host within [`LOOP_TIME`], this one included.
+fn completed_logins(call: &Call<'_>) -> Vec<u64> {
+    let text = call.cookies.get(&call.names.name(COMPLETED_LOGINS));
+    let plain = text.and_then(|text| call.key_ring.open(Purpose::Logins, call.host(), text).ok());
+    let before = plain.and_then(|plain| CompletedLogins::decode(plain.as_slice()).ok());
+    let recent = |at: &u64| call.now < UnixTime(*at).plus(LOOP_TIME);
+    let before = before.unwrap_or_default().at.into_iter().filter(recent);
+    before.chain([call.now.0]).collect()
+}
+
+fn count(call: &Call<'_>, completed: Vec<u64>) -> Option<SetCookie> {
+    let plain = CompletedLogins { at: completed }.encode_to_vec();
+    let text = seal(call, Purpose::Logins, &plain)?;
+    Some(call.names.set(COMPLETED_LOGINS, &text, LOOP_TIME))
+}

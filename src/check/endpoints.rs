@@ -1,0 +1,113 @@
+//! The paths that we answer ourselves.
+
+use super::call::Call;
+use super::login::{self, Form};
+use super::session::{self, Found};
+use super::{answers, callback, logout, revoke, userinfo};
+use crate::attributes::Method;
+use crate::decision::{ClientKind, Denied, Facts};
+use crate::oidc::Form as Parameters;
+use crate::policy::Site;
+
+/// Our endpoints. Any route of the gateway will do for them: the check answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Endpoint {
+    /// The redirect URI, on hosts of a Portal.
+    RedirectUri,
+    /// Where a callback goes on to, on the host where the login began.
+    Callback,
+    /// Signs in.
+    Login,
+    /// Signs up.
+    Signup,
+    /// Signs out.
+    Logout,
+    /// Tells the page who is signed in.
+    Userinfo,
+    /// OpenID Connect Back-Channel Logout 1.0.
+    BackchannelLogout,
+    /// Below our base, but none of them.
+    Unknown,
+}
+
+/// The endpoint that a request is for. Everything below the base path is ours, known or not.
+pub(super) fn find(call: &Call<'_>) -> Option<Endpoint> {
+    let endpoints = &call.settings().endpoints;
+    let path = &call.attributes.path;
+    let is_portal = matches!(call.site, Site::Portal(_));
+    if is_portal && path.segments() == segments(&endpoints.callback) {
+        return Some(Endpoint::RedirectUri);
+    }
+    let [name] = path.below(&segments(&endpoints.base))? else { return Some(Endpoint::Unknown) };
+    Some(match name.as_str() {
+        "callback" => Endpoint::Callback,
+        "login" => Endpoint::Login,
+        "signup" => Endpoint::Signup,
+        "logout" => Endpoint::Logout,
+        "userinfo" => Endpoint::Userinfo,
+        "backchannel-logout" => Endpoint::BackchannelLogout,
+        _ => Endpoint::Unknown,
+    })
+}
+
+fn segments(path: &str) -> Vec<String> {
+    path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
+}
+
+/// Answers as the endpoint does.
+pub(super) async fn answer(call: &Call<'_>, endpoint: Endpoint, facts: &mut Facts) -> Box<Denied> {
+    match endpoint {
+        Endpoint::RedirectUri => callback::answer(call, true, facts).await,
+        Endpoint::Callback => callback::answer(call, false, facts).await,
+        Endpoint::Login => begin(call, Form::SignIn, facts).await,
+        Endpoint::Signup => begin(call, Form::SignUp, facts).await,
+        Endpoint::Logout => logout::answer(call, facts).await,
+        Endpoint::Userinfo => userinfo::answer(call, facts).await,
+        Endpoint::BackchannelLogout => revoke::backchannel(call, facts).await,
+        Endpoint::Unknown => {
+            facts.hint = Some("no such endpoint".to_owned());
+            answers::no_route()
+        }
+    }
+}
+
+/// `login` and `signup`. The one parameter is `return_to`; nothing else of the query goes anywhere.
+async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Box<Denied> {
+    if call.attributes.method != Method::Get {
+        return answers::method_not_allowed("GET");
+    }
+    let Some((id, portal)) = call.login_portal() else { return answers::several_logins(call) };
+    let exact = call.policy.is_exact_host(&call.attributes.host.name);
+    if portal.login.is_none() || !exact {
+        facts.hint = Some("this host has no login".to_owned());
+        return answers::no_route();
+    }
+    let parameters = Parameters::parse(call.attributes.path.query().unwrap_or_default());
+    let wanted = parameters.only("return_to").ok().flatten().unwrap_or("/");
+    let return_to = login::return_to(call, portal, wanted);
+    let mut stale = Vec::new();
+    match session::find(call, facts).await {
+        Found::Live(live) if form == Form::SignIn => {
+            use crate::decision::{Reason, Status};
+            let back = Denied::redirect(Reason::Endpoint, Status::Found, return_to.as_str());
+            return Box::new(back.cookies(live.cookies));
+        }
+        Found::Stale(cookies) => stale = cookies,
+        Found::Live(_) | Found::None | Found::Unavailable => {}
+    }
+    if !may_begin(call) {
+        return answers::with_login(call, Some(id), answers::no_credentials(call));
+    }
+    let denied = login::start(call, id, portal, &return_to, form, facts);
+    Box::new(denied.cookies(stale))
+}
+
+/// A page load, or a client that says nothing of itself and asked for the login by its own will; not
+/// a prefetch, an iframe or a script's fetch.
+fn may_begin(call: &Call<'_>) -> bool {
+    let headers = &call.attributes.headers;
+    let says_nothing = !["sec-fetch-mode", "sec-fetch-dest", "sec-fetch-site", "sec-purpose", "purpose"]
+        .iter()
+        .any(|name| headers.has(name));
+    call.client == ClientKind::Navigation || (call.client == ClientKind::Other && says_nothing)
+}

@@ -1,0 +1,209 @@
+//! From an authorization code to a session record: what has to reach the provider, in a task of its
+//! own, so that a browser that hangs up does not lose the code.
+
+use super::Inner;
+use crate::config::RequireAtHash;
+use crate::identity::wanted_claims;
+use crate::policy::{Login, PortalId, Snapshot};
+use crate::provider::{CodeGrant, RelyingParty, TokenEndpointError};
+use crate::random;
+use crate::secret::Secret;
+use crate::session::{Flow, Session};
+use crate::time::UnixTime;
+use crate::token::{Claims, IdTokenRules, Issuer, Jws, TokenError, judge_id_token, verify};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How old the ID token of a login may be.
+const MAX_AGE: Duration = Duration::from_secs(600);
+/// Groups that Okta lists at most, in some of its ways.
+const OKTA_GROUP_LIMIT: usize = 100;
+
+/// What an exchange came to.
+pub(super) type SignedIn = Result<Session, Fault>;
+
+/// Why there is no session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum Fault {
+    /// The provider refused the code.
+    #[error("the provider refused the code: {0}")]
+    Refused(TokenEndpointError),
+    /// The answer has no ID token.
+    #[error("the token response has no ID token")]
+    NoIdToken,
+    /// The ID token does not hold.
+    #[error(transparent)]
+    Token(TokenError),
+    /// Userinfo is about somebody else (OpenID Connect Core 1.0 §5.3.2).
+    #[error("userinfo is about another subject")]
+    OtherSubject,
+    /// A token that counts once came again.
+    #[error("the token was used before")]
+    Replayed,
+    /// The provider, or its keys, cannot be had.
+    #[error("the provider cannot be reached")]
+    Unavailable,
+    /// No randomness.
+    #[error("the system gives no randomness")]
+    Internal,
+}
+
+/// What the token endpoint has to know of us.
+pub(super) fn relying_party(login: &Login) -> RelyingParty<'_> {
+    RelyingParty {
+        issuer: &login.issuer,
+        client_id: &login.client_id,
+        client_secret: &login.client_secret,
+        authentication: login.client_authentication,
+    }
+}
+
+/// Exchanges the code of `flow`, which began at `portal`.
+pub(super) async fn exchange(
+    inner: &Inner,
+    policy: &Snapshot,
+    portal: PortalId,
+    flow: &Flow,
+    code: &Secret<String>,
+) -> SignedIn {
+    let portal = policy.portal(portal).ok_or(Fault::Internal)?;
+    let login = portal.login.as_ref().ok_or(Fault::Internal)?;
+    let grant = CodeGrant {
+        code: code.expose(),
+        code_verifier: &flow.code_verifier,
+        redirect_uri: &portal.redirect_uri,
+    };
+    let answer = inner.parts.providers.exchange_code(&relying_party(login), &grant).await;
+    let tokens = answer.map_err(|error| {
+        if error.is_unavailable() { Fault::Unavailable } else { Fault::Refused(error) }
+    })?;
+    let id_token = tokens.id_token.ok_or(Fault::NoIdToken)?;
+    let claims = verified(inner, &login.issuer, id_token.expose()).await?;
+    let settings = &inner.parts.settings;
+    let mut rules = IdTokenRules::new(&login.issuer, &login.client_id);
+    rules.clock_skew = settings.tokens.clock_skew;
+    rules.max_lifetime = settings.provider.max_id_token_lifetime;
+    rules.max_age = Some(MAX_AGE);
+    rules.nonce = Some(&flow.nonce);
+    rules.access_token = Some(tokens.access_token.expose());
+    rules.require_at_hash = settings.provider.require_at_hash != RequireAtHash::Never;
+    rules.code = Some(code.expose());
+    let now_ms = inner.parts.clock.now_ms();
+    let now = UnixTime(now_ms / 1000);
+    let token = judge_id_token(&claims, &rules, now).map_err(Fault::Token)?;
+    let mut session = Session {
+        id: random::token().map_err(|_none| Fault::Internal)?,
+        generation: 1,
+        portal: portal.name.to_string(),
+        issuer: login.issuer.as_str().to_owned(),
+        client_id: login.client_id.clone(),
+        subject: token.subject.to_owned(),
+        provider_session: claims.session_id.clone().unwrap_or_default(),
+        signed_in_at_ms: now_ms,
+        refreshed_at: now.0,
+        identity_expires_at: token.expires_at.0,
+        auth_time: claims.auth_time.unwrap_or_default().0,
+        nonce: flow.nonce.clone(),
+        refresh_token: tokens
+            .refresh_token
+            .filter(|_| login.is_offline())
+            .map(|token| token.expose().clone())
+            .unwrap_or_default(),
+        id_token: id_token.expose().clone(),
+        ..Session::default()
+    };
+    let same = take_claims(inner, policy, login, &claims, &tokens.access_token, &mut session).await;
+    if same { Ok(session) } else { Err(Fault::OtherSubject) }
+}
+
+/// The claims of an ID token, once its signature was verified.
+pub(super) async fn verified(inner: &Inner, issuer: &Issuer, token: &str) -> Result<Claims, Fault> {
+    let max_bytes = inner.parts.settings.tokens.max_bytes;
+    let jws = Jws::parse(token, max_bytes).map_err(Fault::Token)?;
+    let keys = inner.parts.providers.keys_for_kid(issuer, jws.kid()).await;
+    let keys = keys.map_err(|_unavailable| Fault::Unavailable)?;
+    verify(&jws, &keys).map_err(Fault::Token)
+}
+
+/// Writes into `session` what the caller's claims say: e-mail, groups, and what goes upstream. Where
+/// the ID token has no groups claim, userinfo is asked (OpenID Connect Core 1.0 §5.3).
+///
+/// Says whether userinfo, if it was asked, is about the same subject.
+pub(super) async fn take_claims(
+    inner: &Inner,
+    policy: &Snapshot,
+    login: &Login,
+    claims: &Claims,
+    access_token: &Secret<String>,
+    session: &mut Session,
+) -> bool {
+    session.email = claims.email.clone().unwrap_or_default();
+    session.email_verified = claims.email_verified;
+    let wanted = wanted_claims(claims, &inner.parts.settings.identity_headers);
+    session.claims = wanted.into_iter().collect();
+    let mut groups = claims.groups(&login.group_claim);
+    if groups.is_none() {
+        let userinfo = inner.parts.providers.userinfo(&login.issuer, access_token.expose()).await;
+        if let Ok(userinfo) = userinfo {
+            if userinfo.get("sub").and_then(serde_json::Value::as_str) != Some(&session.subject) {
+                return false;
+            }
+            groups = userinfo.get(&login.group_claim).map(texts);
+            take_email(&userinfo, session);
+        }
+    }
+    if groups.as_ref().is_some_and(|groups| groups.len() == OKTA_GROUP_LIMIT) {
+        inner.parts.metrics.groups_maybe_truncated();
+    }
+    session.groups_claimed = groups.is_some();
+    if !session.groups_claimed {
+        tracing::info!(
+            issuer = session.issuer,
+            claim = login.group_claim,
+            "neither ID token nor userinfo has the groups claim: does the provider send it, and do \
+             additionalScopes ask for it?"
+        );
+    }
+    session.groups = policy.known_groups(&groups.unwrap_or_default());
+    true
+}
+
+/// An e-mail that the ID token does not have.
+fn take_email(userinfo: &serde_json::Map<String, serde_json::Value>, session: &mut Session) {
+    let email = userinfo.get("email").and_then(serde_json::Value::as_str);
+    if let Some(email) = email.filter(|_| session.email.is_empty()) {
+        email.clone_into(&mut session.email);
+        session.email_verified =
+            userinfo.get("email_verified") == Some(&serde_json::Value::Bool(true));
+    }
+}
+
+/// A string is one group, an array of strings many; anything else is none.
+fn texts(value: &serde_json::Value) -> Vec<String> {
+    match value {
+        serde_json::Value::String(group) => vec![group.clone()],
+        serde_json::Value::Array(groups) => {
+            let all: Option<Vec<_>> =
+                groups.iter().map(|group| group.as_str().map(str::to_owned)).collect();
+            all.unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A spawned exchange needs its parts for itself.
+#[derive(Debug)]
+pub(super) struct Task {
+    pub(super) inner: Arc<Inner>,
+    pub(super) policy: Arc<Snapshot>,
+    pub(super) portal: PortalId,
+    pub(super) flow: Flow,
+    pub(super) code: Secret<String>,
+}
+
+impl Task {
+    /// Runs the exchange to its end.
+    pub(super) async fn run(self) -> SignedIn {
+        exchange(&self.inner, &self.policy, self.portal, &self.flow, &self.code).await
+    }
+}

@@ -1,0 +1,227 @@
+//! The start of a login.
+
+use super::answers;
+use super::call::Call;
+use super::origin;
+use super::session::{RESTARTED, seal};
+use crate::cookie::SetCookie;
+use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
+use crate::oidc::{AuthorizationRequest, ReturnTo, code_challenge};
+use crate::policy::{Portal, PortalId, Route};
+use crate::random;
+use crate::session::{Flow, Purpose, State};
+use crate::telemetry::LoginOutcome;
+use crate::time::UnixTime;
+use prost::Message;
+use std::time::Duration;
+
+/// How long a login may take.
+pub(super) const LOGIN_TIME: Duration = Duration::from_secs(600);
+/// Suffix of flow cookies; the flow's id follows.
+const FLOW: &str = "l-";
+/// Characters of a flow's id.
+const FLOW_ID_CHARACTERS: usize = 8;
+
+/// Answers a request that needs a login and has none: a page load is sent to the provider, everybody
+/// else hears 401. `stale` clears cookies that did not hold.
+pub(super) fn refuse_or_start(
+    call: &Call<'_>,
+    route: &Route<'_>,
+    stale: Vec<SetCookie>,
+    facts: &mut Facts,
+) -> Box<Denied> {
+    let portal = portal_of(call, route);
+    let exact = call.policy.is_exact_host(&call.attributes.host.name);
+    let login = portal.filter(|(_, portal)| portal.login.is_some() && exact);
+    let mut denied = match (call.client, login) {
+        (ClientKind::Navigation, Some((id, portal))) => {
+            start(call, id, portal, &here(call, portal), Form::SignIn, facts)
+        }
+        (ClientKind::Navigation | ClientKind::Document, None) if call.portals().count() > 1 => {
+            answers::several_logins(call)
+        }
+        _ if stale.is_empty() => {
+            answers::with_login(call, login.map(|(id, _)| id), answers::no_credentials(call))
+        }
+        _ => answers::with_login(call, login.map(|(id, _)| id), answers::invalid_session(call)),
+    };
+    if !stale.is_empty() && denied.reason == Reason::NoCredentials {
+        denied.reason = Reason::InvalidSession;
+    }
+    Box::new(denied.cookies(stale))
+}
+
+fn portal_of<'c>(call: &Call<'c>, route: &Route<'c>) -> Option<(PortalId, &'c Portal)> {
+    match route {
+        Route::Portal(id, portal) => Some((*id, *portal)),
+        Route::Product { portal, .. } => {
+            let id = (*portal)?;
+            call.policy.portal(id).map(|portal| (id, portal))
+        }
+    }
+}
+
+/// The page asked for.
+fn here(call: &Call<'_>, portal: &Portal) -> ReturnTo {
+    return_to(call, portal, call.attributes.path.as_str())
+}
+
+/// `text` if it is a good place to go after a login at `portal`, else the start page.
+pub(super) fn return_to(call: &Call<'_>, portal: &Portal, text: &str) -> ReturnTo {
+    let Some(base) = call.base_url(portal) else { return ReturnTo::start() };
+    let endpoints = &call.settings().endpoints;
+    let own: &[&str] = if call.environment().is_some() {
+        &[endpoints.base.as_str()]
+    } else {
+        &[endpoints.base.as_str(), endpoints.callback.as_str()]
+    };
+    ReturnTo::parse(text, &base, &origin::return_origins(call, portal), own)
+}
+
+/// Which form of the provider to ask for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Form {
+    /// Its login page.
+    SignIn,
+    /// Its sign-up, where it says that it can be asked for.
+    SignUp,
+}
+
+/// Sends the browser to the provider, with a flow cookie that binds what comes back to it.
+pub(super) fn start(
+    call: &Call<'_>,
+    id: PortalId,
+    portal: &Portal,
+    return_to: &ReturnTo,
+    form: Form,
+    facts: &mut Facts,
+) -> Box<Denied> {
+    let Some(login) = &portal.login else { return answers::no_route() };
+    let providers = &call.inner.parts.providers;
+    let metadata = providers.metadata(&login.issuer).filter(|_| !providers.is_down(&login.issuer));
+    let Some(metadata) = metadata else {
+        facts.hint = Some("the provider's metadata cannot be had".to_owned());
+        return answers::provider_unavailable();
+    };
+    if !metadata.supports_s256 {
+        facts.hint = Some("the provider does not announce PKCE with S256".to_owned());
+        return answers::provider_unavailable();
+    }
+    let Some(begun) = begin(call, portal, login.issuer.as_str(), return_to) else {
+        return answers::internal();
+    };
+    let request = AuthorizationRequest {
+        endpoint: &metadata.authorization_endpoint,
+        client_id: &login.client_id,
+        redirect_uri: &portal.redirect_uri,
+        scopes: &login.scopes,
+        state: &begun.state,
+        nonce: &begun.nonce,
+        code_challenge: &begun.code_challenge,
+        create: form == Form::SignUp && metadata.supports_prompt_create,
+    };
+    call.inner.parts.metrics.login(&portal.name, LoginOutcome::Started);
+    tracing::debug!(portal = %portal.name, id = id.0, "login started");
+    let redirect = Denied::redirect(Reason::NoCredentials, Status::Found, request.url().as_str());
+    Box::new(redirect.cookies(begun.cookies))
+}
+
+/// A login that has begun.
+struct Begun {
+    state: String,
+    nonce: String,
+    code_challenge: String,
+    cookies: Vec<SetCookie>,
+}
+
+/// Draws the secrets of a login and seals them: into a cookie of this host, and into `state` for the
+/// host of the redirect URI. `None`: no randomness.
+fn begin(call: &Call<'_>, portal: &Portal, issuer: &str, return_to: &ReturnTo) -> Option<Begun> {
+    let code_verifier = random::token().ok()?;
+    let code_challenge = code_challenge(&code_verifier);
+    let nonce = random::token().ok()?;
+    let id: String = random::token().ok()?.chars().take(FLOW_ID_CHARACTERS).collect();
+    let state = State {
+        flow: id.clone(),
+        portal: portal.name.to_string(),
+        issuer: issuer.to_owned(),
+        host: call.attributes.host.to_string(),
+        started_at: call.now.0,
+    };
+    let name = portal.name.to_string();
+    let key_ring = &call.key_ring;
+    let state = key_ring.seal(Purpose::State, &name, &state.encode_to_vec(), random::bytes().ok()?)?;
+    let flow = Flow {
+        id: id.clone(),
+        portal: name,
+        issuer: issuer.to_owned(),
+        nonce: nonce.clone(),
+        code_verifier,
+        return_to: return_to.as_str().to_owned(),
+        started_at: call.now.0,
+    };
+    let flow = seal(call, Purpose::Flow, &flow.encode_to_vec())?;
+    let mut cookies = make_room(call);
+    cookies.push(call.names.set(&format!("{FLOW}{id}"), &flow, LOGIN_TIME));
+    Some(Begun { state, nonce, code_challenge, cookies })
+}
+
+/// Clears flow cookies that are over or unreadable, and the oldest, so that one more is not too many.
+fn make_room(call: &Call<'_>) -> Vec<SetCookie> {
+    let most = call.settings().limits.max_pending_logins.saturating_sub(1);
+    let (mut pending, mut cleared) = (Vec::new(), Vec::new());
+    for name in call.cookies.names() {
+        let Some(suffix) = call.names.suffix(name) else { continue };
+        let Some(id) = suffix.strip_prefix(FLOW) else { continue };
+        match read_flow(call, id) {
+            Ok(flow) if !is_over(call, flow.started_at) => pending.push((flow.started_at, suffix)),
+            Ok(_) | Err(_) => cleared.push(suffix),
+        }
+    }
+    pending.sort_unstable();
+    let too_many = pending.len().saturating_sub(most);
+    cleared.extend(pending.into_iter().take(too_many).map(|(_, suffix)| suffix));
+    cleared.into_iter().map(|suffix| call.names.clear(suffix)).collect()
+}
+
+/// Whether a login that started then is over.
+pub(super) fn is_over(call: &Call<'_>, started_at: u64) -> bool {
+    call.now >= UnixTime(started_at).plus(LOGIN_TIME)
+}
+
+/// Why there is no flow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum NoFlow {
+    /// No cookie, or one that is not ours.
+    Wrong,
+    /// Sealed with a key that is not here any more.
+    Unreadable,
+}
+
+/// The flow `id` of this browser on this host.
+pub(super) fn read_flow(call: &Call<'_>, id: &str) -> Result<Flow, NoFlow> {
+    let name = call.names.name(&format!("{FLOW}{id}"));
+    let text = call.cookies.get(&name).ok_or(NoFlow::Wrong)?;
+    let plain = call.key_ring.open(Purpose::Flow, call.host(), text).map_err(|error| match error {
+        crate::session::OpenError::UnknownKey => NoFlow::Unreadable,
+        crate::session::OpenError::Malformed | crate::session::OpenError::Forged => NoFlow::Wrong,
+    })?;
+    Flow::decode(plain.as_slice()).map_err(|_undecodable| NoFlow::Wrong)
+}
+
+/// Clears the cookie of flow `id`, if the request has it.
+pub(super) fn clear_flow(call: &Call<'_>, id: &str) -> Option<SetCookie> {
+    let suffix = format!("{FLOW}{id}");
+    let name = call.names.name(&suffix);
+    call.cookies.names().any(|own| own == name).then(|| call.names.clear(&suffix))
+}
+
+/// Begins a login anew because what came back of the last one cannot be read: once by itself, then
+/// the browser has to be asked.
+pub(super) fn restart_once(call: &Call<'_>, id: PortalId, portal: &Portal, facts: &mut Facts) -> Box<Denied> {
+    if call.cookies.get(&call.names.name(RESTARTED)).is_some() || !call.client.reads_pages() {
+        return answers::bad_callback(call);
+    }
+    let denied = start(call, id, portal, &ReturnTo::start(), Form::SignIn, facts);
+    Box::new(denied.cookies([call.names.set(RESTARTED, "1", LOGIN_TIME)]))
+}

@@ -1,0 +1,81 @@
+//! Signs out: here, on the other hosts of the same login, and at the provider.
+
+use super::call::Call;
+use super::origin::has_same_origin_evidence;
+use super::session::{self, Found};
+use super::answers;
+use crate::attributes::Method;
+use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
+use crate::oidc::end_session_url;
+use crate::policy::Portal;
+use crate::session::Session;
+use serde_json::json;
+
+/// POST signs out; GET asks first, so that no image, link or prefetch can do it.
+pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+    match call.attributes.method {
+        Method::Post => sign_out(call, facts).await,
+        Method::Get => {
+            let page = Denied::page("Sign out?", "You will be signed out here and at the sign-in service.");
+            let path = format!("{}/logout", call.settings().endpoints.base);
+            Box::new(page.button("Sign out", path).link("Stay", "/"))
+        }
+        Method::Head | Method::Put | Method::Patch | Method::Delete | Method::Options => {
+            answers::method_not_allowed("GET, POST")
+        }
+    }
+}
+
+async fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+    if !has_same_origin_evidence(call) {
+        return answers::cross_site();
+    }
+    let session = match session::find(call, facts).await {
+        Found::Live(live) => Some(live.session),
+        Found::None | Found::Stale(_) | Found::Unavailable => None,
+    };
+    let portal = call.login_portal().map(|(_, portal)| portal);
+    let mut to = portal.map_or_else(|| "/".to_owned(), home);
+    if let Some(session) = session {
+        session::identity(call, &session).tell(facts);
+        revoke(call, &session);
+        if let Some(url) = portal.and_then(|portal| at_provider(call, portal, &session)) {
+            to = url;
+        }
+        tracing::info!(issuer = session.issuer, portal = session.portal, "logout");
+    }
+    let denied = if call.client == ClientKind::Other {
+        // A script cannot follow to another site; it sends the browser there itself.
+        Denied::json(Status::Ok, json!({ "location": to }).to_string())
+    } else {
+        Denied::redirect(Reason::Endpoint, Status::SeeOther, to)
+    };
+    Box::new(denied.cookies(session::clear(call)))
+}
+
+/// Ends this session and those of the other hosts, which have the same one at the provider; where
+/// the provider names none, all of the same person that began until now.
+fn revoke(call: &Call<'_>, session: &Session) {
+    let revocations = &call.inner.revocations;
+    revocations.revoke_session(&session.id, call.now_ms);
+    call.inner.sessions.remove(&session.id);
+    if session.provider_session.is_empty() {
+        revocations.revoke_subject(&session.issuer, &session.subject, call.now_ms);
+    } else {
+        revocations.revoke_provider_session(&session.issuer, &session.provider_session, call.now_ms);
+    }
+}
+
+/// The provider's own logout, where it has one.
+fn at_provider(call: &Call<'_>, portal: &Portal, session: &Session) -> Option<String> {
+    let login = portal.login.as_ref()?;
+    let metadata = call.inner.parts.providers.metadata(&login.issuer)?;
+    let endpoint = metadata.end_session_endpoint.as_ref()?;
+    let url = end_session_url(endpoint, &session.id_token, &login.client_id, &home(portal));
+    Some(url.into())
+}
+
+/// The Portal's start page: what is registered as the sign-out redirect URI.
+fn home(portal: &Portal) -> String {
+    format!("{}/", portal.url.as_str().trim_end_matches('/'))
+}

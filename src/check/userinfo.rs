@@ -1,0 +1,41 @@
+//! Tells a page who is signed in.
+
+use super::call::Call;
+use super::session::{self, Found};
+use super::answers;
+use crate::attributes::Method;
+use crate::decision::{Denied, Facts, Status};
+use serde_json::json;
+
+/// The session as JSON; 401 without one. It says no more than the person it is about may know.
+pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+    if call.attributes.method != Method::Get {
+        return answers::method_not_allowed("GET");
+    }
+    let live = match session::find(call, facts).await {
+        Found::None => return answers::no_credentials(call),
+        Found::Stale(cookies) => return Box::new(answers::invalid_session(call).cookies(cookies)),
+        Found::Unavailable => return answers::provider_unavailable(),
+        Found::Live(live) => live,
+    };
+    let identity = session::identity(call, &live.session);
+    identity.tell(facts);
+    let products = call.policy.products_for(&identity.membership);
+    let products: Vec<_> = products
+        .into_iter()
+        .map(|(product, environment)| {
+            json!({"name": product.to_string(), "environment": environment.to_string()})
+        })
+        .collect();
+    let body = json!({
+        "sub": identity.subject,
+        "iss": identity.issuer,
+        "email": identity.email,
+        "email_verified": identity.email_verified,
+        "groups": identity.membership.groups,
+        "portal": live.session.portal,
+        "products": products,
+        "expires_at": live.session.identity_expires_at,
+    });
+    Box::new(Denied::json(Status::Ok, body.to_string()).cookies(live.cookies))
+}
