@@ -10,3 +10,4 @@ pub mod attributes;
 pub mod token;
 pub mod policy;
 pub mod config;
+pub mod provider;
