@@ -7,10 +7,12 @@ use super::state::IssuerState;
 use crate::clock::Clock;
 use crate::random;
 use crate::token::{KeySet, KeySetError};
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use url::Url;
 
 /// Checks that may wait for one issuer's fetch at a time.
@@ -101,10 +103,21 @@ impl FetchError {
 /// Keeps an issuer's metadata and keys fresh, for as long as it is polled.
 pub(super) async fn keep_fresh(entry: Arc<Entry>, shared: Arc<Shared>) {
     loop {
+        // A panic must not leave an issuer without a task: its keys would run out unseen.
+        let repeated = AssertUnwindSafe(repeat(&entry, &shared)).catch_unwind().await;
+        if repeated.is_err() {
+            tracing::error!(issuer = %entry.source.issuer, "the task that fetches keys panicked");
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn repeat(entry: &Entry, shared: &Shared) {
+    loop {
         let hurry = entry.state().begin();
-        let fetched = fetch(&entry, &shared, hurry).await;
-        let pause = finish(&entry, &shared, fetched);
-        wait(&entry, &shared, pause).await;
+        let fetched = fetch(entry, shared, hurry).await;
+        let pause = finish(entry, shared, fetched);
+        wait(entry, shared, pause).await;
     }
 }
 

@@ -160,7 +160,7 @@ impl Fake {
 }
 
 /// Waits until `holds` does.
-pub(super) async fn eventually(holds: impl Fn() -> bool) {
+pub(super) async fn eventually(holds: impl Fn() -> bool + Send + Sync) {
     let mut looks = tokio::time::interval(Duration::from_millis(2));
     let wait = async {
         while !holds() {

@@ -1,9 +1,10 @@
 use super::*;
 use crate::token::fixtures::b64;
 
-fn read(
-    body: &str,
-) -> Result<(Option<String>, String, Option<String>, Option<u64>), TokenEndpointError> {
+/// ID token, access token, refresh token, seconds.
+type Read = (Option<String>, String, Option<String>, Option<u64>);
+
+fn read(body: &str) -> Result<Read, TokenEndpointError> {
     let response = TokenResponse::parse(body.as_bytes())?;
     let text = |secret: Option<Secret<String>>| secret.map(|secret| secret.expose().clone());
     let expires_in = response.expires_in.map(|span| span.as_secs());
