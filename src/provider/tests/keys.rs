@@ -6,6 +6,7 @@ use crate::token::fixtures::{ec, jwks};
 use crate::token::{Algorithm, Issuer};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use url::Url;
@@ -59,17 +60,28 @@ async fn looks_for_an_unknown_key_once_for_all_and_once_in_30_seconds() {
 #[tokio::test]
 async fn bounds_how_many_wait_for_a_key_and_how_long() {
     let fake = Fake::start(&[key("a")]).await;
-    let (providers, _) = fake.known().await;
+    let (providers, clock) = fake.known().await;
     let gate = Arc::new(Semaphore::new(0));
     fake.on("/keys", Reply { gate: Some(Arc::clone(&gate)), ..Reply::text(&jwks(&[key("b")])) });
-    let searches = (0..300).map(|_| providers.keys_for_kid(&fake.issuer, "b"));
-    let found = futures_util::future::join_all(searches).await;
-    assert!(found.iter().all(Result::is_err));
-    assert_eq!(fake.count("/keys"), 2);
-    // Keys that are known are there all the while.
-    assert!(providers.keys_for_kid(&fake.issuer, "a").await.is_ok());
-    gate.add_permits(1);
-    eventually(|| kids(&providers, &fake.issuer) == ["b"]).await;
+    let refused = AtomicUsize::new(0);
+    let searches = (0..300).map(|_| async {
+        let found = providers.keys_for_kid(&fake.issuer, "b").await.is_ok();
+        refused.fetch_add(usize::from(!found), Ordering::SeqCst);
+    });
+    let release = async {
+        // Those beyond the bound hear it at once, the others when the fetch is over.
+        eventually(|| refused.load(Ordering::SeqCst) == 44).await;
+        gate.add_permits(1);
+    };
+    tokio::join!(futures_util::future::join_all(searches), release);
+    assert_eq!((refused.into_inner(), fake.count("/keys")), (44, 2));
+    assert_eq!(kids(&providers, &fake.issuer), ["b"]);
+
+    clock.advance(Duration::from_secs(30));
+    // The gate is closed: nobody waits longer than a second.
+    assert!(providers.keys_for_kid(&fake.issuer, "a").await.is_err());
+    assert!(providers.keys_for_kid(&fake.issuer, "b").await.is_ok());
+    assert_eq!(fake.count("/keys"), 3);
 }
 
 #[tokio::test]
