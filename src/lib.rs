@@ -1,5 +1,9 @@
 //! Portcullis: an Envoy `ext_authz` service that turns Okta groups into access to API products.
 //!
+//! A check is a straight line: [`envoy`] decodes it, [`policy`] routes it, [`credential`] says what
+//! the client brought, [`check`] authenticates, the only step that waits, [`policy`] authorizes, and
+//! [`envoy`] encodes the answer.
+//!
 //! The modules stand from the bottom up: each names only those above it in this list.
 
 pub mod time;
@@ -14,6 +18,9 @@ pub mod problem;
 pub mod document;
 pub mod config;
 pub mod policy;
+pub mod manifest;
+pub mod lint;
+pub mod reload;
 pub mod session;
 pub mod oidc;
 pub mod credential;

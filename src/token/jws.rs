@@ -72,6 +72,9 @@ impl<'a> Jws<'a> {
             _ => return Err(TokenError::NotThreeParts),
         };
         let (header, payload) = signed.split_once('.').ok_or(TokenError::NotThreeParts)?;
+        if header.is_empty() || signature.is_empty() {
+            return Err(TokenError::BadEncoding);
+        }
         let header = parse_header(&decode(header)?)?;
         let payload = decode(payload)?;
         decode(signature)?;
@@ -123,11 +126,8 @@ impl fmt::Debug for Jws<'_> {
     }
 }
 
-/// Decodes a part that is not empty; padding, other alphabets and stray final bits are refused.
+/// Decodes a part; padding, other alphabets and stray final bits are refused.
 fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
-    if part.is_empty() {
-        return Err(TokenError::BadEncoding);
-    }
     URL_SAFE_NO_PAD.decode(part).map_err(|_undecoded| TokenError::BadEncoding)
 }
 

@@ -45,7 +45,6 @@ fn refuses_what_is_no_compact_jws() {
         (format!("{good}."), TokenError::NotThreeParts),
         (join(&[header, payload, ""]), TokenError::BadEncoding),
         (join(&["", payload, signature]), TokenError::BadEncoding),
-        (join(&[header, "", signature]), TokenError::BadEncoding),
         (join(&[header, "A", signature]), TokenError::BadEncoding),
         (join(&[&format!("{header}="), payload, signature]), TokenError::BadCharacter),
         (join(&[header, &format!("{payload}="), signature]), TokenError::BadCharacter),

@@ -1,0 +1,23 @@
+//! HTTP to OpenID providers: discovery, keys, tokens. The only door to reqwest.
+//!
+//! Each issuer has one task that fetches its metadata and keys and keeps them; a check reads what
+//! is there and waits only for a key that nobody knows yet.
+
+mod address;
+mod calls;
+mod client;
+mod fetch;
+mod metadata;
+mod registry;
+mod resolver;
+mod state;
+mod token_endpoint;
+
+pub use calls::CodeGrant;
+pub use client::{ClientError, ProvidersError};
+pub use metadata::{MetadataError, ProviderMetadata};
+pub use registry::{IssuerSource, IssuerStatus, KeysUnavailable, Providers};
+pub use token_endpoint::{RelyingParty, TokenEndpointError, TokenResponse};
+
+#[cfg(test)]
+mod tests;

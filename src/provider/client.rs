@@ -1,0 +1,256 @@
+//! One request, one bounded answer.
+
+use super::address::AddressRules;
+use super::resolver::Resolver;
+use crate::config::ProviderSettings;
+use crate::secret::Secret;
+use crate::time::UnixTime;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
+};
+use reqwest::{Certificate, Client, Proxy, RequestBuilder, redirect, retry};
+use std::error::Error;
+use std::time::Duration;
+use url::Url;
+
+/// Longest body that is read; a key set has some kilobytes.
+const MAX_BODY: usize = 256 * 1024;
+
+/// How long an unused connection is kept.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Why providers cannot be reached at all.
+#[derive(Debug, thiserror::Error)]
+pub enum ProvidersError {
+    /// `provider.ca_file` cannot be read.
+    #[error("provider.ca_file cannot be read")]
+    UnreadableCa(#[source] std::io::Error),
+    /// `provider.ca_file` holds no PEM certificates.
+    #[error("provider.ca_file holds no PEM certificates")]
+    BadCa,
+    /// `provider.proxy` is no proxy.
+    #[error("provider.proxy is not the URL of a proxy")]
+    BadProxy,
+    /// TLS does not start, most often for want of the system's certificates.
+    #[error("the HTTP client does not start: {0}")]
+    Client(String),
+    /// There is no tokio runtime to fetch keys in.
+    #[error("there is no runtime to fetch keys in")]
+    NoRuntime,
+}
+
+/// Why there is no answer. The text says what an operator can change, nothing of what was sent.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ClientError {
+    /// The URL is http or an address, and settings do not allow it; or what is sent is no header.
+    #[error("the URL is not https, or is an address that settings do not allow")]
+    Forbidden,
+    /// It took longer than settings allow.
+    #[error("timed out")]
+    TimedOut,
+    /// More than 256 KiB.
+    #[error("the answer is longer than {MAX_BODY} bytes")]
+    TooLong,
+    /// No connection, no TLS, or one that broke.
+    #[error("not reachable: {0}")]
+    Unreachable(String),
+}
+
+/// What a provider answered. The body may hold tokens: there is no `Debug`.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Whether `Content-Type` is `application/json`.
+    pub(super) is_json: bool,
+    /// `max-age` of `Cache-Control`; nothing where `no-store` or `no-cache` stands beside it.
+    pub(super) max_age: Option<Duration>,
+    pub(super) body: Vec<u8>,
+    reset: Option<u64>,
+    retry_after: Option<u64>,
+}
+
+impl Answer {
+    pub(super) fn is_ok(&self) -> bool {
+        self.status == 200
+    }
+
+    /// How long the provider asks to wait: Okta's `X-Rate-Limit-Reset` (a point in time), else
+    /// `Retry-After` in seconds (RFC 9110 §10.2.3).
+    pub(super) fn wait(&self, now: UnixTime) -> Option<Duration> {
+        let until_reset = self.reset.map(|reset| UnixTime(reset).since(now));
+        until_reset.or_else(|| self.retry_after.map(Duration::from_secs))
+    }
+}
+
+/// The one HTTP client: no redirects, no proxy but the one in the settings, bounded in time and size.
+#[derive(Clone, Debug)]
+pub(super) struct HttpClient {
+    client: Client,
+    rules: AddressRules,
+    allow_http: bool,
+}
+
+impl HttpClient {
+    pub(super) fn new(settings: &ProviderSettings) -> Result<Self, ProvidersError> {
+        let rules = AddressRules::new(settings.allow_addresses.clone());
+        let proxy = settings.proxy.as_ref();
+        let resolver = Resolver {
+            rules: rules.clone(),
+            proxy: proxy.and_then(Url::host_str).map(str::to_owned),
+        };
+        let mut builder = Client::builder()
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .no_proxy()
+            .referer(false)
+            .https_only(!settings.allow_http)
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.timeout)
+            // Shorter than servers keep one: a code that is lost on a stale connection is lost.
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .dns_resolver(resolver);
+        if let Some(proxy) = proxy {
+            let proxy = Proxy::all(proxy.clone()).map_err(|_rejected| ProvidersError::BadProxy)?;
+            builder = builder.proxy(proxy);
+        }
+        if let Some(file) = &settings.ca_file {
+            let pem = std::fs::read(file).map_err(ProvidersError::UnreadableCa)?;
+            let certificates =
+                Certificate::from_pem_bundle(&pem).map_err(|_unread| ProvidersError::BadCa)?;
+            if certificates.is_empty() {
+                return Err(ProvidersError::BadCa);
+            }
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let client = builder.build().map_err(|error| ProvidersError::Client(chain(&error)))?;
+        Ok(Self { client, rules, allow_http: settings.allow_http })
+    }
+
+    /// Asks for a JSON document, with a bearer token where there is one.
+    pub(super) async fn get(
+        &self,
+        url: &Url,
+        bearer: Option<&Secret<String>>,
+    ) -> Result<Answer, ClientError> {
+        let mut request = self.client.get(url.clone());
+        if let Some(token) = bearer {
+            let value = Secret::new(format!("Bearer {}", token.expose()));
+            request = request.header(AUTHORIZATION, sensitive(&value)?);
+        }
+        self.send(url, request).await
+    }
+
+    /// Posts a form; `authorization` is the whole header value.
+    pub(super) async fn post(
+        &self,
+        url: &Url,
+        authorization: Option<&Secret<String>>,
+        form: &Secret<String>,
+    ) -> Result<Answer, ClientError> {
+        let mut request = self
+            .client
+            .post(url.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.expose().clone());
+        if let Some(value) = authorization {
+            request = request.header(AUTHORIZATION, sensitive(value)?);
+        }
+        self.send(url, request).await
+    }
+
+    async fn send(&self, url: &Url, request: RequestBuilder) -> Result<Answer, ClientError> {
+        let scheme = url.scheme() == "https" || (self.allow_http && url.scheme() == "http");
+        if !scheme || !self.rules.allow_host(url) {
+            return Err(ClientError::Forbidden);
+        }
+        let request = request.header(ACCEPT, "application/json");
+        let mut response = request.send().await.map_err(ClientError::from)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(ClientError::from)? {
+            if body.len().saturating_add(chunk.len()) > MAX_BODY {
+                return Err(ClientError::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let headers = response.headers();
+        Ok(Answer {
+            status: response.status().as_u16(),
+            is_json: text(headers, CONTENT_TYPE.as_str()).is_some_and(is_json),
+            max_age: text(headers, CACHE_CONTROL.as_str()).map(max_age),
+            reset: text(headers, "x-rate-limit-reset").and_then(|value| value.parse().ok()),
+            retry_after: text(headers, RETRY_AFTER.as_str()).and_then(|value| value.parse().ok()),
+            body,
+        })
+    }
+}
+
+/// A header value that HTTP/2 neither indexes nor logs.
+fn sensitive(value: &Secret<String>) -> Result<HeaderValue, ClientError> {
+    let mut value =
+        HeaderValue::from_str(value.expose()).map_err(|_rejected| ClientError::Forbidden)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl From<reqwest::Error> for ClientError {
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_timeout() {
+            return Self::TimedOut;
+        }
+        Self::Unreachable(chain(&error.without_url()))
+    }
+}
+
+/// The innermost cause, on one line, at most 200 characters.
+fn chain(error: &dyn Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string().chars().flat_map(char::escape_debug).take(200).collect()
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/json")
+}
+
+/// How long an answer may be kept (RFC 9111 §5.2.2); what says nothing may not.
+fn max_age(cache_control: &str) -> Duration {
+    let mut directives = cache_control.split(',').map(|one| one.trim().to_ascii_lowercase());
+    let mut age = Duration::ZERO;
+    let forbidden = directives.any(|directive| {
+        if let Some(seconds) = directive.strip_prefix("max-age=") {
+            age = Duration::from_secs(seconds.trim_matches('"').parse().unwrap_or(0));
+        }
+        matches!(directive.as_str(), "no-store" | "no-cache")
+    });
+    if forbidden { Duration::ZERO } else { age }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_how_long_an_answer_may_be_kept() {
+        let cases = [
+            ("max-age=3832304, must-revalidate", 3_832_304),
+            ("public, Max-Age=60", 60),
+            ("max-age=\"60\"", 60),
+            ("no-cache, no-store", 0),
+            ("max-age=60, no-store", 0),
+            ("no-cache, max-age=60", 0),
+            ("max-age=-1", 0),
+            ("max-age=99999999999999999999", 0),
+            ("s-maxage=60", 0),
+            ("", 0),
+        ];
+        for (value, want) in cases {
+            assert_eq!(max_age(value), Duration::from_secs(want), "{value}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The issuers in use, and what is known of each.
+
+use super::client::{HttpClient, ProvidersError};
+use super::fetch::{Entry, Shared, keep_fresh};
+use super::metadata::{EndpointRules, ProviderMetadata};
+use super::state::Search;
+use crate::clock::Clock;
+use crate::config::ProviderSettings;
+use crate::token::{Issuer, KeySet};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use url::Url;
+
+/// Calls to token endpoints that may run at a time, over all issuers.
+const MAX_CALLS: usize = 10;
+/// Longest that a check waits for a key that nobody knows yet.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Where an issuer's keys come from. Two sources of one issuer are two sets of keys: what a usage
+/// plan names never counts for a portal.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct IssuerSource {
+    /// Whose keys.
+    pub issuer: Issuer,
+    /// `None`: where the issuer's metadata says. Else there are no metadata.
+    pub jwks_url: Option<Url>,
+}
+
+impl From<Issuer> for IssuerSource {
+    fn from(issuer: Issuer) -> Self {
+        Self { issuer, jwks_url: None }
+    }
+}
+
+impl From<&Issuer> for IssuerSource {
+    fn from(issuer: &Issuer) -> Self {
+        issuer.clone().into()
+    }
+}
+
+impl From<&Self> for IssuerSource {
+    fn from(source: &Self) -> Self {
+        source.clone()
+    }
+}
+
+/// Nobody can say which keys the issuer has: not the token's fault.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the keys of {issuer} are unavailable")]
+pub struct KeysUnavailable {
+    /// Whose keys.
+    pub issuer: Issuer,
+}
+
+/// What is known of one issuer, for people and metrics.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IssuerStatus {
+    /// Who.
+    pub issuer: Issuer,
+    /// Where the keys come from, if not from where the metadata say.
+    pub jwks_url: Option<Url>,
+    /// Keys that can be used now.
+    pub keys: usize,
+    /// How long ago they were fetched.
+    pub keys_age: Option<Duration>,
+    /// The first fetch is over, well or not.
+    pub first_fetch_over: bool,
+    /// Why the last call failed, if it did; without anything that was sent or answered.
+    pub last_error: Option<String>,
+    /// As [`Providers::is_down`].
+    pub down: bool,
+}
+
+/// All providers. Clones share everything; the tasks end with the last one.
+#[derive(Clone, Debug)]
+pub struct Providers(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    issuers: RwLock<HashMap<IssuerSource, Arc<Running>>>,
+}
+
+/// An issuer and its task, which ends with it.
+#[derive(Debug)]
+struct Running {
+    entry: Arc<Entry>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Providers {
+    /// Knows no issuer yet. To be called inside of a tokio runtime, whose tasks fetch.
+    ///
+    /// # Errors
+    ///
+    /// [`ProvidersError`]: the settings cannot be followed.
+    pub fn new(settings: &ProviderSettings, clock: Clock) -> Result<Self, ProvidersError> {
+        let runtime = Handle::try_current().map_err(|_outside| ProvidersError::NoRuntime)?;
+        let rules = EndpointRules {
+            allow_http: settings.allow_http,
+            extra_hosts: settings.extra_hosts.clone(),
+        };
+        let client = HttpClient::new(settings)?;
+        let shared = Shared {
+            client,
+            rules,
+            clock,
+            calls: Semaphore::new(MAX_CALLS),
+            timeout: settings.timeout,
+        };
+        let issuers = RwLock::default();
+        Ok(Self(Arc::new(Inner { shared: Arc::new(shared), runtime, issuers })))
+    }
+
+    /// Has these issuers from now on: new ones are fetched at once, others stop, those that stay
+    /// keep what they know.
+    pub fn set_issuers(&self, sources: Vec<IssuerSource>) {
+        let mut issuers = self.0.issuers.write().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *issuers);
+        for source in sources {
+            let running = before.remove(&source).unwrap_or_else(|| self.start(source.clone()));
+            issuers.entry(source).or_insert(running);
+        }
+    }
+
+    fn start(&self, source: IssuerSource) -> Arc<Running> {
+        let entry = Arc::new(Entry::new(source));
+        let task = keep_fresh(Arc::clone(&entry), Arc::clone(&self.0.shared));
+        Arc::new(Running { entry, task: self.0.runtime.spawn(task) })
+    }
+
+    pub(super) fn entry(&self, source: &IssuerSource) -> Option<Arc<Entry>> {
+        let issuers = self.0.issuers.read().unwrap_or_else(PoisonError::into_inner);
+        issuers.get(source).map(|running| Arc::clone(&running.entry))
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
+    fn entries(&self) -> Vec<Arc<Entry>> {
+        let issuers = self.0.issuers.read().unwrap_or_else(PoisonError::into_inner);
+        issuers.values().map(|running| Arc::clone(&running.entry)).collect()
+    }
+
+    /// The keys of an issuer as they are known; an [`Issuer`] stands for its source by discovery.
+    ///
+    /// The set stays the same one ([`Arc::ptr_eq`]) until its content changes.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysUnavailable`]: never fetched, or for too long, or an issuer that is not in use.
+    pub fn keys(&self, source: impl Into<IssuerSource>) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let source = source.into();
+        let entry = self.entry(&source);
+        let now = self.shared().clock.now();
+        let keys = entry.and_then(|entry| entry.state().keys(now).cloned());
+        keys.ok_or(KeysUnavailable { issuer: source.issuer })
+    }
+
+    /// The keys of an issuer, fetched anew when `kid` is not among them: at most once in 30 s, by
+    /// one caller for all, within 1 s.
+    ///
+    /// With `Ok`, a key that is not in the set is one that the issuer does not have.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysUnavailable`]: the issuer may have the key, but cannot be asked now.
+    pub async fn keys_for_kid(
+        &self,
+        source: impl Into<IssuerSource> + Send,
+        kid: &str,
+    ) -> Result<Arc<KeySet>, KeysUnavailable> {
+        let source = source.into();
+        let unavailable = || KeysUnavailable { issuer: source.issuer.clone() };
+        let entry = self.entry(&source).ok_or_else(unavailable)?;
+        let clock = &self.shared().clock;
+        let known = |entry: &Entry| entry.state().keys(clock.now()).cloned();
+        if let Some(keys) = known(&entry).filter(|keys| keys.find(kid).is_some()) {
+            return Ok(keys);
+        }
+        // Before the turn is taken, so that no fetch ends unseen.
+        let mut fetches = entry.fetches.subscribe();
+        let search = entry.state().search(clock.now());
+        if search == Search::Starts {
+            entry.bell.notify_one();
+        }
+        if search != Search::MakesDo {
+            let _waiting = entry.waiters.try_acquire().map_err(|_too_many| unavailable())?;
+            let fetched = timeout(SEARCH_TIMEOUT, fetches.changed()).await;
+            fetched.map_err(|_late| unavailable())?.map_err(|_ended| unavailable())?;
+        }
+        let keys = known(&entry).ok_or_else(unavailable)?;
+        let reached = !entry.state().fetch_failed();
+        if reached || keys.find(kid).is_some() { Ok(keys) } else { Err(unavailable()) }
+    }
+
+    /// Fetches metadata and keys now, whatever was asked when, and waits for the end of it.
+    ///
+    /// # Errors
+    ///
+    /// [`KeysUnavailable`]: the fetch failed, or the issuer is not in use.
+    pub async fn refresh_keys(
+        &self,
+        source: impl Into<IssuerSource> + Send,
+    ) -> Result<(), KeysUnavailable> {
+        let source = source.into();
+        let unavailable = || KeysUnavailable { issuer: source.issuer.clone() };
+        let entry = self.entry(&source).ok_or_else(unavailable)?;
+        let mut fetches = entry.fetches.subscribe();
+        // A fetch that runs already may have read what is old by now.
+        let pending = entry.state().is_pending();
+        entry.bell.notify_one();
+        for _fetch in 0..=u8::from(pending) {
+            fetches.changed().await.map_err(|_ended| unavailable())?;
+        }
+        if entry.state().fetch_failed() { Err(unavailable()) } else { Ok(()) }
+    }
+
+    /// How often the keys of an issuer changed; what was verified under another number is to be
+    /// verified again. `None`: not in use.
+    #[must_use]
+    pub fn generation(&self, source: impl Into<IssuerSource>) -> Option<u64> {
+        self.entry(&source.into()).map(|entry| entry.state().generation)
+    }
+
+    /// What the provider says of itself; `None` before it was first heard.
+    #[must_use]
+    pub fn metadata(&self, issuer: &Issuer) -> Option<Arc<ProviderMetadata>> {
+        self.entry(&issuer.into()).and_then(|entry| entry.state().metadata.clone())
+    }
+
+    /// Whether the provider was never heard, or its last call failed and none succeeded for 60 s.
+    #[must_use]
+    pub fn is_down(&self, issuer: &Issuer) -> bool {
+        let now = self.shared().clock.now();
+        self.entry(&issuer.into()).is_none_or(|entry| entry.state().is_down(now))
+    }
+
+    /// What is known of each issuer, in order.
+    #[must_use]
+    pub fn report(&self) -> Vec<IssuerStatus> {
+        let now = self.shared().clock.now();
+        let mut report: Vec<IssuerStatus> = self
+            .entries()
+            .iter()
+            .map(|entry| {
+                let state = entry.state();
+                IssuerStatus {
+                    issuer: entry.source.issuer.clone(),
+                    jwks_url: entry.source.jwks_url.clone(),
+                    keys: state.keys(now).map_or(0, |keys| keys.len()),
+                    keys_age: state.keys_age(now),
+                    first_fetch_over: state.first_fetch_over,
+                    last_error: state.last_error.clone(),
+                    down: state.is_down(now),
+                }
+            })
+            .collect();
+        report.sort_by(|a, b| (&a.issuer, &a.jwks_url).cmp(&(&b.issuer, &b.jwks_url)));
+        report
+    }
+
+    /// Whether the first fetch of every issuer is over, well or not.
+    #[must_use]
+    pub fn first_fetches_over(&self) -> bool {
+        self.entries().iter().all(|entry| entry.state().first_fetch_over)
+    }
+}

@@ -1,0 +1,76 @@
+//! Names to addresses, by the rules, at each connection.
+
+use super::address::AddressRules;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The system's resolver, but for `localhost`, and without the addresses that are not allowed.
+#[derive(Clone, Debug)]
+pub(super) struct Resolver {
+    pub(super) rules: AddressRules,
+    /// Name of the proxy from the settings: who configures one allows it.
+    pub(super) proxy: Option<String>,
+}
+
+/// A name that leads nowhere we may go.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the name has no address that settings allow (provider.allow_addresses)")]
+struct NoAddress;
+
+impl Resolver {
+    async fn addresses(
+        self,
+        name: String,
+    ) -> Result<Addrs, Box<dyn std::error::Error + Send + Sync>> {
+        let found: Vec<SocketAddr> = if is_localhost(&name) {
+            vec![(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()]
+        } else {
+            tokio::net::lookup_host((name.as_str(), 0)).await?.collect()
+        };
+        let trusted = self.proxy.as_deref() == Some(name.as_str());
+        let allowed: Vec<SocketAddr> =
+            found.into_iter().filter(|found| trusted || self.rules.allow(found.ip())).collect();
+        if allowed.is_empty() {
+            return Err(NoAddress.into());
+        }
+        Ok(Box::new(allowed.into_iter()))
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(self.clone().addresses(name.as_str().to_owned()))
+    }
+}
+
+/// RFC 6761 §6.3: never asked of DNS, always loopback.
+fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn found(rules: &[&str], name: &str) -> Option<Vec<String>> {
+        let rules = rules.iter().map(|net| net.parse().expect("a net")).collect();
+        let resolver =
+            Resolver { rules: AddressRules::new(rules), proxy: Some("proxy.localhost".to_owned()) };
+        let addresses = resolver.addresses(name.to_owned()).await.ok()?;
+        Some(addresses.map(|address| address.ip().to_string()).collect())
+    }
+
+    #[tokio::test]
+    async fn keeps_localhost_at_home_and_behind_the_rules() {
+        let both = Some(vec!["127.0.0.1".to_owned(), "::1".to_owned()]);
+        let four = Some(vec!["127.0.0.1".to_owned()]);
+        assert_eq!(found(&["127.0.0.0/8", "::1/128"], "localhost").await, both);
+        assert_eq!(found(&["127.0.0.0/8"], "op.localhost").await, four);
+        assert_eq!(found(&["127.0.0.0/8"], "OP.Localhost.").await, four);
+        assert_eq!(found(&[], "localhost").await, None);
+        assert_eq!(found(&["10.0.0.0/8"], "op.localhost").await, None);
+        assert_eq!(found(&[], "proxy.localhost").await, both);
+        assert_eq!(found(&[], "127.0.0.1").await, None);
+    }
+}

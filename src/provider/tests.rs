@@ -1,0 +1,6 @@
+//! Providers against one on loopback.
+
+mod calls;
+mod fake;
+mod keys;
+mod reach;
