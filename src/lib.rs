@@ -13,3 +13,4 @@ pub mod problem;
 pub mod document;
 pub mod config;
 pub mod policy;
+pub mod manifest;

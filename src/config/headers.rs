@@ -80,7 +80,7 @@ pub(super) fn strip(field: Option<Field<'_>>) -> Vec<String> {
         let hits = |name: &&str| if wild { name.starts_with(stem) } else { **name == *stem };
         if !is_token(stem) || stem.contains('*') {
             item.error("expected a header name, or the beginning of one and a *");
-        } else if RESERVED.iter().any(|name| hits(&name)) {
+        } else if RESERVED.iter().any(hits) {
             item.error("expected a header that the gateway or the session can do without");
         } else {
             patterns.push(pattern);

@@ -30,7 +30,7 @@ pub fn load(path: &Path) -> Result<Parsed, LoadError> {
     let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
     let absolute = std::path::absolute(path).map_err(unreadable)?;
-    let folder = absolute.parent().unwrap_or(Path::new("/")).to_owned();
+    let folder = absolute.parent().unwrap_or_else(|| Path::new("/")).to_owned();
     let file = path.display().to_string();
     // Set by the kubelet in every container (Kubernetes: "Discovering services").
     let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();

@@ -11,21 +11,21 @@ use crate::problem::Severity;
 use std::collections::BTreeMap;
 
 pub(super) fn portals(field: Option<Field<'_>>) -> BTreeMap<ResourceName, PortalOverride> {
-    by_name(field, portal)
+    by_name(field.as_ref(), portal)
 }
 
 pub(super) fn environments(
     field: Option<Field<'_>>,
 ) -> BTreeMap<ResourceName, EnvironmentOverride> {
-    by_name(field, environment)
+    by_name(field.as_ref(), environment)
 }
 
 fn by_name<T>(
-    field: Option<Field<'_>>,
+    field: Option<&Field<'_>>,
     read: impl Fn(Fields<'_>) -> T,
 ) -> BTreeMap<ResourceName, T> {
     let mut found = BTreeMap::new();
-    for (key, value) in field.iter().flat_map(Field::entries) {
+    for (key, value) in field.into_iter().flat_map(Field::entries) {
         if let Some(name) = name(&value, key)
             && !value.node().is_null()
             && let Some(fields) = value.fields()
