@@ -14,3 +14,5 @@ pub mod document;
 pub mod config;
 pub mod policy;
 pub mod manifest;
+pub mod lint;
+pub mod reload;

@@ -73,7 +73,7 @@ pub fn compile(input: &Input<'_>) -> Compiled {
         let version = settle(slot, last, judge, &mut problems);
         held.groups.extend(version.map(|group| (slot.name.clone(), group)));
     }
-    let snapshot = assemble::assemble(input, &held, &mut problems);
+    let snapshot = assemble::assemble(&held, &mut problems);
     overrides(input, &mut problems);
     Compiled { snapshot, problems, held }
 }

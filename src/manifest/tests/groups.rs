@@ -28,38 +28,38 @@ fn a_problem_of_a_group_leaves_it_out() {
         (
             NAMES,
             "oidcGroup: {groupNames: PetstoreUsers}",
-            "59: spec.oidcGroup.groupNames: expected",
+            "61: spec.oidcGroup.groupNames: expected",
         ),
-        (NAMES, "oidcGroup: {groupNames: ['']}", "59: spec.oidcGroup.groupNames[0]: expected a"),
-        (NAMES, "oidcGroup: {groupNames: [7]}", "59: spec.oidcGroup.groupNames[0]: expected a"),
+        (NAMES, "oidcGroup: {groupNames: ['']}", "61: spec.oidcGroup.groupNames[0]: expected a"),
+        (NAMES, "oidcGroup: {groupNames: [7]}", "61: spec.oidcGroup.groupNames[0]: expected a"),
         (
             PORTALS,
             "    portals: [{name: gone}]\n",
-            "58: spec.accessLevel.portals[0]: expected the name of a known Portal; there is no \
+            "60: spec.accessLevel.portals[0]: expected the name of a known Portal; there is no \
              gone.default",
         ),
         (
             PORTALS,
             "    portals: [petstore-portal]\n",
-            "58: spec.accessLevel.portals[0]: expected a",
+            "60: spec.accessLevel.portals[0]: expected a",
         ),
-        (PRODUCTS, "colour: {}", "56: spec.accessLevel.apis[0].products: expected a value"),
-        (ENVIRONMENTS, "", "56: spec.accessLevel.apis[0].environments: expected a value"),
-        (PRODUCTS, "products: {names: pets}", "56: spec.accessLevel.apis[0].products.names: exp"),
+        (PRODUCTS, "colour: {}", "58: spec.accessLevel.apis[0].products: expected a value"),
+        (ENVIRONMENTS, "", "58: spec.accessLevel.apis[0].environments: expected a value"),
+        (PRODUCTS, "products: {names: pets}", "58: spec.accessLevel.apis[0].products.names: exp"),
         (
             PRODUCTS,
             "products: {labels: [{key: a, operator: Like, values: [b]}]}",
-            "56: spec.accessLevel.apis[0].products.labels[0].operator: expected one of: Equals",
+            "58: spec.accessLevel.apis[0].products.labels[0].operator: expected one of: Equals",
         ),
         (
             PRODUCTS,
             "products: {labels: [{key: a, operator: Equals, values: [b, c]}]}",
-            "56: spec.accessLevel.apis[0].products.labels[0]: expected one value",
+            "58: spec.accessLevel.apis[0].products.labels[0]: expected one value",
         ),
         (
             PRODUCTS,
             "products: {labels: [{key: a, operator: In}]}",
-            "56: spec.accessLevel.apis[0].products.labels[0]: expected values",
+            "58: spec.accessLevel.apis[0].products.labels[0]: expected values",
         ),
     ];
     for (from, to, want) in cases {
@@ -102,7 +102,7 @@ fn grants_what_its_selectors_come_to() {
     let compiled = changed(NAMES, "oidcGroup: {}");
     assert_eq!(
         of(&compiled.problems, Severity::Notice),
-        ["petstore.yaml:51: notice: no spec.oidcGroup.groupNames: it grants nobody anything"]
+        ["petstore.yaml:52: notice: no spec.oidcGroup.groupNames: it grants nobody anything"]
     );
 }
 
@@ -149,7 +149,7 @@ fn a_group_without_portals_needs_one_issuer() {
     assert_eq!(
         errors(&compiled),
         [
-            "petstore.yaml:51: spec.accessLevel.portals: expected the Portals whose callers it is for: \
+            "petstore.yaml:52: spec.accessLevel.portals: expected the Portals whose callers it is for: \
          the Portals do not share one issuer, and the same name in two providers' claims is not \
          the same group"
         ]

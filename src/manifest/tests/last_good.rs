@@ -49,7 +49,7 @@ fn a_resource_that_does_not_hold_stays_as_it_was() {
     let compiled = then("groupNames: [PetstoreUsers]", "groupNames: Everyone");
     assert_eq!(
         errors(&compiled),
-        ["petstore.yaml:59: spec.oidcGroup.groupNames: expected a list, found a string"]
+        ["petstore.yaml:61: spec.oidcGroup.groupNames: expected a list, found a string"]
     );
 }
 

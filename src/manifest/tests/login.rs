@@ -37,7 +37,7 @@ fn a_problem_of_a_portal_leaves_it_out_and_the_rest_in_force() {
              settings need resources.allow_cross_namespace: ['default -> vault']",
         ),
         (secret, "clientSecret: hush", "47: spec.oidcAuth.clientSecret: expected a mapping"),
-        (https, "", "35: spec.portalUrlPrefix: expected the Portal's own URL"),
+        (https, "", "34: spec.portalUrlPrefix: expected the Portal's own URL"),
         (https, "portalUrlPrefix: petstore", "44: spec.portalUrlPrefix: expected a URL such as"),
         (
             https,
@@ -63,7 +63,7 @@ fn a_problem_of_a_portal_leaves_it_out_and_the_rest_in_force() {
         (
             "domains: [petstore.example.com, 'petstore.example.com:32000']",
             "domains: []",
-            "35: spec.domains: expected at least one host name",
+            "34: spec.domains: expected at least one host name",
         ),
         (
             "domains: [petstore.example.com, 'petstore.example.com:32000']",
@@ -198,7 +198,7 @@ fn the_second_resource_on_a_host_name_is_left_out() {
         if let Some(other) = other {
             let errors = errors(&compiled);
             assert_eq!(errors.len(), 1, "{errors:?}");
-            assert!(errors[0].starts_with("petstore.yaml:65: spec.domains[0]: expected a host"));
+            assert!(errors[0].starts_with("petstore.yaml:66: spec.domains[0]: expected a host"));
             assert!(errors[0].ends_with(other), "{errors:?}");
             assert_eq!(dev.as_deref(), Some("dev.default"));
         }

@@ -53,7 +53,7 @@ fn finds_products_versions_and_base_paths() {
     let compiled = with("{}", "basePath: '/{%label:gone%}'");
     assert_eq!(
         errors(&compiled)[0],
-        "petstore.yaml:26: spec.basePath: expected a label gone for \
+        "petstore.yaml:27: spec.basePath: expected a label gone for \
         {%label:gone%}; APIProduct petstore-product.default is left out of this Environment"
     );
 }

@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use super::held::{Held, HeldEnvironment, HeldGroup, HeldPortal};
-use super::{Input, environment, products};
+use super::{environment, products};
 use crate::attributes::HostName;
 use crate::document::Located;
 use crate::name::ResourceName;
@@ -19,7 +19,7 @@ struct Ids {
     environments: BTreeMap<ResourceName, EnvironmentId>,
 }
 
-pub(super) fn assemble(_input: &Input<'_>, held: &Held, problems: &mut Vec<Problem>) -> Snapshot {
+pub(super) fn assemble(held: &Held, problems: &mut Vec<Problem>) -> Snapshot {
     let portals = held.portals.keys().cloned().zip((0..).map(PortalId)).collect();
     let environments = held.environments.keys().cloned().zip((0..).map(EnvironmentId)).collect();
     let ids = Ids { portals, environments };
@@ -33,7 +33,7 @@ pub(super) fn assemble(_input: &Input<'_>, held: &Held, problems: &mut Vec<Probl
         let publish = |portal: &Portal| portal.environments.contains(&id);
         let portals = snapshot.portals().filter(|(_, portal)| publish(portal));
         let portals = portals.map(|(id, _)| id).collect();
-        let environment = self::environment(found, &ids, portals, held, problems);
+        let environment = environment(found, &ids, portals, held, problems);
         snapshot.environments.push(environment);
     }
     for (group, index) in held.groups.values().zip(0..) {

@@ -4,7 +4,7 @@
 
 use super::domains::Domains;
 use crate::config::{PortalAccess, Routing, SessionLimits};
-use crate::document::Located;
+use crate::document::{At, Located};
 use crate::name::ResourceName;
 use crate::policy::resource::{
     ApiProduct, ApiSelector, Origin, ProductSelector, SecretData, UsagePlan,
@@ -39,10 +39,14 @@ pub struct HeldPortal {
     pub domains: Domains,
     /// Its own address.
     pub url: Url,
+    /// Where its address stands.
+    pub url_at: At,
     /// What the provider has registered.
     pub redirect_uri: String,
     /// Its login.
     pub login: Option<Login>,
+    /// Where its login stands.
+    pub login_at: At,
     /// Whether its pages need a login.
     pub access: PortalAccess,
     /// Whether the e-mail has to be verified.
