@@ -4,7 +4,9 @@
 //! again: a change of theirs takes effect at the next start.
 
 use crate::config::{Parsed, Places, Settings};
+use crate::document::At;
 use crate::manifest::{self, Manifests, files};
+use crate::name::{Kind, ResourceId};
 use crate::policy::{self, Held, Input, Snapshot};
 use crate::problem::Problem;
 use std::os::unix::fs::MetadataExt;
@@ -40,7 +42,7 @@ pub struct Loaded {
 pub enum Reload {
     /// A new policy is in force; problems are of single resources.
     Applied(Vec<Problem>),
-    /// The last policy stays in force, because places could not be listed.
+    /// The last policy stays in force, because places could not be listed or hold nothing.
     Kept(Vec<Problem>),
 }
 
@@ -59,8 +61,9 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// The problems, where a folder cannot be listed: then nobody knows which resources are gone,
-    /// and nothing changes.
+    /// The problems, where a place is missing or cannot be listed, since nobody then knows which
+    /// resources are gone; and where there are no resources at all, which is a slip more often than
+    /// a wish. Nothing changes then.
     pub fn load(&mut self) -> Result<Loaded, Vec<Problem>> {
         let disk = files::load(&self.settings.resources, &self.places.folder);
         let mut problems = disk.problems;
@@ -69,6 +72,14 @@ impl Loader {
         }
         let manifests = Manifests { files: &disk.files, secrets: &disk.secrets };
         let (resources, found) = manifest::read(&manifests, &self.held);
+        let decides = |id: &ResourceId| !matches!(id.kind, Kind::Secret | Kind::ConfigMap);
+        if !resources.declared.iter().any(decides) {
+            problems.extend(found);
+            let message = "expected resources such as a Portal in resources.paths; there are none";
+            let At { line, path } = self.places.at("resources.paths");
+            problems.push(Problem { path, ..Problem::of_file(&self.places.file, line, message) });
+            return Err(problems);
+        }
         let compiled = policy::compile(&Input {
             settings: &self.settings,
             places: &self.places,
@@ -91,7 +102,7 @@ impl Loader {
             // Follows links: Kubernetes changes what `..data` points to.
             let seen = std::fs::metadata(&path).ok().map(|found| {
                 let times = [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()];
-                (found.dev(), found.ino(), found.len(), times)
+                Look { device: found.dev(), inode: found.ino(), len: found.len(), times }
             });
             (path, seen)
         };
@@ -99,9 +110,19 @@ impl Loader {
     }
 }
 
-/// Paths, and the device, inode, length and times of what they lead to, where that is there.
+/// Paths, and what they lead to, where that is there.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Fingerprint(Vec<(PathBuf, Option<(u64, u64, u64, [i64; 4])>)>);
+pub struct Fingerprint(Vec<(PathBuf, Option<Look>)>);
+
+/// What a file looks like from outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Look {
+    device: u64,
+    inode: u64,
+    len: u64,
+    /// Content and inode, each in seconds and nanoseconds.
+    times: [i64; 4],
+}
 
 /// Loads again whenever a file changed, or `trigger` is notified, until nobody listens to
 /// `publish`. `report` hears of each time, before the policy is in force; it is the place to read

@@ -10,14 +10,14 @@ use crate::name::ResourceName;
 use crate::problem::Severity;
 use std::collections::BTreeMap;
 
-pub(super) fn portals(field: Option<Field<'_>>) -> BTreeMap<ResourceName, PortalOverride> {
-    by_name(field.as_ref(), portal)
+pub(super) fn portals(field: Option<&Field<'_>>) -> BTreeMap<ResourceName, PortalOverride> {
+    by_name(field, portal)
 }
 
 pub(super) fn environments(
-    field: Option<Field<'_>>,
+    field: Option<&Field<'_>>,
 ) -> BTreeMap<ResourceName, EnvironmentOverride> {
-    by_name(field.as_ref(), environment)
+    by_name(field, environment)
 }
 
 fn by_name<T>(

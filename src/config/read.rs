@@ -108,8 +108,8 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
     let endpoints = endpoints::read(section(&mut fields, "endpoints"));
     let provider = provider::read(section(&mut fields, "provider"), base);
     let limits = tokens::limits(section(&mut fields, "limits"));
-    let portals = overrides::portals(fields.take("portals"));
-    let environments = overrides::environments(fields.take("environments"));
+    let portals = overrides::portals(fields.take("portals").as_ref());
+    let environments = overrides::environments(fields.take("environments").as_ref());
     let log = log(section(&mut fields, "log"));
     telemetry(section(&mut fields, "telemetry"));
     fields.finish(Severity::Error);

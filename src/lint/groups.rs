@@ -5,6 +5,7 @@
 use super::{Policy, field, warning};
 use crate::policy::{Group, HeldGroup};
 use crate::problem::Problem;
+use std::collections::BTreeSet;
 
 pub(super) fn lint(policy: &Policy<'_>, found: &mut Vec<Problem>) {
     for group in &policy.snapshot.groups {
@@ -28,7 +29,7 @@ fn reach(group: &Group, held: &HeldGroup, found: &mut Vec<Problem>) {
 }
 
 fn grants(policy: &Policy<'_>, group: &Group, held: &HeldGroup, found: &mut Vec<Problem>) {
-    if group.portals.is_empty() && group.products.values().all(|products| products.is_empty()) {
+    if group.portals.is_empty() && group.products.values().all(BTreeSet::is_empty) {
         found.push(warning(&held.origin, &held.origin.at(), "it grants nothing"));
     }
     let own = &group.name.namespace;

@@ -4,6 +4,7 @@ use crate::config::ResourcePlaces;
 use crate::name::ResourceName;
 use crate::problem::Problem;
 use crate::secret::Secret;
+use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +14,19 @@ const MAX_BYTES: u64 = 4 << 20;
 /// Most files of a folder.
 const MAX_FILES: usize = 10_000;
 
-/// A file of documents.
-#[derive(Clone, Debug)]
+/// A file of documents. It may hold Secrets, so that its text is never printed.
+#[derive(Clone)]
 pub struct FileText {
     /// Its name, for messages.
     pub name: Arc<str>,
     /// Its text, or a line (0) and why there is none.
     pub text: Result<String, (usize, String)>,
+}
+
+impl fmt::Debug for FileText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileText").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// One value of a Secret, in a file of its own.
@@ -92,6 +99,11 @@ fn name(path: &Path, folder: &Path) -> Arc<str> {
 fn documents(places: &ResourcePlaces, folder: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     for place in &places.paths {
+        if !place.exists() {
+            let message = "expected a file or folder; there is none";
+            problems.push(Problem::of_file(&name(place, folder), 0, message));
+            continue;
+        }
         if !place.is_dir() {
             found.push(place.clone());
             continue;
@@ -171,5 +183,5 @@ fn read(path: &Path) -> Result<String, String> {
     if u64::try_from(bytes.len()).map_or(true, |len| len > MAX_BYTES) {
         return Err(format!("expected at most {MAX_BYTES} bytes"));
     }
-    String::from_utf8(bytes).map_err(|_| "expected UTF-8".to_owned())
+    String::from_utf8(bytes).map_err(|_found| "expected UTF-8".to_owned())
 }

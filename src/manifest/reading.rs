@@ -33,8 +33,7 @@ pub fn read(manifests: &Manifests<'_>, last: &Held) -> (Resources, Vec<Problem>)
         .collect();
     // What moved from a file that no longer parses to one that does is only there.
     let whole = parsed.iter().filter_map(|(_, documents)| documents.as_ref().ok());
-    reading.resources.declared =
-        whole.flatten().flat_map(expand).filter_map(|node| identify(node)).collect();
+    reading.resources.declared = whole.flatten().flat_map(expand).filter_map(identify).collect();
     for (name, documents) in &parsed {
         match documents {
             Ok(documents) => {

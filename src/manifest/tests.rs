@@ -259,6 +259,19 @@ fn reads_lists_json_and_further_documents() {
 }
 
 #[test]
+fn no_loss_of_a_line_lets_anybody_else_in() {
+    let lines: Vec<&str> = GUIDE.lines().collect();
+    for gone in 0..lines.len() {
+        let mut left = lines.clone();
+        let line = left.remove(gone);
+        let compiled = compile(&left.join("\n"));
+        for group in ["Everyone", "", "groups", "petstore"] {
+            assert!(!may_call(&compiled, group) && !may_enter(&compiled, group), "{line}");
+        }
+    }
+}
+
+#[test]
 fn says_what_it_does_not_use() {
     let text = "\
 apiVersion: apps/v1

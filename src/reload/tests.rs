@@ -109,6 +109,24 @@ fn a_place_that_cannot_be_listed_changes_nothing() {
 }
 
 #[test]
+fn an_empty_policy_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut loader = loader(folder.path());
+    let problems = loader.load().expect_err("a problem");
+    let text = problems[0].to_string();
+    let want = "settings.yaml:1: resources.paths: expected resources such as a Portal in \
+                resources.paths; there are none";
+    assert!(text.ends_with(want), "{text}");
+    fs::write(folder.path().join("portal/a.yaml"), group("a")).expect("a file");
+    loader.load().expect("a policy");
+    fs::write(folder.path().join("portal/a.yaml"), "").expect("a file");
+    loader.load().expect_err("a problem");
+    fs::remove_dir_all(folder.path().join("portal")).expect("no folder");
+    let problems = loader.load().expect_err("a problem");
+    assert_eq!(problems[0].to_string(), "portal: expected a file or folder; there is none");
+}
+
+#[test]
 fn a_fingerprint_tells_every_kind_of_change() {
     let folder = tempfile::tempdir().expect("a folder");
     let loader = loader(folder.path());

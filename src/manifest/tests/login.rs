@@ -248,6 +248,6 @@ fn secret_values_are_decoded_trimmed_and_never_shown() {
         let login = portal(&compiled).and_then(|portal| portal.login.as_ref());
         let got = login.map(|login| login.client_secret.expose().as_str());
         assert_eq!(got, want, "{to}: {:?}", errors(&compiled));
-        assert!(!format!("{:?}", compiled).contains("hush"), "{to}");
+        assert!(!format!("{compiled:?}").contains("hush"), "{to}");
     }
 }
