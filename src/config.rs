@@ -1,5 +1,23 @@
-//! The settings file.
+//! The settings file: parsed, judged as a whole, every default filled in.
+//!
+//! Pure: no I/O, no clock; [`load`] alone reads the file.
 
+mod bounds;
+mod endpoints;
+mod headers;
+mod listen;
+mod load;
+mod overrides;
+mod places;
+mod provider;
+mod read;
+mod session;
 mod settings;
+mod tokens;
 
+pub use load::{LoadError, load};
+pub use read::{Base, Parsed, Places, parse};
 pub use settings::*;
+
+#[cfg(test)]
+mod tests;

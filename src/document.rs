@@ -10,8 +10,10 @@ pub use builder::{Fault, parse};
 pub use field::{At, Field, Fields, Located, Sink};
 pub use scalar::Scalar;
 
-/// A value, and the line on which it begins.
-#[derive(Clone, Debug)]
+use std::fmt;
+
+/// A value, and the line on which it begins. The value may be a secret, and is not printed.
+#[derive(Clone)]
 pub struct Node {
     /// From 1.
     pub line: usize,
@@ -41,6 +43,12 @@ pub struct Entry {
     pub line: usize,
     /// Its value.
     pub node: Node,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on line {}", self.noun(), self.line)
+    }
 }
 
 impl Node {

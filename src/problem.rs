@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use crate::name::ResourceId;
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 /// How much a problem weighs.
@@ -69,7 +69,17 @@ impl fmt::Display for Problem {
         if !self.path.is_empty() {
             write!(f, ": {}", self.path)?;
         }
-        write!(f, ": {}", self.message)
+        f.write_str(": ")?;
+        self.message.chars().try_for_each(|character| show(f, character))
+    }
+}
+
+/// Line ends and escape sequences in a file must not look like our own lines.
+fn show(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
+    if character.is_control() {
+        write!(f, "{}", character.escape_default())
+    } else {
+        f.write_char(character)
     }
 }
 
@@ -86,6 +96,9 @@ mod tests {
             problem.to_string(),
             "portal/petstore.yaml:12: spec.oidcAuth.issuer: expected https"
         );
+        problem.message = "there is no a\n\u{1b}b".to_owned();
+        assert!(problem.to_string().ends_with("there is no a\\n\\u{1b}b"));
+        problem.message = "expected https".to_owned();
         problem.severity = Severity::Warning;
         problem.line = 0;
         assert_eq!(

@@ -6,6 +6,7 @@ use crate::config::PrincipalClaim;
 use crate::decision::{CredentialKind, Denied, Facts};
 use crate::identity::{Identity, wanted_claims};
 use crate::policy::{Environment, Membership, PlanIssuer, PortalId, Route};
+use crate::provider::IssuerSource;
 use crate::store::{Subject, VerifiedToken};
 use crate::token::{
     AccessTokenForm, AccessTokenRules, Claims, IdTokenRules, Issuer, Jws, Principal, TokenError,
@@ -55,6 +56,8 @@ enum Refused {
 /// Where the token comes from, by the issuer that it claims; the claim is believed once verified.
 struct Origin<'c> {
     issuer: Issuer,
+    /// Where its keys are found.
+    source: IssuerSource,
     /// Portals with this issuer.
     portals: BTreeSet<PortalId>,
     /// The plan of this Environment with this issuer.
@@ -89,9 +92,11 @@ fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin
     });
     let logins = call.policy.portals.iter().filter_map(|portal| portal.login.as_ref());
     let login = logins.map(|login| &login.issuer).find(|own| own.as_str() == issuer);
-    let issuer = login.or(plan.map(|plan| &plan.issuer)).ok_or(Refused::UnknownIssuer)?;
-    let portals = call.policy.portals_with_issuer(issuer);
-    Ok(Origin { issuer: issuer.clone(), portals, plan })
+    // The provider of a Portal is found by its metadata, even where a plan names it as well.
+    let issuer = login.or(plan.map(|plan| &plan.issuer)).ok_or(Refused::UnknownIssuer)?.clone();
+    let jwks_url = plan.filter(|_| login.is_none()).map(|plan| plan.jwks_url.clone());
+    let portals = call.policy.portals_with_issuer(&issuer);
+    Ok(Origin { source: IssuerSource { issuer: issuer.clone(), jwks_url }, issuer, portals, plan })
 }
 
 /// The claims, once the signature was verified by the keys in force.
@@ -103,12 +108,13 @@ async fn verified(
 ) -> Result<Arc<Claims>, Refused> {
     let unavailable = |_unavailable| Refused::KeysUnavailable;
     let providers = &call.inner.parts.providers;
-    let mut keys = providers.keys(&origin.issuer).map_err(unavailable)?;
+    let mut keys = providers.keys(&origin.source).map_err(unavailable)?;
     if keys.find(jws.kid()).is_none() {
-        keys = providers.keys_for_kid(&origin.issuer, jws.kid()).await.map_err(unavailable)?;
+        keys = providers.keys_for_kid(&origin.source, jws.kid()).await.map_err(unavailable)?;
     }
     let tokens = &call.inner.tokens;
-    let key = tokens.key(origin.issuer.as_str(), token);
+    let keys_from = origin.source.jwks_url.as_ref().map_or("", |url| url.as_str());
+    let key = tokens.key(origin.issuer.as_str(), keys_from, token);
     if let Some(claims) = tokens.get(&key, &keys) {
         return Ok(claims);
     }

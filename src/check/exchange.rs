@@ -23,7 +23,7 @@ const OKTA_GROUP_LIMIT: usize = 100;
 pub(super) type SignedIn = Result<Session, Fault>;
 
 /// Why there is no session.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum Fault {
     /// The provider refused the code.
     #[error("the provider refused the code: {0}")]
@@ -48,16 +48,6 @@ pub(super) enum Fault {
     Internal,
 }
 
-/// What the token endpoint has to know of us.
-pub(super) fn relying_party(login: &Login) -> RelyingParty<'_> {
-    RelyingParty {
-        issuer: &login.issuer,
-        client_id: &login.client_id,
-        client_secret: &login.client_secret,
-        authentication: login.client_authentication,
-    }
-}
-
 /// Exchanges the code of `flow`, which began at `portal`.
 pub(super) async fn exchange(
     inner: &Inner,
@@ -68,14 +58,13 @@ pub(super) async fn exchange(
 ) -> SignedIn {
     let portal = policy.portal(portal).ok_or(Fault::Internal)?;
     let login = portal.login.as_ref().ok_or(Fault::Internal)?;
-    let grant = CodeGrant {
-        code: code.expose(),
-        code_verifier: &flow.code_verifier,
-        redirect_uri: &portal.redirect_uri,
-    };
-    let answer = inner.parts.providers.exchange_code(&relying_party(login), &grant).await;
+    let code_verifier = Secret::new(flow.code_verifier.clone());
+    let redirect_uri = &portal.redirect_uri;
+    let grant = CodeGrant { code, code_verifier: &code_verifier, redirect_uri };
+    let providers = &inner.parts.providers;
+    let answer = providers.exchange_code(&login.issuer, &RelyingParty::from(login), &grant).await;
     let tokens = answer.map_err(|error| {
-        if error.is_unavailable() { Fault::Unavailable } else { Fault::Refused(error) }
+        if error.is_outage() { Fault::Unavailable } else { Fault::Refused(error) }
     })?;
     let id_token = tokens.id_token.ok_or(Fault::NoIdToken)?;
     let claims = verified(inner, &login.issuer, id_token.expose()).await?;
@@ -143,7 +132,7 @@ pub(super) async fn take_claims(
     session.claims = wanted.into_iter().collect();
     let mut groups = claims.groups(&login.group_claim);
     if groups.is_none() {
-        let userinfo = inner.parts.providers.userinfo(&login.issuer, access_token.expose()).await;
+        let userinfo = inner.parts.providers.userinfo(&login.issuer, access_token).await;
         if let Ok(userinfo) = userinfo {
             if userinfo.get("sub").and_then(serde_json::Value::as_str) != Some(&session.subject) {
                 return false;

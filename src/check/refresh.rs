@@ -2,9 +2,10 @@
 
 use super::Inner;
 use super::call::Call;
-use super::exchange::{self, relying_party};
+use super::exchange;
 use crate::policy::{PortalId, Snapshot};
-use crate::provider::TokenEndpointError;
+use crate::provider::{RelyingParty, TokenEndpointError};
+use crate::secret::Secret;
 use crate::session::Session;
 use crate::store::{Refresh, Turn};
 use crate::telemetry::RefreshOutcome;
@@ -95,18 +96,22 @@ async fn refresh(
     let Some(login) = policy.portal(portal).and_then(|portal| portal.login.as_ref()) else {
         return Refresh::Unavailable;
     };
-    let client = relying_party(login);
-    let providers = &inner.parts.providers;
-    let mut answer = providers.refresh(&client, &session.refresh_token).await;
-    if matches!(answer, Err(TokenEndpointError::Unreachable)) {
+    let client = RelyingParty::from(login);
+    let refresh_token = Secret::new(session.refresh_token.clone());
+    let again = || inner.parts.providers.refresh(&login.issuer, &client, &refresh_token, &login.scopes);
+    let mut answer = again().await;
+    if matches!(answer, Err(TokenEndpointError::Unavailable { retry_after: None, .. })) {
         // The answer may have been lost after a rotation: within the provider's grace period the
         // old refresh token is good for one more try.
-        answer = providers.refresh(&client, &session.refresh_token).await;
+        answer = again().await;
     }
     let tokens = match answer {
         Ok(tokens) => tokens,
-        Err(error) if error.ends_session() => return Refresh::Ended,
-        Err(_) => return Refresh::Unavailable,
+        Err(TokenEndpointError::Refused { error: "invalid_grant" }) => return Refresh::Ended,
+        Err(error) => {
+            tracing::warn!(issuer = session.issuer, %error, "refresh failed");
+            return Refresh::Unavailable;
+        }
     };
     let mut newer = session.clone();
     newer.generation = session.generation.saturating_add(1);

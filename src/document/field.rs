@@ -58,9 +58,14 @@ impl Sink {
 
     /// The root of a document, with a problem for every key that comes twice.
     pub fn document<'a>(&'a self, node: &'a Node) -> Field<'a> {
-        let field = Field { node, at: At { line: node.line, path: String::new() }, sink: self };
+        let field = self.document_again(node);
         field.report_duplicates();
         field
+    }
+
+    /// The same root, for one who reads the same document after another.
+    pub const fn document_again<'a>(&'a self, node: &'a Node) -> Field<'a> {
+        Field { node, at: At { line: node.line, path: String::new() }, sink: self }
     }
 
     /// All problems so far, in the order of the file.

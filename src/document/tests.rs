@@ -51,6 +51,30 @@ fn refuses_what_is_no_yaml_or_beyond_a_bound() {
 }
 
 #[test]
+fn takes_json_as_tools_write_it() {
+    let texts = ["{\n\t\"a\": [\n\t\t1,\n\t\t\"b\\u0041\"\n\t]\n}\n", "{\"a\":[1,\"bA\"]}\r\n"];
+    for text in texts {
+        let documents = parse(text).expect(text);
+        let Some(Value::List(items)) = documents[0].get("a").map(|node| &node.value) else {
+            panic!("{text}: no list");
+        };
+        assert_eq!(items[1].text(), Some("bA"), "{text}");
+    }
+}
+
+#[test]
+fn refuses_large_nonsense_in_little_time() {
+    for unit in ["- ", "? ", "{", "a: ", "[a,", "\"", "&a ", "|\n ", "!!str ", "a\n", "'", "- a\n"]
+    {
+        let text = unit.repeat(MAX_BYTES / 8 / unit.len());
+        let started = tokio::time::Instant::now();
+        let _either = parse(&text).is_ok();
+        let spent = started.elapsed();
+        assert!(spent < Duration::from_secs(10), "{unit:?} {spent:?}");
+    }
+}
+
+#[test]
 fn takes_aliases_and_quoted_values() {
     let documents = parse("\u{feff}a: &x {b: '1'}\nc: *x\nd: !!str 2\n").expect("YAML");
     let c = documents[0].get("c").and_then(|node| node.get("b")).and_then(Node::text);

@@ -70,7 +70,7 @@ pub struct Portal {
 }
 
 /// `spec.oidcAuth` of a Portal.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Login {
     /// `issuer`
     pub issuer: Issuer,

@@ -42,12 +42,12 @@ impl TokenCache {
         Ok(Self { secret: Arc::new(secret), tokens })
     }
 
-    /// The key of a token: a MAC over the whole of it and over the issuer whose keys verify it. Each
-    /// part has its length before it, so that no two sets of parts give the same bytes.
+    /// The key of a token: a MAC over the whole of it, its issuer and where that one's keys are from
+    /// (empty: its metadata say). Each part has its length before it, so that no two sets of parts give the same bytes.
     #[must_use]
-    pub fn key(&self, issuer: &str, token: &str) -> TokenKey {
+    pub fn key(&self, issuer: &str, keys_from: &str, token: &str) -> TokenKey {
         let mut context = hmac::Context::with_key(&self.secret);
-        for part in [issuer, token] {
+        for part in [issuer, keys_from, token] {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }

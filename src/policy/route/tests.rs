@@ -3,6 +3,11 @@ use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// Context extensions: key and value.
+type Context = &'static [(&'static str, &'static str)];
+/// Environment and product, or why not.
+type Want = Result<(&'static str, &'static str), NoRoute>;
+
 fn host(text: &str) -> HostName {
     HostName::parse(text).expect(text)
 }
@@ -66,10 +71,9 @@ fn finds_a_site_by_name_then_by_the_longest_wildcard() {
 
 #[test]
 fn leads_to_one_product_or_nowhere() {
-    type Context = &'static [(&'static str, &'static str)];
     let dev: Context = &[];
     let product = |name| Ok(("dev.default", name));
-    let cases: [(&str, Context, Result<(&str, &str), NoRoute>); 22] = [
+    let cases: [(&str, Context, Want); 22] = [
         ("/api/pets", dev, product("pets")),
         ("/api/pets/1", dev, product("pets")),
         ("/api/pets/", dev, product("pets")),
@@ -110,7 +114,7 @@ fn leads_to_one_product_or_nowhere() {
 #[test]
 fn names_the_portal_of_the_context_or_the_only_one() {
     let snapshot = snapshot();
-    let portal = |environment: usize, context: &'static [(&str, &str)]| {
+    let portal = |environment: usize, context: Context| {
         let site = Site::Environment(EnvironmentId(environment));
         match snapshot.route(site, &attributes("/api/pets", context)) {
             Ok(Route::Product { portal, .. }) => Ok(portal),
@@ -118,8 +122,7 @@ fn names_the_portal_of_the_context_or_the_only_one() {
             Err(reason) => Err(Some(reason)),
         }
     };
-    let both = [("environment", "prod.default"), ("product", "pets.default")];
-    let prod: &'static [(&str, &str)] = Box::leak(Box::new(both));
+    let prod: Context = &[("environment", "prod.default"), ("product", "pets.default")];
     assert_eq!(portal(0, &[]), Ok(None));
     assert_eq!(portal(0, &[("portal", "partners.default")]), Ok(Some(PortalId(1))));
     assert_eq!(portal(1, prod), Ok(Some(PortalId(0))));
@@ -128,7 +131,7 @@ fn names_the_portal_of_the_context_or_the_only_one() {
 #[test]
 fn routes_by_context_alone_where_settings_say_so() {
     let snapshot = snapshot();
-    let cases: [(&'static [(&str, &str)], Option<NoRoute>); 5] = [
+    let cases: [(Context, Option<NoRoute>); 5] = [
         (&[("environment", "prod.default"), ("product", "pets.default")], None),
         (&[("environment", "prod.default")], Some(NoRoute::ContextMissing)),
         (&[("product", "pets.default")], Some(NoRoute::ContextMissing)),
@@ -152,7 +155,7 @@ fn routes_by_context_alone_where_settings_say_so() {
 #[test]
 fn leads_to_a_portal_whatever_the_path() {
     let snapshot = snapshot();
-    let cases: [(&'static [(&str, &str)], Option<NoRoute>); 6] = [
+    let cases: [(Context, Option<NoRoute>); 6] = [
         (&[], None),
         (&[("portal", "petstore-portal.default")], None),
         (&[("portal", "partners.default")], Some(NoRoute::ContextDisagrees)),

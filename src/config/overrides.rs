@@ -1,0 +1,89 @@
+//! Sections `portals` and `environments`: what one resource has otherwise.
+//!
+//! Pure: no I/O, no clock.
+
+use super::session::lifetime;
+use super::tokens::audiences;
+use super::{ClientAuthentication, EnvironmentOverride, PortalAccess, PortalOverride, Routing};
+use crate::document::{Field, Fields};
+use crate::name::ResourceName;
+use crate::problem::Severity;
+use std::collections::BTreeMap;
+
+pub(super) fn portals(field: Option<&Field<'_>>) -> BTreeMap<ResourceName, PortalOverride> {
+    by_name(field, portal)
+}
+
+pub(super) fn environments(
+    field: Option<&Field<'_>>,
+) -> BTreeMap<ResourceName, EnvironmentOverride> {
+    by_name(field, environment)
+}
+
+fn by_name<T>(
+    field: Option<&Field<'_>>,
+    read: impl Fn(Fields<'_>) -> T,
+) -> BTreeMap<ResourceName, T> {
+    let mut found = BTreeMap::new();
+    for (key, value) in field.into_iter().flat_map(Field::entries) {
+        if let Some(name) = name(&value, key)
+            && !value.node().is_null()
+            && let Some(fields) = value.fields()
+        {
+            found.insert(name, read(fields));
+        }
+    }
+    found
+}
+
+fn name(field: &Field<'_>, text: &str) -> Option<ResourceName> {
+    let name = ResourceName::parse(text);
+    if name.is_none() {
+        field.error("expected <name>.<namespace>");
+    }
+    name
+}
+
+fn portal(mut fields: Fields<'_>) -> PortalOverride {
+    let accesses = [("required", PortalAccess::Required), ("optional", PortalAccess::Optional)];
+    let authentications = [
+        ("basic", ClientAuthentication::Basic),
+        ("post", ClientAuthentication::Post),
+        ("private_key_jwt", ClientAuthentication::PrivateKeyJwt),
+        ("none", ClientAuthentication::None),
+    ];
+    let mut portal = PortalOverride {
+        access: fields.take("access").and_then(|field| field.one_of(&accesses)),
+        client_authentication: fields
+            .take("client_authentication")
+            .and_then(|field| field.one_of(&authentications)),
+        require_verified_email: fields
+            .take("require_verified_email")
+            .and_then(|field| field.boolean()),
+        ..PortalOverride::default()
+    };
+    if let Some(mut session) = fields.take("session").and_then(|field| field.fields()) {
+        let mut length = |key| session.take(key).and_then(|field| lifetime(&field));
+        portal.lifetime = length("lifetime");
+        portal.idle_timeout = length("idle_timeout");
+        portal.refresh_before = length("refresh_before");
+        portal.outage_grace = length("outage_grace");
+        session.finish(Severity::Error);
+    }
+    fields.finish(Severity::Error);
+    portal
+}
+
+fn environment(mut fields: Fields<'_>) -> EnvironmentOverride {
+    let routings = [("auto", Routing::Auto), ("context", Routing::Context)];
+    let environment = EnvironmentOverride {
+        routing: fields.take("routing").and_then(|field| field.one_of(&routings)),
+        audiences: fields.take("audiences").and_then(|field| audiences(&field)).unwrap_or_default(),
+        portal: fields
+            .take("portal")
+            .and_then(|field| field.string().and_then(|text| name(&field, &text))),
+        group_claim: fields.take("group_claim").and_then(|field| field.string()),
+    };
+    fields.finish(Severity::Error);
+    environment
+}

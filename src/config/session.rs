@@ -1,0 +1,98 @@
+//! Sections `session` and `cookies`.
+//!
+//! Pure: no I/O, no clock.
+
+use super::read::{Base, finish, not_offered, optional, path, value};
+use super::{CookieSettings, SecureCookies, SessionLimits, SessionSettings, StoreKind, bounds};
+use crate::config::headers::is_token;
+use crate::document::{Field, Fields};
+use std::time::Duration;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = MINUTE.saturating_mul(60);
+
+/// What holds where neither the file nor a portal says otherwise.
+const DEFAULT: SessionLimits = SessionLimits {
+    lifetime: HOUR.saturating_mul(12),
+    idle_timeout: HOUR,
+    refresh_before: MINUTE.saturating_mul(2),
+    outage_grace: HOUR.saturating_mul(2),
+};
+
+/// `whole` is the settings file, for what is said of a section that is not there.
+pub(super) fn read(
+    mut section: Option<Fields<'_>>,
+    whole: &Field<'_>,
+    base: &Base,
+) -> SessionSettings {
+    let store = value(&mut section, "store", store, StoreKind::Cookie);
+    let keys_file = optional(&mut section, "keys_file", |field| path(field, base));
+    if store == StoreKind::Cookie && keys_file.is_none() {
+        no_keys(section.as_ref().map_or(whole, |fields| fields.field()), base);
+    }
+    let mut length = |key, default| value(&mut section, key, lifetime, default);
+    let limits = SessionLimits {
+        lifetime: length("lifetime", DEFAULT.lifetime),
+        idle_timeout: length("idle_timeout", DEFAULT.idle_timeout),
+        refresh_before: length("refresh_before", DEFAULT.refresh_before),
+        outage_grace: length("outage_grace", DEFAULT.outage_grace),
+    };
+    let redis = section.as_mut().and_then(|fields| fields.take("redis"));
+    redis.iter().for_each(not_offered);
+    finish(section);
+    SessionSettings { store, keys_file, limits }
+}
+
+/// A length of time within that of the longest session.
+pub(super) fn lifetime(field: &Field<'_>) -> Option<Duration> {
+    field.duration(bounds::LIFETIME)
+}
+
+fn store(field: &Field<'_>) -> Option<StoreKind> {
+    let stores =
+        [("cookie", Some(StoreKind::Cookie)), ("memory", Some(StoreKind::Memory)), ("redis", None)];
+    let store = field.one_of(&stores)?;
+    if store.is_none() {
+        field.error("this version does not offer redis yet; expected cookie or memory");
+    }
+    store
+}
+
+/// Says what it means that no sealing keys are kept.
+fn no_keys(field: &Field<'_>, base: &Base) {
+    if base.in_pod {
+        field.error(
+            "expected session.keys_file in a Kubernetes pod: replicas and restarts share the keys",
+        );
+    } else {
+        field.warn("expected session.keys_file; without it sessions end when this process ends");
+    }
+}
+
+pub(super) fn cookies(mut section: Option<Fields<'_>>) -> CookieSettings {
+    let secure = [
+        ("auto", SecureCookies::Auto),
+        ("true", SecureCookies::Always),
+        ("false", SecureCookies::Never),
+    ];
+    let cookies = CookieSettings {
+        prefix: value(&mut section, "prefix", prefix, "portcullis".to_owned()),
+        secure: value(&mut section, "secure", |field| field.one_of(&secure), SecureCookies::Auto),
+    };
+    finish(section);
+    cookies
+}
+
+/// A cookie name's beginning (RFC 6265 §4.1.1: a token).
+fn prefix(field: &Field<'_>) -> Option<String> {
+    let text = field.string()?;
+    // Browsers give these beginnings a meaning of their own, whatever their letter case.
+    let reserved = text.to_ascii_lowercase().starts_with("__");
+    if !is_token(&text) || text.len() > 64 || reserved {
+        field.error(
+            "expected a token (RFC 6265 §4.1.1) of at most 64 bytes that has no __ in front",
+        );
+        return None;
+    }
+    Some(text)
+}

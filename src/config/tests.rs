@@ -1,0 +1,291 @@
+use super::*;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+fn base() -> Base {
+    Base::from(Path::new("/etc/portcullis"))
+}
+
+const MINIMAL: &str = "resources: {paths: [portal/]}\nsession: {keys_file: session.keys}\n";
+
+fn settings(text: &str) -> Settings {
+    match parse(&format!("{MINIMAL}{text}"), &base()) {
+        Ok(parsed) => parsed.settings,
+        Err(problems) => panic!("{text}: {problems:?}"),
+    }
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let problems = parse(text, &base()).map_or_else(|found| found, |parsed| parsed.problems);
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn fills_in_every_default() {
+    let settings = settings("");
+    assert_eq!(settings.resources.paths, [PathBuf::from("/etc/portcullis/portal")]);
+    assert_eq!(settings.session.keys_file, Some("/etc/portcullis/session.keys".into()));
+    assert_eq!(settings.session.store, StoreKind::Cookie);
+    assert_eq!(settings.session.limits.lifetime, Duration::from_secs(12 * 60 * 60));
+    assert_eq!(settings.session.limits.idle_timeout, Duration::from_secs(60 * 60));
+    assert_eq!(settings.session.limits.refresh_before, Duration::from_secs(120));
+    assert_eq!(settings.session.limits.outage_grace, Duration::from_secs(2 * 60 * 60));
+    assert_eq!(settings.listen.grpc, GrpcAddress::Tcp(([127, 0, 0, 1], 9001).into()));
+    assert_eq!(settings.listen.admin, ([127, 0, 0, 1], 9002).into());
+    assert!(settings.listen.tls.is_none() && settings.resources.secrets_dir.is_none());
+    assert_eq!(settings.cookies.prefix, "portcullis");
+    assert_eq!(settings.cookies.secure, SecureCookies::Auto);
+    let tokens = &settings.tokens;
+    assert_eq!((tokens.clock_skew, tokens.max_bytes), (Duration::from_secs(60), 8192));
+    assert!(tokens.audiences.is_empty() && tokens.bearer_id_tokens);
+    assert!(!tokens.send_unverified_email && tokens.principal_claim == PrincipalClaim::Auto);
+    assert_eq!(settings.identity_headers[2], ("x-user-email".to_owned(), "email".to_owned()));
+    assert_eq!(settings.strip_headers.len(), 5);
+    assert_eq!(settings.forward_authorization, None);
+    assert_eq!(settings.endpoints.base, "/.auth");
+    assert_eq!(settings.endpoints.callback, "/callback");
+    let provider = &settings.provider;
+    assert_eq!(provider.connect_timeout, Duration::from_secs(2));
+    assert_eq!(provider.timeout, Duration::from_secs(5));
+    assert_eq!(provider.max_id_token_lifetime, Duration::from_secs(24 * 60 * 60));
+    assert!(!provider.allow_http && provider.proxy.is_none() && provider.ca_file.is_none());
+    assert_eq!(provider.require_at_hash, RequireAtHash::Auto);
+    assert_eq!(settings.limits.max_pending_logins, 5);
+    assert_eq!(settings.limits.max_cached_tokens, 100_000);
+    assert!(settings.portals.is_empty() && settings.environments.is_empty());
+    assert_eq!(settings.log.format, LogFormat::Json);
+    assert_eq!(settings.log.level, tracing::Level::INFO);
+}
+
+/// The settings of the contract, as they stand there, but for what this version does not offer.
+const WHOLE: &str = "
+listen:
+  grpc: unix:/run/portcullis/authz.sock
+  admin: 127.0.0.1:9002
+  tls: {cert_file: tls/cert.pem, key_file: /k.pem, client_ca_file: ca.pem}
+resources:
+  paths: [portal/, /srv/more.yaml]
+  secrets_dir: secrets
+  allow_cross_namespace: ['portal -> vault']
+session:
+  store: cookie
+  keys_file: session.keys
+  lifetime: 30days
+  idle_timeout: 1h
+  refresh_before: 2m
+  outage_grace: 2h
+cookies: {prefix: gate, secure: true}
+tokens:
+  {clock_skew: 120s, audiences: ['api://default'], bearer_id_tokens: false, max_bytes: 4096,
+   principal_claim: uid, unverified_email: send}
+identity_headers: {X-User: sub, x-mail: email}
+strip_headers: [X-Forwarded-User, x-jwt-*]
+forward_authorization: false
+endpoints: {base: /.gate, callback: /oidc/callback}
+provider:
+  {connect_timeout: 1s, timeout: 3s, allow_http: true, allow_addresses: [127.0.0.0/8, '::1'],
+   extra_hosts: [Keys.Example.com], proxy: 'http://proxy:3128', ca_file: ca.pem,
+   max_id_token_lifetime: 1h, require_at_hash: true}
+limits: {max_pending_logins: 3, max_cached_tokens: 10}
+portals:
+  petstore-portal.default:
+    {access: optional, client_authentication: none, require_verified_email: true,
+     session: {lifetime: 8h}}
+environments:
+  dev.default: {routing: context, audiences: [a], portal: petstore-portal.default, group_claim: g}
+log: {format: text, level: debug}
+telemetry: {otlp_endpoint: null}
+";
+
+#[test]
+fn reads_every_key() {
+    let parsed = parse(WHOLE, &base()).expect("settings");
+    assert_eq!(parsed.problems, []);
+    let settings = parsed.settings;
+    let socket = GrpcAddress::Unix("/run/portcullis/authz.sock".into());
+    assert_eq!(settings.listen.grpc, socket);
+    let tls = settings.listen.tls.expect("TLS");
+    assert_eq!(tls.cert_file, Path::new("/etc/portcullis/tls/cert.pem"));
+    assert_eq!(tls.key_file, Path::new("/k.pem"));
+    assert_eq!(settings.resources.paths.len(), 2);
+    assert_eq!(settings.resources.secrets_dir, Some("/etc/portcullis/secrets".into()));
+    let pair = ("portal".to_owned(), "vault".to_owned());
+    assert_eq!(settings.resources.allow_cross_namespace, [pair]);
+    assert_eq!(settings.identity_headers[0], ("x-user".to_owned(), "sub".to_owned()));
+    assert_eq!(settings.strip_headers, ["x-forwarded-user", "x-jwt-*"]);
+    assert_eq!(settings.tokens.principal_claim, PrincipalClaim::Named("uid".to_owned()));
+    assert_eq!(settings.provider.allow_addresses.len(), 2);
+    assert_eq!(settings.provider.extra_hosts, ["keys.example.com"]);
+    assert_eq!(settings.provider.require_at_hash, RequireAtHash::Always);
+    let name = crate::name::ResourceName::new("petstore-portal", "default");
+    let portal = &settings.portals[&name];
+    assert_eq!(portal.lifetime, Some(Duration::from_secs(8 * 60 * 60)));
+    assert_eq!(portal.idle_timeout, None);
+    assert_eq!(portal.access, Some(PortalAccess::Optional));
+    assert_eq!(portal.client_authentication, Some(ClientAuthentication::None));
+    let dev = &settings.environments[&crate::name::ResourceName::new("dev", "default")];
+    assert_eq!(dev.portal, Some(name));
+    assert_eq!(dev.routing, Some(Routing::Context));
+    assert_eq!(parsed.places.at("environments.dev.default.portal").line, 35);
+    assert_eq!(parsed.places.at("environments.prod.default").line, 0);
+}
+
+#[test]
+fn finds_all_problems_at_once_with_their_lines() {
+    let text = "
+listen: {grpc: localhost:9001, http: 1}
+session: {store: redis, lifetime: 31days, idle_timeout: 0s}
+tokens:
+  clock_skew: 121s
+  audiences: ['']
+colour: blue
+";
+    let want = [
+        "settings.yaml:2: resources: expected a value; there is none",
+        "settings.yaml:2: listen.grpc: expected an address and a port such as 127.0.0.1:9001 or [::1]:9001",
+        "settings.yaml:2: listen.http: unknown key; known here: admin, grpc, tls",
+        "settings.yaml:3: session.store: this version does not offer redis yet; expected cookie or memory",
+        "settings.yaml:3: warning: session: expected session.keys_file; without it sessions end when this process ends",
+        "settings.yaml:3: session.lifetime: expected at most 30days",
+        "settings.yaml:3: session.idle_timeout: expected a duration of more than none",
+        "settings.yaml:5: tokens.clock_skew: expected at most 2m",
+        "settings.yaml:6: tokens.audiences[0]: expected a string that is not empty",
+        "settings.yaml:7: colour: unknown key; known here: cookies, endpoints, environments, \
+         forward_authorization, identity_headers, limits, listen, log, portals, provider, \
+         resources, session, strip_headers, telemetry, tokens",
+    ];
+    let mut got = problems(text);
+    got.sort();
+    let mut want = want.map(str::to_owned);
+    want.sort();
+    assert_eq!(got, want);
+}
+
+#[test]
+fn refuses_each_value_that_does_not_hold() {
+    let cases = [
+        ("listen: {grpc: 'unix:'}", "listen.grpc: expected a path behind unix:"),
+        ("listen: {grpc: '127.0.0.1:9002'}", "listen: expected two addresses"),
+        ("listen: {tls: {cert_file: a}}", "listen.tls.key_file: expected a value"),
+        ("cookies: {prefix: 'a b'}", "cookies.prefix: expected a token"),
+        ("cookies: {prefix: 'a;b'}", "cookies.prefix: expected a token"),
+        ("cookies: {prefix: __host-x}", "cookies.prefix: expected a token"),
+        ("cookies: {prefix: ''}", "cookies.prefix: expected a string that is not empty"),
+        ("cookies: {secure: yes}", "cookies.secure: expected one of: auto, true, false"),
+        ("tokens: {clock_skew: 60}", "tokens.clock_skew: expected a duration with its unit"),
+        ("tokens: {clock_skew: -5s}", "tokens.clock_skew: expected a duration with its unit"),
+        ("tokens: {audiences: [a, a]}", "tokens.audiences[1]: expected each audience once"),
+        ("tokens: {audiences: [' a']}", "tokens.audiences[0]: expected no white space"),
+        ("tokens: {audiences: a}", "tokens.audiences: expected a list, found a string"),
+        ("tokens: {max_bytes: 10}", "tokens.max_bytes: expected a whole number from 512"),
+        ("tokens: {unverified_email: maybe}", "tokens.unverified_email: expected one of: hide"),
+        ("tokens: {unverified_emails: hide}", "tokens.unverified_emails: unknown key"),
+        ("identity_headers: {authorization: sub}", "identity_headers.authorization: expected a"),
+        ("identity_headers: {Cookie: sub}", "identity_headers.Cookie: expected a header name"),
+        ("identity_headers: {host: sub}", "identity_headers.host: expected a header name"),
+        ("identity_headers: {':path': sub}", "identity_headers[\":path\"]: expected a header"),
+        ("identity_headers: {connection: sub}", "identity_headers.connection: expected a"),
+        ("identity_headers: {'x y': sub}", "identity_headers[\"x y\"]: expected a header name"),
+        ("identity_headers: {x-portcullis-portal: a}", "identity_headers.x-portcullis-portal: e"),
+        ("identity_headers: {x-a: sub, X-A: iss}", "identity_headers.X-A: expected each header"),
+        ("identity_headers: {x-a: sub, x_a: iss}", "identity_headers.x_a: expected each header"),
+        ("identity_headers: {x-a: null}", "identity_headers.x-a: expected a string"),
+        ("strip_headers: ['*']", "strip_headers[0]: expected a header name, or"),
+        ("strip_headers: ['x-*-y']", "strip_headers[0]: expected a header name, or"),
+        ("strip_headers: ['co*']", "strip_headers[0]: expected a header that the gateway"),
+        ("strip_headers: [Host]", "strip_headers[0]: expected a header that the gateway"),
+        ("endpoints: {base: auth}", "endpoints.base: expected a path"),
+        ("endpoints: {base: /}", "endpoints.base: expected a path"),
+        ("endpoints: {base: /.auth/}", "endpoints.base: expected a path"),
+        ("endpoints: {base: /a/../b}", "endpoints.base: expected a path"),
+        ("endpoints: {base: /a%20b}", "endpoints.base: expected a path"),
+        ("endpoints: {callback: '/c?x=1'}", "endpoints.callback: expected a path"),
+        ("endpoints: {callback: /.auth/callback}", "endpoints: expected base and callback apart"),
+        ("endpoints: {callback: /.auth}", "endpoints: expected base and callback apart"),
+        ("provider: {timeout: 2m}", "provider.timeout: expected at most 1m"),
+        ("provider: {allow_addresses: [ten]}", "provider.allow_addresses[0]: expected a network"),
+        ("provider: {extra_hosts: ['a:1']}", "provider.extra_hosts[0]: expected a host name"),
+        ("provider: {proxy: 'socks://x'}", "provider.proxy: expected a URL such as"),
+        ("provider: {require_at_hash: on}", "provider.require_at_hash: expected one of: auto"),
+        ("limits: {max_pending_logins: 0}", "limits.max_pending_logins: expected a whole number"),
+        ("portals: {petstore: {}}", "portals.petstore: expected <name>.<namespace>"),
+        ("portals: {p.d: {colour: 1}}", "portals.p.d.colour: unknown key"),
+        ("portals: {p.d: {access: open}}", "portals.p.d.access: expected one of: required"),
+        ("portals: {p.d: {session: {lifetime: 1y}}}", "portals.p.d.session.lifetime: expected at"),
+        ("environments: {e.d: {routing: host}}", "environments.e.d.routing: expected one of"),
+        ("environments: {e.d: {portal: p}}", "environments.e.d.portal: expected <name>"),
+        ("environments: {e.d: {audiences: ['']}}", "environments.e.d.audiences[0]: expected"),
+        ("log: {level: loud}", "log.level: expected one of: error, warn, info, debug, trace"),
+        ("telemetry: {otlp_endpoint: 'http://x'}", "telemetry.otlp_endpoint: this version does"),
+        ("session: {}", "session: expected each key once"),
+    ];
+    for (text, want) in cases {
+        let found = parse(&format!("{MINIMAL}{text}"), &base()).expect_err(text);
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let want = format!("settings.yaml:3: {want}");
+        assert!(found.iter().any(|found| found.starts_with(&want)), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn refuses_places_that_do_not_hold() {
+    let cases = [
+        ("{}", "settings.yaml:1: resources: expected a value; there is none"),
+        ("resources: {}", "settings.yaml:1: resources.paths: expected a value; there is none"),
+        ("resources: {paths: []}", "settings.yaml:1: resources.paths: expected at least one"),
+        ("resources: {paths: ['']}", "settings.yaml:1: resources.paths[0]: expected a string"),
+        (
+            "resources: {paths: [a], kubernetes: {namespaces: [portal]}}",
+            "settings.yaml:1: resources.kubernetes: this version does not offer it yet",
+        ),
+        (
+            "resources: {paths: [a], allow_cross_namespace: [a to b]}",
+            "settings.yaml:1: resources.allow_cross_namespace[0]: expected two namespaces",
+        ),
+        (
+            "resources: {paths: [a]}\nsession: {redis: {url: 'redis://127.0.0.1:6379'}}",
+            "settings.yaml:2: session.redis: this version does not offer it yet",
+        ),
+        ("", "settings.yaml: expected settings; the file is empty"),
+        ("a: 1\n---\nb: 1", "settings.yaml:3: expected one document, found several"),
+        ("a: [", "settings.yaml:2: expected YAML"),
+        ("- a", "settings.yaml:1: expected a mapping, found a list"),
+    ];
+    for (text, want) in cases {
+        let found = problems(text);
+        assert!(found.iter().any(|found| found.starts_with(want)), "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn needs_sealing_keys_in_a_pod() {
+    let text = "resources: {paths: [a]}";
+    let base = Base { in_pod: true, ..base() };
+    let found = parse(text, &base).expect_err("an error");
+    assert_eq!(
+        found[0].to_string(),
+        "settings.yaml:1: expected session.keys_file in a Kubernetes pod: replicas and restarts \
+         share the keys"
+    );
+    assert!(parse(&format!("{text}\nsession: {{store: memory}}"), &base).is_ok());
+    let parsed = parse(text, &self::base()).expect("settings");
+    assert_eq!(parsed.problems.len(), 1);
+}
+
+#[test]
+fn a_proxy_that_does_not_hold_is_not_shown() {
+    let text = format!("{MINIMAL}provider: {{proxy: 'socks5://user:hush@proxy'}}");
+    assert!(!problems(&text).iter().any(|found| found.contains("hush")));
+}
+
+#[test]
+fn loads_from_a_folder_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("settings.yaml");
+    assert!(matches!(load(&path), Err(LoadError::Unreadable { .. })));
+    std::fs::write(&path, MINIMAL).expect("a file");
+    let parsed = load(&path).expect("settings");
+    assert_eq!(parsed.settings.resources.paths, [folder.path().join("portal")]);
+    std::fs::write(&path, "colour: blue").expect("a file");
+    assert!(matches!(load(&path), Err(LoadError::Problems(found)) if found.len() == 3));
+}

@@ -1,0 +1,118 @@
+//! Environments that nobody reaches, products that nothing tells apart or nobody is granted.
+//!
+//! Pure: no I/O, no clock.
+
+use super::{Policy, field, notice, warning};
+use crate::config::Routing;
+use crate::document::At;
+use crate::name::ResourceName;
+use crate::policy::{Environment, EnvironmentId, HeldEnvironment};
+use crate::problem::{Problem, Severity};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn lint(policy: &Policy<'_>, found: &mut Vec<Problem>) {
+    for (id, environment) in policy.snapshot.environments() {
+        let Some(held) = policy.held.environments.get(&environment.name) else { continue };
+        if environment.portals.is_empty() {
+            let message = "no Portal publishes it: nobody is granted anything here";
+            found.push(warning(&held.origin, &held.origin.at(), message));
+        }
+        ambiguous(environment, held, found);
+        selectors(policy, held, found);
+        granted(policy, id, environment, found);
+        issuers(policy, environment, held, found);
+        for wildcard in &held.domains.wildcards {
+            let message = "a wildcard domain takes bearer tokens and API keys, and no logins";
+            found.push(notice(&held.origin, &wildcard.at, message));
+        }
+    }
+}
+
+fn ambiguous(environment: &Environment, held: &HeldEnvironment, found: &mut Vec<Problem>) {
+    let mut by_path: BTreeMap<&[String], BTreeSet<String>> = BTreeMap::new();
+    for product in &environment.products {
+        by_path.entry(&product.base_path).or_default().insert(product.name.to_string());
+    }
+    for (path, names) in by_path {
+        if names.len() > 1 && environment.routing == Routing::Auto {
+            let names: Vec<String> = names.into_iter().collect();
+            let message = format!(
+                "requests below /{} could be for {}: expected base paths that differ, or products \
+                 named by the gateway (context extension `product`)",
+                path.join("/"),
+                names.join(" or ")
+            );
+            found.push(warning(&held.origin, &field(&held.origin, "spec.apiProducts"), message));
+        }
+    }
+}
+
+/// Selectors that select nothing.
+fn selectors(policy: &Policy<'_>, held: &HeldEnvironment, found: &mut Vec<Problem>) {
+    let own = &held.origin.name().namespace;
+    for selector in &held.products {
+        let mut products = policy.held.products.values();
+        let selects = products.any(|product| {
+            selector.products.selects(own, product.origin.name(), &product.labels)
+                && (product.versions.is_empty()
+                    || product.versions.iter().any(|version| selector.takes(version)))
+        });
+        if !selects {
+            found.push(warning(&held.origin, &selector.at, "selects no version of any product"));
+        }
+    }
+}
+
+fn granted(
+    policy: &Policy<'_>,
+    id: EnvironmentId,
+    environment: &Environment,
+    found: &mut Vec<Problem>,
+) {
+    let names: BTreeSet<&ResourceName> =
+        environment.products.iter().map(|product| &product.name).collect();
+    for name in names {
+        let grants = policy.snapshot.groups.iter().any(|group| {
+            group.products.get(&id).is_some_and(|products| products.contains(name))
+                && !group.applies_to.is_disjoint(&environment.portals)
+                && !group.claim_values.is_empty()
+        });
+        if let Some(product) = policy.held.products.get(name).filter(|_| !grants) {
+            let message =
+                format!("nobody is granted this product in Environment {}", environment.name);
+            found.push(warning(&product.origin, &product.origin.at(), message));
+        }
+    }
+}
+
+fn issuers(
+    policy: &Policy<'_>,
+    environment: &Environment,
+    held: &HeldEnvironment,
+    found: &mut Vec<Problem>,
+) {
+    for plan in &environment.plan_issuers {
+        let at =
+            held.plans.get(&plan.plan).map_or_else(|| held.origin.at(), |plan| plan.at.clone());
+        if plan.issuer.as_str().starts_with("http:") || plan.jwks_url.scheme() == "http" {
+            let message = "expected https: over http anybody on the way can sign for this issuer";
+            found.push(warning(&held.origin, &at, message));
+        }
+        let path = format!("environments.{}.portal", environment.name);
+        match plan.portal {
+            None => {
+                let message = format!(
+                    "no Portal vouches for the groups of its issuer: the settings lack {path}"
+                );
+                found.push(warning(&held.origin, &at, message));
+            }
+            Some(portal) if !environment.portals.contains(&portal) => {
+                let At { line, path } = policy.places.at(path);
+                let message = "expected a Portal that publishes this Environment";
+                let problem = Problem::of_file(&policy.places.file, line, message);
+                found.push(Problem { path, severity: Severity::Warning, ..problem });
+            }
+            Some(_) => {}
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `spec.domains`: host names, whatever their port, letter case or final dot.
+//!
+//! Pure: no I/O, no clock.
+
+use super::{Findings, missing};
+use crate::attributes::{Host, HostName};
+use crate::document::{At, Located};
+
+/// The host names of one resource.
+#[derive(Clone, Debug, Default)]
+pub struct Domains {
+    /// Names in full.
+    pub exact: Vec<Located<HostName>>,
+    /// `*.example.com`, kept as `example.com`.
+    pub wildcards: Vec<Located<HostName>>,
+}
+
+impl Domains {
+    /// Whether `host` is among the names in full.
+    #[must_use]
+    pub fn names(&self, host: &HostName) -> bool {
+        self.exact.iter().any(|domain| domain.value == *host)
+    }
+}
+
+/// Reads `spec.domains`; at least one has to be there.
+pub(super) fn judge(domains: &[Located<String>], found: &mut Findings<'_>) -> Domains {
+    let mut judged = Domains::default();
+    for domain in domains {
+        let (text, names) = match domain.value.strip_prefix("*.") {
+            Some(text) => (text, &mut judged.wildcards),
+            None => (domain.value.as_str(), &mut judged.exact),
+        };
+        let wild = text.len() < domain.value.len();
+        // A star above an address would match nothing that is an address.
+        let host = Host::parse(text).filter(|host| !(wild && host.name.as_str().contains(':')));
+        match host {
+            // With and without port, or written twice: the same name.
+            Some(host) if names.iter().any(|name| name.value == host.name) => {}
+            Some(host) => names.push(Located { value: host.name, at: domain.at.clone() }),
+            None => found.error(
+                &domain.at,
+                "expected a host name such as api.example.com, *.example.com or localhost:8080",
+            ),
+        }
+    }
+    if domains.is_empty() {
+        let at: At = missing(&found.origin.at(), "spec.domains");
+        found.error(&at, "expected at least one host name");
+    }
+    judged
+}

@@ -1,0 +1,100 @@
+//! Resources that hold: judged one by one, references to Secrets followed.
+//!
+//! Pure: no I/O, no clock.
+
+use super::domains::Domains;
+use crate::config::{PortalAccess, Routing, SessionLimits};
+use crate::document::{At, Located};
+use crate::name::ResourceName;
+use crate::policy::resource::{
+    ApiProduct, ApiSelector, Origin, ProductSelector, SecretData, UsagePlan,
+};
+use crate::policy::snapshot::Login;
+use crate::token::Issuer;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use url::Url;
+
+/// Every resource in the version that is in force.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// Portals by name.
+    pub portals: BTreeMap<ResourceName, Arc<HeldPortal>>,
+    /// Environments by name.
+    pub environments: BTreeMap<ResourceName, Arc<HeldEnvironment>>,
+    /// Groups by name.
+    pub groups: BTreeMap<ResourceName, Arc<HeldGroup>>,
+    /// Products by name.
+    pub products: BTreeMap<ResourceName, Arc<ApiProduct>>,
+    /// Secrets by name.
+    pub secrets: BTreeMap<ResourceName, Arc<SecretData>>,
+}
+
+/// A Portal that holds.
+#[derive(Clone, Debug)]
+pub struct HeldPortal {
+    /// Its document.
+    pub origin: Origin,
+    /// Its host names.
+    pub domains: Domains,
+    /// Its own address.
+    pub url: Url,
+    /// Where its address stands.
+    pub url_at: At,
+    /// What the provider has registered.
+    pub redirect_uri: String,
+    /// Its login.
+    pub login: Option<Login>,
+    /// Where its login stands.
+    pub login_at: At,
+    /// Whether its pages need a login.
+    pub access: PortalAccess,
+    /// Whether the e-mail has to be verified.
+    pub require_verified_email: bool,
+    /// How long its sessions hold.
+    pub session: SessionLimits,
+    /// Whether cookies are `Secure`.
+    pub secure_cookies: bool,
+    /// Environments that it names.
+    pub published: Vec<Located<ResourceName>>,
+}
+
+/// An Environment that holds.
+#[derive(Clone, Debug)]
+pub struct HeldEnvironment {
+    /// Its document.
+    pub origin: Origin,
+    /// `metadata.labels`
+    pub labels: BTreeMap<String, String>,
+    /// Its host names.
+    pub domains: Domains,
+    /// `basePath`, placeholders in it.
+    pub base_path: Option<Located<String>>,
+    /// Which products it takes.
+    pub products: Vec<ProductSelector>,
+    /// Its usage plans.
+    pub plans: BTreeMap<String, UsagePlan>,
+    /// Issuers of its plans, by plan.
+    pub plan_issuers: Vec<(String, Issuer, Url)>,
+    /// How the product of a request is found.
+    pub routing: Routing,
+    /// Audiences of access tokens: its own and the general ones.
+    pub audiences: BTreeSet<String>,
+    /// The Portal that vouches for the tokens of a plan's issuer.
+    pub portal: Option<ResourceName>,
+    /// Where access tokens carry groups.
+    pub group_claim: Option<String>,
+}
+
+/// A Group that holds.
+#[derive(Clone, Debug)]
+pub struct HeldGroup {
+    /// Its document.
+    pub origin: Origin,
+    /// Names in the claim.
+    pub claim_values: Vec<Located<String>>,
+    /// Portals that it names.
+    pub portals: Vec<Located<ResourceName>>,
+    /// What it grants.
+    pub apis: Vec<ApiSelector>,
+}

@@ -1,0 +1,106 @@
+//! Judges products, and finds those of an Environment.
+//!
+//! Pure: no I/O, no clock.
+
+use super::base_path::{Values, expand};
+use super::held::{Held, HeldEnvironment};
+use super::portal::references;
+use super::{Findings, Input, Judged};
+use crate::name::Kind;
+use crate::policy::resource::{ApiProduct, ProductSelector};
+use crate::policy::snapshot::Product;
+use crate::problem::{Problem, Severity};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn judge(product: &ApiProduct, input: &Input<'_>) -> Judged<ApiProduct> {
+    let mut found = Findings::new(&product.origin);
+    for doc in product.versions.iter().flat_map(|version| &version.docs) {
+        references(doc, Kind::ApiDoc, input, &mut found);
+    }
+    (Some(product.clone()), found.problems)
+}
+
+/// The products of an Environment, each once for every base path that it has there.
+pub(super) fn of_environment(
+    environment: &HeldEnvironment,
+    held: &Held,
+    problems: &mut Vec<Problem>,
+) -> Vec<Product> {
+    let mut products: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    let own = &environment.origin.name().namespace;
+    for selector in &environment.products {
+        let selected = held.products.values().filter(|product| {
+            selector.products.selects(own, product.origin.name(), &product.labels)
+        });
+        for product in selected {
+            let Some(plans) = plans(environment, selector, product, problems) else { continue };
+            for base_path in base_paths(environment, selector, product, problems) {
+                let key = (product.origin.name().clone(), base_path);
+                products.entry(key).or_default().extend(plans.iter().cloned());
+            }
+        }
+    }
+    let product = |((name, base_path), plans): (_, BTreeSet<String>)| Product {
+        name,
+        base_path,
+        usage_plans: plans.into_iter().collect(),
+    };
+    products.into_iter().map(product).collect()
+}
+
+/// The plans of a product here; `None` where one of its own is not defined by the Environment,
+/// which then does not hold the product.
+fn plans<'a>(
+    environment: &HeldEnvironment,
+    selector: &'a ProductSelector,
+    product: &'a ApiProduct,
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<String>> {
+    if !selector.usage_plans.is_empty() {
+        return Some(selector.usage_plans.iter().map(|plan| plan.value.clone()).collect());
+    }
+    let unknown =
+        product.usage_plans.iter().find(|plan| !environment.plans.contains_key(&plan.value));
+    if let Some(plan) = unknown {
+        let message = format!(
+            "expected a plan that {} defines; it has no {}, and so does not hold this product",
+            environment.origin.id, plan.value
+        );
+        problems.push(product.origin.problem(Severity::Error, &plan.at, message));
+        return None;
+    }
+    Some(product.usage_plans.iter().map(|plan| plan.value.clone()).collect())
+}
+
+/// Where the product's selected versions are; those whose path cannot be made are left out.
+fn base_paths(
+    environment: &HeldEnvironment,
+    selector: &ProductSelector,
+    product: &ApiProduct,
+    problems: &mut Vec<Problem>,
+) -> BTreeSet<Vec<String>> {
+    let template = selector.base_path.as_ref().or(environment.base_path.as_ref());
+    let text = template.map_or("", |template| template.value.as_str());
+    let any = selector.version_names.is_empty() && selector.version_tags.is_empty();
+    let named = product.versions.iter().filter(|version| selector.takes(version));
+    let mut versions: Vec<Option<&str>> =
+        named.map(|version| Some(version.name.as_str())).collect();
+    if any && product.versions.is_empty() {
+        versions.push(None);
+    }
+    let mut paths = BTreeSet::new();
+    for version in versions {
+        match expand(text, &Values { version, labels: &product.labels }) {
+            Ok(path) => {
+                paths.insert(path);
+            }
+            Err(message) => {
+                let at = template.map_or_else(|| selector.at.clone(), |found| found.at.clone());
+                let message =
+                    format!("{message}; {} is left out of this Environment", product.origin.id);
+                problems.push(environment.origin.problem(Severity::Error, &at, message));
+            }
+        }
+    }
+    paths
+}

@@ -1,0 +1,170 @@
+//! Loads the policy from disk, and again when a file changes or somebody asks.
+//!
+//! The resources are loaded as a whole and published as one snapshot. The settings are not read
+//! again: a change of theirs takes effect at the next start.
+
+use crate::config::{Parsed, Places, Settings};
+use crate::document::At;
+use crate::manifest::{self, Manifests, files};
+use crate::name::{Kind, ResourceId};
+use crate::policy::{self, Held, Input, Snapshot};
+use crate::problem::Problem;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// How often files are looked at.
+pub const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Loads the policy, and remembers what held.
+#[derive(Clone, Debug)]
+pub struct Loader {
+    settings: Arc<Settings>,
+    places: Arc<Places>,
+    held: Arc<Held>,
+}
+
+/// A policy, and what is wrong with what it was made of.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The policy.
+    pub snapshot: Arc<Snapshot>,
+    /// Resources in the version that is in force, with the places that they came from.
+    pub held: Arc<Held>,
+    /// What was left out, and what is odd.
+    pub problems: Vec<Problem>,
+}
+
+/// What came of loading again.
+#[derive(Clone, Debug)]
+pub enum Reload {
+    /// A new policy is in force; problems are of single resources.
+    Applied(Vec<Problem>),
+    /// The last policy stays in force, because places could not be listed or hold nothing.
+    Kept(Vec<Problem>),
+}
+
+impl Loader {
+    /// Nothing held yet.
+    #[must_use]
+    pub fn new(parsed: &Parsed) -> Self {
+        Self {
+            settings: Arc::new(parsed.settings.clone()),
+            places: Arc::new(parsed.places.clone()),
+            held: Arc::default(),
+        }
+    }
+
+    /// Loads everything from disk.
+    ///
+    /// # Errors
+    ///
+    /// The problems, where a place is missing or cannot be listed, since nobody then knows which
+    /// resources are gone; and where there are no resources at all, which is a slip more often than
+    /// a wish. Nothing changes then.
+    pub fn load(&mut self) -> Result<Loaded, Vec<Problem>> {
+        let disk = files::load(&self.settings.resources, &self.places.folder);
+        let mut problems = disk.problems;
+        if !disk.complete {
+            return Err(problems);
+        }
+        let manifests = Manifests { files: &disk.files, secrets: &disk.secrets };
+        let (resources, found) = manifest::read(&manifests, &self.held);
+        let decides = |id: &ResourceId| !matches!(id.kind, Kind::Secret | Kind::ConfigMap);
+        if !resources.declared.iter().any(decides) {
+            problems.extend(found);
+            let message = "expected resources such as a Portal in resources.paths; there are none";
+            let At { line, path } = self.places.at("resources.paths");
+            problems.push(Problem { path, ..Problem::of_file(&self.places.file, line, message) });
+            return Err(problems);
+        }
+        let compiled = policy::compile(&Input {
+            settings: &self.settings,
+            places: &self.places,
+            resources: &resources,
+            last: &self.held,
+        });
+        problems.extend(found);
+        problems.extend(compiled.problems);
+        self.held = Arc::new(compiled.held);
+        let snapshot = Arc::new(compiled.snapshot);
+        Ok(Loaded { snapshot, held: Arc::clone(&self.held), problems })
+    }
+
+    /// What the files look like from outside; another value, and one of them may have changed.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut paths = files::watched(&self.settings.resources);
+        paths.extend(self.settings.session.keys_file.clone());
+        let look = |path: PathBuf| {
+            // Follows links: Kubernetes changes what `..data` points to.
+            let seen = std::fs::metadata(&path).ok().map(|found| {
+                let times = [found.mtime(), found.mtime_nsec(), found.ctime(), found.ctime_nsec()];
+                Look { device: found.dev(), inode: found.ino(), len: found.len(), times }
+            });
+            (path, seen)
+        };
+        Fingerprint(paths.into_iter().map(look).collect())
+    }
+}
+
+/// Paths, and what they lead to, where that is there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fingerprint(Vec<(PathBuf, Option<Look>)>);
+
+/// What a file looks like from outside.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Look {
+    device: u64,
+    inode: u64,
+    len: u64,
+    /// Content and inode, each in seconds and nanoseconds.
+    times: [i64; 4],
+}
+
+/// Loads again whenever a file changed, or `trigger` is notified, until nobody listens to
+/// `publish`. `report` hears of each time, before the policy is in force; it is the place to read
+/// the sealing keys again.
+///
+/// `seen` is the fingerprint from before the first load, so that no change is lost in between.
+pub async fn watch(
+    loader: Loader,
+    mut seen: Fingerprint,
+    trigger: Arc<Notify>,
+    publish: watch::Sender<Arc<Snapshot>>,
+    mut report: impl FnMut(&Reload) + Send,
+) {
+    let mut loader = loader;
+    let mut ticks = tokio::time::interval(INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        let asked = tokio::select! {
+            () = publish.closed() => return,
+            () = trigger.notified() => true,
+            _ = ticks.tick() => false,
+        };
+        let mut next = loader.clone();
+        let before = seen.clone();
+        let work = move || {
+            let now = next.fingerprint();
+            let loaded = (asked || now != before).then(|| next.load());
+            (next, now, loaded)
+        };
+        // A panic in there loses one round; the loader that held before is still here.
+        let Ok((next, now, loaded)) = tokio::task::spawn_blocking(work).await else { continue };
+        (loader, seen) = (next, now);
+        match loaded {
+            Some(Ok(loaded)) => {
+                report(&Reload::Applied(loaded.problems));
+                publish.send_replace(loaded.snapshot);
+            }
+            Some(Err(problems)) => report(&Reload::Kept(problems)),
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
