@@ -25,7 +25,7 @@ use crate::decision::{
     Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, IdentityHeaders, Reason, Upstream,
 };
 use crate::identity::Identity;
-use crate::policy::{Grant, Route, Snapshot};
+use crate::policy::{Grant, NoRoute, Route, Snapshot};
 use crate::provider::Providers;
 use crate::random::NoRandomness;
 use crate::session::KeyRing;
@@ -105,60 +105,69 @@ impl Checker {
         client: ClientKind,
         deadline: Option<Instant>,
     ) -> Checked {
-        let mut facts = Facts::default();
         let policy = Arc::clone(&self.0.parts.policy.borrow());
-        let outcome = self.decide(&policy, attributes, client, deadline, &mut facts).await;
-        match outcome {
+        let call = Call::new(&self.0, &policy, attributes, client, deadline);
+        Self::concluded(&call).await
+    }
+
+    /// The same for a caller who is taken to be `identity`: what would this one be answered?
+    pub async fn check_as(
+        &self,
+        attributes: &Attributes,
+        client: ClientKind,
+        identity: &Identity,
+    ) -> Checked {
+        let policy = Arc::clone(&self.0.parts.policy.borrow());
+        let mut call = Call::new(&self.0, &policy, attributes, client, None);
+        call.presumed = Some(identity);
+        Self::concluded(&call).await
+    }
+
+    async fn concluded(call: &Call<'_>) -> Checked {
+        let mut facts = Facts::default();
+        match decide(call, &mut facts).await {
             Ok((reason, allowed)) => Checked::allowed(reason, allowed, facts),
             Err(denied) => Checked::denied(*denied, facts),
         }
     }
+}
 
-    async fn decide(
-        &self,
-        policy: &Arc<Snapshot>,
-        attributes: &Attributes,
-        client: ClientKind,
-        deadline: Option<Instant>,
-        facts: &mut Facts,
-    ) -> Result<(Reason, Allowed), Box<Denied>> {
-        let Some(site) = policy.site(&attributes.host.name) else {
-            facts.hint = Some("no Portal or Environment has this host".to_owned());
-            return Err(answers::no_route());
-        };
-        let call = Call::new(&self.0, policy, attributes, client, site, deadline);
-        call.tell(facts);
-        if let Some(endpoint) = endpoints::find(&call) {
-            return Err(Box::pin(endpoints::answer(&call, endpoint, facts)).await);
+/// The straight line.
+async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed), Box<Denied>> {
+    let unrouted = |facts: &mut Facts, no_route: NoRoute| {
+        facts.hint = Some(no_route.to_string());
+        answers::no_route()
+    };
+    let site = call.site.ok_or_else(|| unrouted(facts, NoRoute::UnknownHost))?;
+    call.tell(facts);
+    if let Some(endpoint) = endpoints::find(call) {
+        return Err(Box::pin(endpoints::answer(call, endpoint, facts)).await);
+    }
+    let route = call.policy.route(site, call.attributes);
+    let route = route.map_err(|no_route| unrouted(facts, no_route))?;
+    tell_route(call, &route, facts);
+    let access = access(call, &route, facts)?;
+    if access == Access::Public {
+        return Ok((Reason::Public, allow(call, &route, None, Vec::new())));
+    }
+    if call.is_preflight() {
+        return Err(answers::preflight());
+    }
+    match Box::pin(authenticate(call, &route, facts)).await? {
+        Authenticated::Identity(identity, cookies) => {
+            identity.tell(facts);
+            let grant = authorize(call, &route, &identity, facts)?;
+            let allowed = allow(call, &route, Some((&identity, &grant)), cookies);
+            tell_plan(&route, &identity, facts);
+            facts.groups = grant.groups;
+            Ok((Reason::Granted, allowed))
         }
-        let route = policy.route(site, attributes).map_err(|no_route| {
-            facts.hint = Some(no_route.to_string());
-            answers::no_route()
-        })?;
-        tell_route(&call, &route, facts);
-        let access = access(&call, &route, facts)?;
-        if access == Access::Public {
-            return Ok((Reason::Public, allow(&call, &route, None, Vec::new())));
-        }
-        if call.is_preflight() {
-            return Err(answers::preflight());
-        }
-        match Box::pin(authenticate(&call, &route, facts)).await? {
-            Authenticated::Identity(identity, cookies) => {
-                identity.tell(facts);
-                let grant = authorize(&call, &route, &identity, facts)?;
-                let allowed = allow(&call, &route, Some((&identity, &grant)), cookies);
-                tell_plan(&route, &identity, facts);
-                facts.groups = grant.groups;
-                Ok((Reason::Granted, allowed))
+        Authenticated::Nobody { stale } => match access {
+            Access::Required => Err(login::refuse_or_start(call, &route, stale, facts)),
+            Access::Optional | Access::Public => {
+                Ok((Reason::Public, allow(call, &route, None, stale)))
             }
-            Authenticated::Nobody { stale } => match access {
-                Access::Required => Err(login::refuse_or_start(&call, &route, stale, facts)),
-                Access::Optional | Access::Public => {
-                    Ok((Reason::Public, allow(&call, &route, None, stale)))
-                }
-            },
-        }
+        },
     }
 }
 

@@ -9,4 +9,7 @@ pub use encode::encode;
 pub use service::AuthorizationService;
 
 /// The gRPC service, ready for a server.
-pub type Server = envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer<AuthorizationService>;
+pub type Server =
+    envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer<
+        AuthorizationService,
+    >;

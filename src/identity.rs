@@ -61,7 +61,11 @@ impl Identity {
 
     /// The caller of a session.
     #[must_use]
-    pub fn of_session(session: &Session, membership: Membership, send_unverified_email: bool) -> Self {
+    pub fn of_session(
+        session: &Session,
+        membership: Membership,
+        send_unverified_email: bool,
+    ) -> Self {
         Self {
             issuer: session.issuer.clone(),
             subject: session.subject.clone(),
@@ -91,7 +95,10 @@ impl ClaimValue for Identity {
 
 /// Those claims that the identity headers name, as text: a string as it is, anything else as JSON.
 #[must_use]
-pub fn wanted_claims(claims: &Claims, identity_headers: &[(String, String)]) -> BTreeMap<String, String> {
+pub fn wanted_claims(
+    claims: &Claims,
+    identity_headers: &[(String, String)],
+) -> BTreeMap<String, String> {
     const OWN: [&str; 5] = ["sub", "iss", "email", "email_verified", "groups"];
     let names = identity_headers.iter().map(|(_header, claim)| claim);
     let wanted = names.filter(|name| !OWN.contains(&name.as_str()));

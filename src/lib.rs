@@ -31,3 +31,7 @@ pub mod store;
 pub mod telemetry;
 pub mod check;
 pub mod envoy;
+pub mod admin;
+pub mod server;
+pub mod app;
+pub mod explain;

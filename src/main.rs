@@ -1,1 +1,237 @@
-fn main() {}
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use portcullis::app::{App, StartError};
+use portcullis::clock::Clock;
+use portcullis::config::{self, LoadError, Parsed};
+use portcullis::explain::{self, Question};
+use portcullis::lint::{Policy, lint};
+use portcullis::problem::Problem;
+use portcullis::reload::Loader;
+use portcullis::{random, telemetry};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Could not start, or problems were found.
+const FAILED: u8 = 1;
+/// Bad usage (sysexits.h, `EX_USAGE`).
+const USAGE: u8 = 64;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "portcullis",
+    version,
+    about = "Turns Okta groups into access to API products, beside Envoy"
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service.
+    Serve(ConfigFile),
+    /// Read settings and resources, and print every problem and warning.
+    Lint(ConfigFile),
+    /// Print the steps of one decision.
+    Explain(ExplainArgs),
+    /// Print a fresh sealing key.
+    Keygen,
+}
+
+#[derive(Args, Debug)]
+struct ConfigFile {
+    /// The settings file.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct ExplainArgs {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The URL that a client asks for.
+    #[arg(long)]
+    url: String,
+    /// Its method.
+    #[arg(long, default_value = "GET")]
+    method: String,
+    /// A header field, such as 'accept: text/html'; may stand there several times.
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// A context extension of the gateway's route; may stand there several times.
+    #[arg(long = "context", value_name = "KEY=VALUE")]
+    context: Vec<String>,
+    /// Judge a caller with these groups, separated by commas.
+    #[arg(long, conflicts_with = "token")]
+    groups: Option<String>,
+    /// Judge the bearer of this JWT; its issuer's keys are fetched.
+    #[arg(long, value_name = "JWT")]
+    token: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let command_line = match CommandLine::try_parse() {
+        Ok(command_line) => command_line,
+        Err(error) => {
+            let usage = error.use_stderr();
+            // Nobody is left to tell where the terminal is gone.
+            let _printed = error.print();
+            return ExitCode::from(if usage { USAGE } else { 0 });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("no runtime: {error}")),
+    };
+    match command_line.command {
+        Command::Serve(file) => runtime.block_on(serve(file)),
+        Command::Lint(file) => print_lint(&file),
+        Command::Explain(arguments) => runtime.block_on(print_explanation(arguments)),
+        Command::Keygen => print_key(),
+    }
+}
+
+async fn serve(file: ConfigFile) -> ExitCode {
+    let parsed = match load(&file) {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    telemetry::install(parsed.settings.log);
+    print_problems(&parsed.problems);
+    let (app, problems) = match App::start(&parsed, Clock::system()).await {
+        Ok(started) => started,
+        Err(StartError::NoPolicy(problems)) => {
+            print_problems(&problems);
+            return fail("no policy can be made of the resources");
+        }
+        Err(error) => return fail(&error.to_string()),
+    };
+    print_problems(&problems);
+    let (mut terminate, mut interrupt, mut hang_up) = match (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) {
+        (Ok(terminate), Ok(interrupt), Ok(hang_up)) => (terminate, interrupt, hang_up),
+        _ => return fail("signals cannot be listened to"),
+    };
+    let reload = app.reload();
+    tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            reload.notify_one();
+        }
+    });
+    tracing::info!(
+        grpc = ?parsed.settings.listen.grpc,
+        admin = %parsed.settings.listen.admin,
+        "listening"
+    );
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: no new connections, what runs may end");
+    };
+    match app.run(stop).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+/// Reads the settings, or prints what is wrong with them.
+fn load(file: &ConfigFile) -> Result<Parsed, ExitCode> {
+    config::load(&file.config).map_err(|error| match error {
+        LoadError::Problems(problems) => {
+            print_problems(&problems);
+            fail("the settings do not hold")
+        }
+        other => fail(&other.to_string()),
+    })
+}
+
+fn print_lint(file: &ConfigFile) -> ExitCode {
+    let parsed = match load(file) {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    let mut problems = parsed.problems.clone();
+    match Loader::new(&parsed).load() {
+        Ok(loaded) => {
+            problems.extend(loaded.problems);
+            problems.extend(lint(&Policy {
+                settings: &parsed.settings,
+                places: &parsed.places,
+                snapshot: &loaded.snapshot,
+                held: &loaded.held,
+            }));
+        }
+        Err(found) => problems.extend(found),
+    }
+    problems.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    let mut text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    text.push_str(&format!("{errors} errors, {} warnings and notices\n", problems.len() - errors));
+    print(&text, if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+async fn print_explanation(arguments: ExplainArgs) -> ExitCode {
+    let parsed = match load(&arguments.file) {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    let question = Question {
+        url: arguments.url,
+        method: arguments.method,
+        headers: arguments.headers,
+        context: arguments.context,
+        groups: arguments.groups,
+        token: arguments.token,
+    };
+    match explain::explain(&parsed, &question).await {
+        Ok(text) => print(&text, ExitCode::SUCCESS),
+        Err(explain::ExplainError::Usage(what)) => {
+            complain(&what);
+            ExitCode::from(USAGE)
+        }
+        Err(explain::ExplainError::Start(StartError::NoPolicy(problems))) => {
+            print_problems(&problems);
+            fail("no policy can be made of the resources")
+        }
+        Err(explain::ExplainError::Start(error)) => fail(&error.to_string()),
+    }
+}
+
+fn print_key() -> ExitCode {
+    match random::sealing_key() {
+        Ok(key) => print(&format!("{key}\n"), ExitCode::SUCCESS),
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn print_problems(problems: &[Problem]) {
+    for problem in problems {
+        complain(&problem.to_string());
+    }
+}
+
+fn fail(what: &str) -> ExitCode {
+    complain(&format!("portcullis: {what}"));
+    ExitCode::from(FAILED)
+}
+
+/// Writes to stderr; where that is gone, nobody can be told.
+fn complain(what: &str) {
+    let _written = writeln!(io::stderr(), "{what}");
+}
+
+fn print(text: &str, code: ExitCode) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => code,
+        Err(_) => ExitCode::from(FAILED),
+    }
+}

@@ -28,3 +28,12 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
 pub fn token() -> Result<String, NoRandomness> {
     bytes::<32>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
 }
+
+/// A sealing key as a key file has it: 32 bytes, base64.
+///
+/// # Errors
+///
+/// [`NoRandomness`].
+pub fn sealing_key() -> Result<String, NoRandomness> {
+    bytes::<32>().map(|bytes| base64::engine::general_purpose::STANDARD.encode(bytes))
+}

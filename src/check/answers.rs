@@ -235,7 +235,11 @@ fn login_start(call: &Call<'_>) -> String {
 }
 
 /// Adds to a refusal the link that signs in, where there is a login.
-pub(super) fn with_login(call: &Call<'_>, portal: Option<PortalId>, denied: Box<Denied>) -> Box<Denied> {
+pub(super) fn with_login(
+    call: &Call<'_>,
+    portal: Option<PortalId>,
+    denied: Box<Denied>,
+) -> Box<Denied> {
     match portal {
         Some(_) => Box::new(denied.link("Sign in", login_again(call))),
         None => denied,

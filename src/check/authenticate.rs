@@ -28,6 +28,9 @@ pub(super) async fn authenticate(
     route: &Route<'_>,
     facts: &mut Facts,
 ) -> Result<Authenticated, Box<Denied>> {
+    if let Some(identity) = call.presumed {
+        return Ok(Authenticated::Identity(Box::new(identity.clone()), Vec::new()));
+    }
     match classify(&call.attributes.headers) {
         Credential::Conflict => {
             facts.hint = Some("more than one credential".to_owned());

@@ -6,6 +6,7 @@ use crate::attributes::{Attributes, Method};
 use crate::config::Settings;
 use crate::cookie::{CookieNames, Cookies};
 use crate::decision::{ClientKind, Facts};
+use crate::identity::Identity;
 use crate::policy::{Environment, Portal, PortalId, Site, Snapshot};
 use crate::session::KeyRing;
 use crate::time::UnixTime;
@@ -21,7 +22,10 @@ pub(super) struct Call<'c> {
     pub(super) key_ring: Arc<KeyRing>,
     pub(super) attributes: &'c Attributes,
     pub(super) client: ClientKind,
-    pub(super) site: Site,
+    /// What the host stands for.
+    pub(super) site: Option<Site>,
+    /// Who the caller is taken to be, whatever the request says.
+    pub(super) presumed: Option<&'c Identity>,
     pub(super) deadline: Option<Instant>,
     pub(super) cookies: Cookies,
     pub(super) names: CookieNames,
@@ -35,9 +39,9 @@ impl<'c> Call<'c> {
         policy: &'c Arc<Snapshot>,
         attributes: &'c Attributes,
         client: ClientKind,
-        site: Site,
         deadline: Option<Instant>,
     ) -> Self {
+        let site = policy.site(&attributes.host.name);
         let prefix = &inner.parts.settings.cookies.prefix;
         let now_ms = inner.parts.clock.now_ms();
         let portal = portals_of(policy, site).next().and_then(|id| policy.portal(id));
@@ -49,6 +53,7 @@ impl<'c> Call<'c> {
             attributes,
             client,
             site,
+            presumed: None,
             deadline,
             cookies: Cookies::read(&attributes.headers, prefix),
             names: CookieNames::new(prefix, secure),
@@ -69,8 +74,8 @@ impl<'c> Call<'c> {
     /// The Environment that the host stands for.
     pub(super) fn environment(&self) -> Option<&'c Environment> {
         match self.site {
-            Site::Portal(_) => None,
-            Site::Environment(id) => self.policy.environment(id),
+            Some(Site::Environment(id)) => self.policy.environment(id),
+            Some(Site::Portal(_)) | None => None,
         }
     }
 
@@ -111,10 +116,11 @@ impl<'c> Call<'c> {
     }
 }
 
-fn portals_of(policy: &Snapshot, site: Site) -> impl Iterator<Item = PortalId> {
+fn portals_of(policy: &Snapshot, site: Option<Site>) -> impl Iterator<Item = PortalId> {
     let (own, publishing) = match site {
-        Site::Portal(id) => (Some(id), None),
-        Site::Environment(id) => (None, policy.environment(id)),
+        Some(Site::Portal(id)) => (Some(id), None),
+        Some(Site::Environment(id)) => (None, policy.environment(id)),
+        None => (None, None),
     };
     let publishing = publishing.into_iter().flat_map(|environment| environment.portals.iter());
     own.into_iter().chain(publishing.copied())

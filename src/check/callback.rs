@@ -5,8 +5,8 @@ use super::exchange::{Fault, SignedIn, Task};
 use super::login::{self, NoFlow};
 use super::session::{self, COMPLETED_LOGINS, Found, NotWritten, RESTARTED, seal};
 use super::{answers, origin};
-use crate::attributes::Method;
 use crate::attributes::Host;
+use crate::attributes::Method;
 use crate::cookie::SetCookie;
 use crate::decision::{Denied, Facts, Reason, Status};
 use crate::identity::Identity;
@@ -82,8 +82,10 @@ fn open_state<'c>(call: &Call<'c>, text: &str) -> Result<Opened<'c>, Fallen> {
         match call.key_ring.open(Purpose::State, &portal.name.to_string(), text) {
             Ok(plain) => {
                 let state = State::decode(plain.as_slice());
-                let state = state.map_err(|_undecodable| Fallen::Wrong("the state is malformed"))?;
-                if state.issuer != login.issuer.as_str() || state.portal != portal.name.to_string() {
+                let state =
+                    state.map_err(|_undecodable| Fallen::Wrong("the state is malformed"))?;
+                if state.issuer != login.issuer.as_str() || state.portal != portal.name.to_string()
+                {
                     return Err(Fallen::Wrong("the state is of another issuer"));
                 }
                 let over = login::is_over(call, state.started_at);
@@ -99,7 +101,8 @@ fn open_state<'c>(call: &Call<'c>, text: &str) -> Result<Opened<'c>, Fallen> {
 
 /// A state or flow that nobody can read any more: an old key, or too late. The code is never used.
 async fn unreadable(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
-    facts.hint = Some("the login cannot be read any more: an old sealing key, or too late".to_owned());
+    facts.hint =
+        Some("the login cannot be read any more: an old sealing key, or too late".to_owned());
     if let Found::Live(live) = session::find(call, &mut Facts::default()).await {
         let home = Denied::redirect(Reason::BadCallback, Status::Found, "/");
         return Box::new(home.cookies(live.cookies));
@@ -137,7 +140,11 @@ fn pass_on(
     let known = forward && origin::may_begin_on(call.policy, portal, to);
     let url = known.then(|| origin::base_url(to, portal)).flatten();
     let Some(mut url) = url else {
-        return refuse(call, facts, "the login began on a host that is not this Portal's".to_owned());
+        return refuse(
+            call,
+            facts,
+            "the login began on a host that is not this Portal's".to_owned(),
+        );
     };
     url.set_path(&format!("{}/callback", call.settings().endpoints.base));
     let url = parameters.forward_to(url);

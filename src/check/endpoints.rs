@@ -34,7 +34,7 @@ pub(super) enum Endpoint {
 pub(super) fn find(call: &Call<'_>) -> Option<Endpoint> {
     let endpoints = &call.settings().endpoints;
     let path = &call.attributes.path;
-    let is_portal = matches!(call.site, Site::Portal(_));
+    let is_portal = matches!(call.site, Some(Site::Portal(_)));
     if is_portal && path.segments() == segments(&endpoints.callback) {
         return Some(Endpoint::RedirectUri);
     }
@@ -106,8 +106,9 @@ async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Box<Denied> {
 /// a prefetch, an iframe or a script's fetch.
 fn may_begin(call: &Call<'_>) -> bool {
     let headers = &call.attributes.headers;
-    let says_nothing = !["sec-fetch-mode", "sec-fetch-dest", "sec-fetch-site", "sec-purpose", "purpose"]
-        .iter()
-        .any(|name| headers.has(name));
+    let says_nothing =
+        !["sec-fetch-mode", "sec-fetch-dest", "sec-fetch-site", "sec-purpose", "purpose"]
+            .iter()
+            .any(|name| headers.has(name));
     call.client == ClientKind::Navigation || (call.client == ClientKind::Other && says_nothing)
 }

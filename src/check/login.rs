@@ -150,7 +150,8 @@ fn begin(call: &Call<'_>, portal: &Portal, issuer: &str, return_to: &ReturnTo) -
     };
     let name = portal.name.to_string();
     let key_ring = &call.key_ring;
-    let state = key_ring.seal(Purpose::State, &name, &state.encode_to_vec(), random::bytes().ok()?)?;
+    let state =
+        key_ring.seal(Purpose::State, &name, &state.encode_to_vec(), random::bytes().ok()?)?;
     let flow = Flow {
         id: id.clone(),
         portal: name,
@@ -202,10 +203,13 @@ pub(super) enum NoFlow {
 pub(super) fn read_flow(call: &Call<'_>, id: &str) -> Result<Flow, NoFlow> {
     let name = call.names.name(&format!("{FLOW}{id}"));
     let text = call.cookies.get(&name).ok_or(NoFlow::Wrong)?;
-    let plain = call.key_ring.open(Purpose::Flow, call.host(), text).map_err(|error| match error {
-        crate::session::OpenError::UnknownKey => NoFlow::Unreadable,
-        crate::session::OpenError::Malformed | crate::session::OpenError::Forged => NoFlow::Wrong,
-    })?;
+    let plain =
+        call.key_ring.open(Purpose::Flow, call.host(), text).map_err(|error| match error {
+            crate::session::OpenError::UnknownKey => NoFlow::Unreadable,
+            crate::session::OpenError::Malformed | crate::session::OpenError::Forged => {
+                NoFlow::Wrong
+            }
+        })?;
     Flow::decode(plain.as_slice()).map_err(|_undecodable| NoFlow::Wrong)
 }
 
@@ -218,7 +222,12 @@ pub(super) fn clear_flow(call: &Call<'_>, id: &str) -> Option<SetCookie> {
 
 /// Begins a login anew because what came back of the last one cannot be read: once by itself, then
 /// the browser has to be asked.
-pub(super) fn restart_once(call: &Call<'_>, id: PortalId, portal: &Portal, facts: &mut Facts) -> Box<Denied> {
+pub(super) fn restart_once(
+    call: &Call<'_>,
+    id: PortalId,
+    portal: &Portal,
+    facts: &mut Facts,
+) -> Box<Denied> {
     if call.cookies.get(&call.names.name(RESTARTED)).is_some() || !call.client.reads_pages() {
         return answers::bad_callback(call);
     }

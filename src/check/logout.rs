@@ -1,9 +1,9 @@
 //! Signs out: here, on the other hosts of the same login, and at the provider.
 
+use super::answers;
 use super::call::Call;
 use super::origin::has_same_origin_evidence;
 use super::session::{self, Found};
-use super::answers;
 use crate::attributes::Method;
 use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
 use crate::oidc::end_session_url;
@@ -16,7 +16,10 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     match call.attributes.method {
         Method::Post => sign_out(call, facts).await,
         Method::Get => {
-            let page = Denied::page("Sign out?", "You will be signed out here and at the sign-in service.");
+            let page = Denied::page(
+                "Sign out?",
+                "You will be signed out here and at the sign-in service.",
+            );
             let path = format!("{}/logout", call.settings().endpoints.base);
             Box::new(page.button("Sign out", path).link("Stay", "/"))
         }
@@ -62,7 +65,11 @@ fn revoke(call: &Call<'_>, session: &Session) {
     if session.provider_session.is_empty() {
         revocations.revoke_subject(&session.issuer, &session.subject, call.now_ms);
     } else {
-        revocations.revoke_provider_session(&session.issuer, &session.provider_session, call.now_ms);
+        revocations.revoke_provider_session(
+            &session.issuer,
+            &session.provider_session,
+            call.now_ms,
+        );
     }
 }
 

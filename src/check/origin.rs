@@ -41,7 +41,9 @@ pub(super) fn return_origins(call: &Call<'_>, portal: &Portal) -> Vec<TrustedOri
     let environments = environment_hosts(call.policy, portal);
     let environments = environments.filter_map(|name| with_host(portal, name, portal.url.port()));
     let here = here.iter().map(TrustedOrigin::of);
-    here.chain(portal_origins(portal)).chain(environments.map(|url| TrustedOrigin::of(&url))).collect()
+    here.chain(portal_origins(portal))
+        .chain(environments.map(|url| TrustedOrigin::of(&url)))
+        .collect()
 }
 
 fn portal_origins(portal: &Portal) -> impl Iterator<Item = TrustedOrigin> {
@@ -49,7 +51,10 @@ fn portal_origins(portal: &Portal) -> impl Iterator<Item = TrustedOrigin> {
     std::iter::once(portal.url.clone()).chain(further).map(|url| TrustedOrigin::of(&url))
 }
 
-fn environment_hosts<'s>(policy: &'s Snapshot, portal: &'s Portal) -> impl Iterator<Item = &'s HostName> {
+fn environment_hosts<'s>(
+    policy: &'s Snapshot,
+    portal: &'s Portal,
+) -> impl Iterator<Item = &'s HostName> {
     let environments = portal.environments.iter().filter_map(|id| policy.environment(*id));
     environments.flat_map(|environment| environment.hosts.iter())
 }

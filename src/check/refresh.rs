@@ -98,7 +98,8 @@ async fn refresh(
     };
     let client = RelyingParty::from(login);
     let refresh_token = Secret::new(session.refresh_token.clone());
-    let again = || inner.parts.providers.refresh(&login.issuer, &client, &refresh_token, &login.scopes);
+    let again =
+        || inner.parts.providers.refresh(&login.issuer, &client, &refresh_token, &login.scopes);
     let mut answer = again().await;
     if matches!(answer, Err(TokenEndpointError::Unavailable { retry_after: None, .. })) {
         // The answer may have been lost after a rotation: within the provider's grace period the

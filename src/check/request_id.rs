@@ -14,7 +14,9 @@ impl RequestId {
     #[must_use]
     pub fn of(headers: &Headers) -> Self {
         let harmless = |id: &&str| {
-            !id.is_empty() && id.len() <= MAX_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic())
+            !id.is_empty()
+                && id.len() <= MAX_BYTES
+                && id.bytes().all(|byte| byte.is_ascii_graphic())
         };
         match headers.only("x-request-id").filter(harmless) {
             Some(id) => Self(id.to_owned()),

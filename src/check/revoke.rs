@@ -6,8 +6,8 @@ use crate::attributes::Method;
 use crate::decision::{Denied, Facts, Reason, Status};
 use crate::oidc::Form;
 use crate::policy::Login;
-use crate::token::{LogoutTokenRules, judge_logout_token};
 use crate::store::Replays as Store;
+use crate::token::{LogoutTokenRules, judge_logout_token};
 
 /// Logout tokens that were used: each counts once.
 pub(super) type Replays = Store;
@@ -20,7 +20,10 @@ pub(super) async fn backchannel(call: &Call<'_>, facts: &mut Facts) -> Box<Denie
     let body = String::from_utf8_lossy(&call.attributes.body);
     let form = Form::parse(&body);
     let Ok(Some(token)) = form.only("logout_token") else {
-        return refuse(facts, "expected one logout_token in the body; does the gateway send bodies here?");
+        return refuse(
+            facts,
+            "expected one logout_token in the body; does the gateway send bodies here?",
+        );
     };
     let logins = call.portals().filter_map(|id| call.policy.portal(id)?.login.as_ref());
     let mut why = "this host has no login".to_owned();
@@ -45,7 +48,9 @@ async fn end(call: &Call<'_>, login: &Login, token: &str) -> Result<(), exchange
     let issuer = login.issuer.as_str();
     match (logout.session_id, logout.subject) {
         (Some(sid), _) => call.inner.revocations.revoke_provider_session(issuer, sid, call.now_ms),
-        (None, Some(subject)) => call.inner.revocations.revoke_subject(issuer, subject, call.now_ms),
+        (None, Some(subject)) => {
+            call.inner.revocations.revoke_subject(issuer, subject, call.now_ms)
+        }
         (None, None) => {}
     }
     tracing::info!(issuer, "logout by the provider");

@@ -2,17 +2,17 @@
 
 use super::call::Call;
 use super::refresh;
+use crate::config::StoreKind;
 use crate::cookie::SetCookie;
 use crate::decision::Facts;
 use crate::identity::Identity;
+use crate::name::ResourceName;
 use crate::policy::{Membership, Portal, PortalId};
 use crate::random;
 use crate::session::{
-    Chunks, Facts as StandingFacts, LastUse, Purpose, Session, SessionReference, Standing, standing,
-    stray_chunks,
+    Chunks, Facts as StandingFacts, LastUse, Purpose, Session, SessionReference, Standing,
+    standing, stray_chunks,
 };
-use crate::config::StoreKind;
-use crate::name::ResourceName;
 use crate::store::{Refresh, Subject};
 use crate::time::UnixTime;
 use prost::Message;
@@ -235,7 +235,11 @@ pub(super) enum NotWritten {
 }
 
 /// The cookie that says that the session was used now.
-pub(super) fn write_last_use(call: &Call<'_>, session: &Session, portal: &Portal) -> Option<SetCookie> {
+pub(super) fn write_last_use(
+    call: &Call<'_>,
+    session: &Session,
+    portal: &Portal,
+) -> Option<SetCookie> {
     let last_use = LastUse { session: session.id.clone(), at: call.now.0 };
     let text = seal(call, Purpose::LastUse, &last_use.encode_to_vec())?;
     Some(call.names.set(LAST_USE, &text, portal.session.lifetime))

@@ -1,8 +1,8 @@
 //! Tells a page who is signed in.
 
+use super::answers;
 use super::call::Call;
 use super::session::{self, Found};
-use super::answers;
 use crate::attributes::Method;
 use crate::decision::{Denied, Facts, Status};
 use serde_json::json;

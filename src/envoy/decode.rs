@@ -64,7 +64,9 @@ mod tests {
 
     fn request(http: HttpRequest) -> CheckRequest {
         let request = Some(Request { http: Some(http), ..Request::default() });
-        CheckRequest { attributes: Some(AttributeContext { request, ..AttributeContext::default() }) }
+        CheckRequest {
+            attributes: Some(AttributeContext { request, ..AttributeContext::default() }),
+        }
     }
 
     fn http() -> HttpRequest {
@@ -87,8 +89,16 @@ mod tests {
         let raw = HttpRequest {
             header_map: Some(HeaderMap {
                 headers: vec![
-                    HeaderValue { key: ":path".to_owned(), raw_value: b"/other".to_vec(), ..HeaderValue::default() },
-                    HeaderValue { key: "Accept".to_owned(), raw_value: b"*/*".to_vec(), ..HeaderValue::default() },
+                    HeaderValue {
+                        key: ":path".to_owned(),
+                        raw_value: b"/other".to_vec(),
+                        ..HeaderValue::default()
+                    },
+                    HeaderValue {
+                        key: "Accept".to_owned(),
+                        raw_value: b"*/*".to_vec(),
+                        ..HeaderValue::default()
+                    },
                 ],
             }),
             ..http()

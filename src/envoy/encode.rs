@@ -5,9 +5,11 @@
 use crate::decision::{Allowed, Checked, ClientKind, Denied, Facts, Status};
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use envoy_types::pb::envoy::service::auth::v3::{CheckResponse, DeniedHttpResponse, OkHttpResponse};
+use envoy_types::pb::envoy::service::auth::v3::{
+    CheckResponse, DeniedHttpResponse, OkHttpResponse,
+};
+use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
 use envoy_types::pb::google::rpc;
@@ -21,9 +23,10 @@ use tonic::Code;
 pub fn encode(checked: &Checked, client: ClientKind, request_id: &str) -> CheckResponse {
     let (code, response) = match &checked.outcome {
         Ok(allowed) => (Code::Ok, HttpResponse::OkResponse(ok_response(allowed))),
-        Err(denied) => {
-            (denied_code(denied.status), HttpResponse::DeniedResponse(denied_response(denied, client, request_id)))
-        }
+        Err(denied) => (
+            denied_code(denied.status),
+            HttpResponse::DeniedResponse(denied_response(denied, client, request_id)),
+        ),
     };
     CheckResponse {
         status: Some(rpc::Status { code: code as i32, ..rpc::Status::default() }),
@@ -103,8 +106,18 @@ fn field(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOpti
 
 /// What Envoy's other filters and its access log may use, on allowed and denied checks.
 fn metadata(checked: &Checked) -> Struct {
-    let Facts { issuer, subject, email, groups, portal, environment, product, usage_plan, limit, .. } =
-        &checked.facts;
+    let Facts {
+        issuer,
+        subject,
+        email,
+        groups,
+        portal,
+        environment,
+        product,
+        usage_plan,
+        limit,
+        ..
+    } = &checked.facts;
     let named = |name: &Option<crate::policy::ResourceName>| name.as_ref().map(ToString::to_string);
     let texts = [
         ("decision", Some(checked.decision().to_owned())),
@@ -152,13 +165,23 @@ mod tests {
     #[test]
     fn no_answer_can_be_taken_for_another() {
         let statuses = [
-            Status::Ok, Status::NoContent, Status::Found, Status::SeeOther, Status::BadRequest,
-            Status::Unauthorized, Status::Forbidden, Status::NotFound, Status::MethodNotAllowed,
-            Status::Unprocessable, Status::TooManyRequests, Status::ServiceUnavailable,
+            Status::Ok,
+            Status::NoContent,
+            Status::Found,
+            Status::SeeOther,
+            Status::BadRequest,
+            Status::Unauthorized,
+            Status::Forbidden,
+            Status::NotFound,
+            Status::MethodNotAllowed,
+            Status::Unprocessable,
+            Status::TooManyRequests,
+            Status::ServiceUnavailable,
         ];
         for status in statuses {
             let denied = Denied::empty(Reason::Endpoint, status);
-            let response = encode(&Checked::denied(denied, Facts::default()), ClientKind::Other, "r");
+            let response =
+                encode(&Checked::denied(denied, Facts::default()), ClientKind::Other, "r");
             assert_ne!(response.status.map(|status| status.code), Some(0), "{status:?}");
             let Some(HttpResponse::DeniedResponse(denied)) = response.http_response else {
                 panic!("{status:?} is not a denied_response");
@@ -180,20 +203,29 @@ mod tests {
         let upstream = Upstream { set, remove: vec!["x-user-email".to_owned()] };
         let allowed = Allowed { upstream, cookies: cookies.to_vec() };
         let checked = Checked::allowed(Reason::Granted, allowed, Facts::default());
-        let Some(HttpResponse::OkResponse(ok)) = encode(&checked, ClientKind::Other, "r").http_response
+        let Some(HttpResponse::OkResponse(ok)) =
+            encode(&checked, ClientKind::Other, "r").http_response
         else {
             panic!("not allowed");
         };
         let overwrite = HeaderAppendAction::OverwriteIfExistsOrAdd as i32;
         let add = HeaderAppendAction::AppendIfExistsOrAdd as i32;
-        assert_eq!(ok.headers.iter().map(|field| field.append_action).collect::<Vec<_>>(), [overwrite]);
+        assert_eq!(
+            ok.headers.iter().map(|field| field.append_action).collect::<Vec<_>>(),
+            [overwrite]
+        );
         let value = ok.headers[0].header.as_ref().map(|header| header.value.as_str());
         assert_eq!(value, Some("a"));
         assert_eq!(ok.headers_to_remove, ["x-user-email"]);
-        let actions: Vec<i32> = ok.response_headers_to_add.iter().map(|field| field.append_action).collect();
+        let actions: Vec<i32> =
+            ok.response_headers_to_add.iter().map(|field| field.append_action).collect();
         assert_eq!(actions, [add, add, overwrite]);
         #[expect(deprecated, reason = "it has to be unset")]
-        let appends = ok.headers.iter().chain(&ok.response_headers_to_add).any(|field| field.append.is_some());
+        let appends = ok
+            .headers
+            .iter()
+            .chain(&ok.response_headers_to_add)
+            .any(|field| field.append.is_some());
         assert!(!appends);
     }
 }

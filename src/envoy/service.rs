@@ -2,7 +2,9 @@
 
 use super::{decode, encode};
 use crate::check::{Checker, RequestId};
-use crate::decision::{Checked, ClientKind, Denied, Facts, Reason, Status as HttpStatus, classify_client};
+use crate::decision::{
+    Checked, ClientKind, Denied, Facts, Reason, Status as HttpStatus, classify_client,
+};
 use crate::telemetry::CheckMetrics;
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
@@ -31,7 +33,11 @@ impl AuthorizationService {
     }
 
     /// Decides, whatever happens: in time, and even where our own code is at fault.
-    async fn decide(&self, request: CheckRequest, deadline: Option<Instant>) -> (Checked, ClientKind, RequestId) {
+    async fn decide(
+        &self,
+        request: CheckRequest,
+        deadline: Option<Instant>,
+    ) -> (Checked, ClientKind, RequestId) {
         let attributes = match decode(request) {
             Ok(attributes) => attributes,
             Err(ambiguous) => {
@@ -43,7 +49,8 @@ impl AuthorizationService {
         let id = RequestId::of(&attributes.headers);
         let client = classify_client(attributes.method, &attributes.headers);
         // A panic ends this check alone; what it had under way is dropped with it.
-        let check = AssertUnwindSafe(self.checker.check(&attributes, client, deadline)).catch_unwind();
+        let check =
+            AssertUnwindSafe(self.checker.check(&attributes, client, deadline)).catch_unwind();
         let ended = match deadline {
             Some(deadline) => timeout_at(deadline, check).await,
             None => Ok(check.await),
@@ -63,7 +70,10 @@ impl Authorization for AuthorizationService {
     ///
     /// Always `Ok`: after a gRPC error Envoy asks its own `failure_mode_allow` whether to let the
     /// request pass.
-    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+    async fn check(
+        &self,
+        request: Request<CheckRequest>,
+    ) -> Result<Response<CheckResponse>, Status> {
         let started = Instant::now();
         let deadline = grpc_timeout(request.metadata())
             .map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));

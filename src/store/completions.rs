@@ -1,6 +1,7 @@
 //! Code exchanges under way: one for a login, and its result waits for a browser that comes back.
 
 use moka::sync::Cache;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -13,8 +14,14 @@ const KEEP: Duration = Duration::from_secs(60);
 pub type Completion<T> = watch::Receiver<Option<Arc<T>>>;
 
 /// Exchanges by the id of their login.
-#[derive(Debug)]
 pub struct Completions<T>(Cache<String, Completion<T>>);
+
+impl<T> fmt::Debug for Completions<T> {
+    /// Shows nothing: results are sessions.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Completions")
+    }
+}
 
 impl<T> Clone for Completions<T> {
     fn clone(&self) -> Self {
@@ -30,7 +37,11 @@ impl<T: Send + Sync + 'static> Default for Completions<T> {
 
 impl<T: Send + Sync + 'static> Completions<T> {
     /// The exchange of login `id`; `start` is called for the first one who asks.
-    pub fn join(&self, id: &str, start: impl FnOnce(watch::Sender<Option<Arc<T>>>)) -> Completion<T> {
+    pub fn join(
+        &self,
+        id: &str,
+        start: impl FnOnce(watch::Sender<Option<Arc<T>>>),
+    ) -> Completion<T> {
         self.0.get_with(id.to_owned(), || {
             let (sender, receiver) = watch::channel(None);
             start(sender);

@@ -81,7 +81,13 @@ impl Refreshes {
     }
 
     /// Tells everybody who waits what became of it.
-    pub fn finish(&self, id: &str, sender: &watch::Sender<Option<Refresh>>, refresh: Refresh, now: UnixTime) {
+    pub fn finish(
+        &self,
+        id: &str,
+        sender: &watch::Sender<Option<Refresh>>,
+        refresh: Refresh,
+        now: UnixTime,
+    ) {
         match &refresh {
             Refresh::Refreshed(session) => self.done.insert(id.to_owned(), Arc::clone(session)),
             Refresh::Unavailable => self.failed.insert(id.to_owned(), now),
@@ -111,7 +117,9 @@ mod tests {
         let newer = Arc::new(session(2));
         refreshes.finish("a", &sender, Refresh::Refreshed(newer), now);
         assert!(matches!(*receiver.borrow(), Some(Refresh::Refreshed(_))));
-        assert!(matches!(refreshes.turn(&session(1), now), Turn::Newer(newer) if newer.generation == 2));
+        assert!(
+            matches!(refreshes.turn(&session(1), now), Turn::Newer(newer) if newer.generation == 2)
+        );
         assert!(matches!(refreshes.turn(&session(2), now), Turn::Running(_, Some(_))));
     }
 

@@ -108,7 +108,13 @@ mod tests {
 
     fn subject(session: &'static str, sid: &'static str, began_ms: u64) -> Subject<'static> {
         let provider_session = Some(sid).filter(|sid| !sid.is_empty());
-        Subject { session: Some(session), issuer: "i", provider_session, subject: "alice", began_ms }
+        Subject {
+            session: Some(session),
+            issuer: "i",
+            provider_session,
+            subject: "alice",
+            began_ms,
+        }
     }
 
     #[test]

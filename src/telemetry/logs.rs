@@ -13,7 +13,9 @@ pub fn install(settings: LogSettings) {
     let level = LevelFilter::from_level(settings.level);
     let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false);
     let installed = match settings.format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).finish_and_set(),
+        LogFormat::Json => {
+            builder.json().flatten_event(true).with_current_span(false).finish_and_set()
+        }
         LogFormat::Text => builder.with_ansi(false).finish_and_set(),
     };
     if !installed {

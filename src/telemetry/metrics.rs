@@ -120,12 +120,25 @@ impl Metrics {
             provider_up: Family::default(),
         };
         let r = &mut registry;
-        r.register("checks", "Checks by decision, reason, Portal and Environment", metrics.checks.clone());
-        r.register_with_unit("check_duration", "Time of a check", Unit::Seconds, metrics.duration.clone());
+        r.register(
+            "checks",
+            "Checks by decision, reason, Portal and Environment",
+            metrics.checks.clone(),
+        );
+        r.register_with_unit(
+            "check_duration",
+            "Time of a check",
+            Unit::Seconds,
+            metrics.duration.clone(),
+        );
         r.register("logins", "Logins started, completed and failed", metrics.logins.clone());
         r.register("refreshes", "Sessions refreshed at the provider", metrics.refreshes.clone());
         r.register("reloads", "Loads of resources and keys", metrics.reloads.clone());
-        r.register("policy_problems", "Problems in the resources in force", metrics.policy_problems.clone());
+        r.register(
+            "policy_problems",
+            "Problems in the resources in force",
+            metrics.policy_problems.clone(),
+        );
         r.register(
             "groups_maybe_truncated",
             "Tokens with exactly 100 groups, which Okta may have cut",
@@ -138,7 +151,11 @@ impl Metrics {
             Unit::Seconds,
             metrics.keys_age.clone(),
         );
-        r.register("provider_up", "Whether the provider could be reached", metrics.provider_up.clone());
+        r.register(
+            "provider_up",
+            "Whether the provider could be reached",
+            metrics.provider_up.clone(),
+        );
         metrics.registry = Arc::new(registry);
         metrics
     }

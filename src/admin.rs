@@ -1,0 +1,81 @@
+//! `/livez`, `/readyz` and `/metrics`, on a listener of their own: never where checks come in.
+
+use crate::policy::Snapshot;
+use crate::provider::{IssuerStatus, Providers};
+use crate::telemetry::Metrics;
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What the endpoints tell of.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// The policy in force.
+    pub policy: watch::Receiver<Arc<Snapshot>>,
+    /// Providers.
+    pub providers: Providers,
+    /// Metrics.
+    pub metrics: Metrics,
+}
+
+impl Admin {
+    /// The endpoints.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/livez", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics))
+            .with_state(self)
+    }
+}
+
+/// Ready once the first fetch of each issuer's keys is over, well or not: an outage of one provider
+/// takes no replica out. The body says what is missing.
+async fn ready(State(admin): State<Admin>) -> Response {
+    let ready = admin.providers.first_fetches_over();
+    let statuses = admin.providers.report();
+    let missing: Vec<String> = statuses.iter().filter_map(missing).collect();
+    let policy = Arc::clone(&admin.policy.borrow());
+    let body = json!({
+        "ready": ready,
+        "portals": policy.portals.len(),
+        "environments": policy.environments.len(),
+        "missing": missing,
+        "issuers": statuses.iter().map(issuer).collect::<Vec<_>>(),
+    });
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+fn missing(status: &IssuerStatus) -> Option<String> {
+    let issuer = &status.issuer;
+    if !status.first_fetch_over {
+        return Some(format!("the first fetch of {issuer} is under way"));
+    }
+    if status.keys == 0 {
+        let why = status.last_error.as_deref().unwrap_or("never fetched");
+        return Some(format!("keys of {issuer}: {why}"));
+    }
+    status.down.then(|| format!("{issuer} cannot be reached; its last keys stay in force"))
+}
+
+fn issuer(status: &IssuerStatus) -> Value {
+    json!({
+        "issuer": status.issuer.as_str(),
+        "keys": status.keys,
+        "keys_age_seconds": status.keys_age.map(|age| age.as_secs()),
+        "down": status.down,
+        "last_error": status.last_error,
+    })
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    admin.metrics.issuers(&admin.providers.report());
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], admin.metrics.text()).into_response()
+}

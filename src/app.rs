@@ -1,0 +1,218 @@
+//! Builds everything from the settings, and runs it. The only file that knows all.
+
+use crate::admin::Admin;
+use crate::check::{Checker, Parts};
+use crate::clock::Clock;
+use crate::config::Parsed;
+use crate::envoy::AuthorizationService;
+use crate::policy::{KeySource, Snapshot};
+use crate::problem::Problem;
+use crate::provider::{IssuerSource, Providers, ProvidersError};
+use crate::random::{self, NoRandomness};
+use crate::reload::{self, Loader, Reload};
+use crate::server::{self, ListenError, Listener};
+use crate::session::{KeyRing, KeyRingError};
+use crate::telemetry::{CheckMetrics, Metrics};
+use crate::token::{self, SelfTestError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No policy can be made of the resources.
+    #[error("no policy: {} problems", .0.len())]
+    NoPolicy(Vec<Problem>),
+    /// The key file cannot be read.
+    #[error("session.keys_file: cannot read {}: {source}", path.display())]
+    KeysFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The key file does not hold.
+    #[error("session.keys_file: {}: {source}", path.display())]
+    Keys {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: KeyRingError,
+    },
+    /// The system gives no randomness.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// Signatures cannot be verified in this process.
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestError),
+    /// Settings of section `provider` cannot be followed.
+    #[error(transparent)]
+    Providers(#[from] ProvidersError),
+    /// A listener.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+/// The service, listening already.
+#[derive(Debug)]
+pub struct App {
+    listener: Listener,
+    tls: Option<tonic::transport::ServerTlsConfig>,
+    admin_listener: TcpListener,
+    admin: Admin,
+    checker: Checker,
+    metrics: Metrics,
+    reload: Arc<Notify>,
+}
+
+impl App {
+    /// Loads the policy and the keys, begins to fetch from the providers, and binds the listeners.
+    /// The problems are of resources that were left out.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    pub async fn start(parsed: &Parsed, clock: Clock) -> Result<(Self, Vec<Problem>), StartError> {
+        token::self_test()?;
+        let settings = Arc::new(parsed.settings.clone());
+        let key_ring = Arc::new(load_keys(settings.session.keys_file.as_deref())?);
+        let mut loader = Loader::new(parsed);
+        let seen = loader.fingerprint();
+        let loaded = loader.load().map_err(StartError::NoPolicy)?;
+        let metrics = Metrics::new();
+        metrics.reload(true, loaded.problems.len());
+        let providers = Providers::new(&settings.provider, clock.clone())?;
+        providers.set_issuers(sources(&loaded.snapshot));
+        let (publish, policy) = watch::channel(loaded.snapshot);
+        let (publish_keys, key_ring) = watch::channel(key_ring);
+        let checker = Checker::new(Parts {
+            settings: Arc::clone(&settings),
+            policy: policy.clone(),
+            key_ring,
+            providers: providers.clone(),
+            clock,
+            metrics: metrics.clone(),
+        })?;
+        let tls = settings.listen.tls.as_ref().map(server::tls_config).transpose()?;
+        let listener = Listener::bind(&settings.listen.grpc).await?;
+        let address = settings.listen.admin;
+        let admin_listener = TcpListener::bind(address).await;
+        let admin_listener =
+            admin_listener.map_err(|source| ListenError::Admin { address, source })?;
+        let reload = Arc::new(Notify::new());
+        let keys_file = settings.session.keys_file.clone();
+        let told = metrics.clone();
+        let report = move |result: &Reload| {
+            report_reload(result, &told);
+            reload_keys(keys_file.as_deref(), &publish_keys);
+        };
+        tokio::spawn(reload::watch(loader, seen, Arc::clone(&reload), publish, report));
+        tokio::spawn(follow_issuers(policy.clone(), providers.clone()));
+        let admin = Admin { policy, providers, metrics: metrics.clone() };
+        let app = Self { listener, tls, admin_listener, admin, checker, metrics, reload };
+        Ok((app, loaded.problems))
+    }
+
+    /// Where checks come in, if that is TCP.
+    #[must_use]
+    pub fn grpc_address(&self) -> Option<SocketAddr> {
+        self.listener.tcp_address()
+    }
+
+    /// Where `/livez`, `/readyz` and `/metrics` are.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_listener.local_addr().ok()
+    }
+
+    /// Notified, resources and keys are read again.
+    #[must_use]
+    pub fn reload(&self) -> Arc<Notify> {
+        Arc::clone(&self.reload)
+    }
+
+    /// The providers, to have keys fetched at once.
+    #[must_use]
+    pub fn providers(&self) -> Providers {
+        self.admin.providers.clone()
+    }
+
+    /// Answers until `stop` is ready and what runs then has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Listen`].
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), StartError> {
+        let router = self.admin.router();
+        let admin = tokio::spawn(async move { axum::serve(self.admin_listener, router).await });
+        let service = AuthorizationService::new(self.checker, CheckMetrics::new(self.metrics));
+        let ended = server::serve(self.listener, self.tls, service, stop).await;
+        admin.abort();
+        Ok(ended?)
+    }
+}
+
+/// The keys of the file; without one, a random key that ends with the process.
+fn load_keys(path: Option<&Path>) -> Result<KeyRing, StartError> {
+    let Some(path) = path else {
+        tracing::warn!("no session.keys_file: sessions end with this process");
+        let key = random::bytes()?;
+        return KeyRing::of(&key)
+            .map_err(|source| StartError::Keys { path: PathBuf::new(), source });
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| StartError::KeysFile { path: path.to_owned(), source })?;
+    KeyRing::parse(&text).map_err(|source| StartError::Keys { path: path.to_owned(), source })
+}
+
+/// Puts the keys of the file in force; the last good ones stay where it does not hold.
+fn reload_keys(path: Option<&Path>, publish: &watch::Sender<Arc<KeyRing>>) {
+    if path.is_none() {
+        return;
+    }
+    match load_keys(path) {
+        Ok(key_ring) => {
+            publish.send_replace(Arc::new(key_ring));
+        }
+        Err(error) => tracing::error!(%error, "the last sealing keys stay in force"),
+    }
+}
+
+fn report_reload(result: &Reload, metrics: &Metrics) {
+    let (in_force, problems) = match result {
+        Reload::Applied(problems) => (true, problems),
+        Reload::Kept(problems) => (false, problems),
+    };
+    metrics.reload(in_force, problems.len());
+    for problem in problems {
+        tracing::warn!(%problem, "resource");
+    }
+    if in_force {
+        tracing::info!(problems = problems.len(), "reload: a new policy is in force");
+    } else {
+        tracing::error!(problems = problems.len(), "reload: the last policy stays in force");
+    }
+}
+
+/// Has the providers fetched that the policy names, whenever it changes.
+async fn follow_issuers(mut policy: watch::Receiver<Arc<Snapshot>>, providers: Providers) {
+    while policy.changed().await.is_ok() {
+        let sources = sources(&policy.borrow_and_update());
+        providers.set_issuers(sources);
+    }
+}
+
+/// The issuers of a policy, as the providers know them.
+fn sources(snapshot: &Snapshot) -> Vec<IssuerSource> {
+    let issuers = snapshot.issuers().into_iter();
+    let source = |source: KeySource<'_>| match source {
+        KeySource::Discovery(issuer) => IssuerSource::from(issuer),
+        KeySource::Jwks(issuer, url) => {
+            IssuerSource { issuer: issuer.clone(), jwks_url: Some(url.clone()) }
+        }
+    };
+    issuers.map(source).collect()
+}

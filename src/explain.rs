@@ -1,0 +1,284 @@
+//! `portcullis explain`: the steps of one decision, for people.
+
+use crate::app::StartError;
+use crate::attributes::{Attributes, Headers, Host, Method, RequestPath};
+use crate::check::{Checker, Parts};
+use crate::clock::Clock;
+use crate::config::Parsed;
+use crate::credential::{Credential, classify};
+use crate::decision::{Checked, ClientKind, CredentialKind, Facts, classify_client};
+use crate::identity::Identity;
+use crate::policy::{KeySource, Membership, NoRoute, Route, Site, Snapshot};
+use crate::provider::{IssuerSource, Providers};
+use crate::random;
+use crate::reload::Loader;
+use crate::session::KeyRing;
+use crate::telemetry::Metrics;
+use crate::token;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+/// How long to wait for the keys that a token needs.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What is asked.
+#[derive(Debug, Default)]
+pub struct Question {
+    /// The URL that a client asks for.
+    pub url: String,
+    /// Its method.
+    pub method: String,
+    /// `name: value`
+    pub headers: Vec<String>,
+    /// `key=value`
+    pub context: Vec<String>,
+    /// Groups of a caller, separated by commas.
+    pub groups: Option<String>,
+    /// A bearer token.
+    pub token: Option<String>,
+}
+
+/// Why there is no explanation.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// The question makes no sense; the text says which option.
+    #[error("{0}")]
+    Usage(String),
+    /// The service would not start either.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// Judges the request as the service would, and says how.
+///
+/// # Errors
+///
+/// [`ExplainError`].
+pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, ExplainError> {
+    let attributes = attributes(question)?;
+    token::self_test().map_err(StartError::from)?;
+    let loaded = Loader::new(parsed).load().map_err(StartError::NoPolicy)?;
+    let policy = loaded.snapshot;
+    let checker = checker(parsed, &policy, question.token.is_some()).await?;
+    let client = classify_client(attributes.method, &attributes.headers);
+    let presumed = question.groups.as_deref().map(|groups| presumed(&policy, &attributes, groups));
+    let checked = match presumed {
+        Some(identity) => checker.check_as(&attributes, client, &identity).await,
+        None => checker.check(&attributes, client, None).await,
+    };
+    let mut text = String::new();
+    let _written = write_steps(&mut text, &policy, &attributes, client, question, &checked);
+    Ok(text)
+}
+
+fn attributes(question: &Question) -> Result<Attributes, ExplainError> {
+    let usage = |what: String| ExplainError::Usage(what);
+    let url = Url::parse(&question.url).map_err(|error| {
+        usage(format!("--url: expected such as https://api.example.com/pets: {error}"))
+    })?;
+    let authority = question.url.split_once("//").map_or("", |(_scheme, rest)| rest);
+    let authority_end = authority.find(['/', '?', '#']).unwrap_or(authority.len());
+    let (authority, path) = authority.split_at_checked(authority_end).unwrap_or((authority, ""));
+    let path = if path.is_empty() { "/" } else { path };
+    let host = Host::parse(authority).ok_or_else(|| {
+        usage(format!("--url: {:?} is no host that is judged: 400", url.authority()))
+    })?;
+    let path = RequestPath::parse(path).ok_or_else(|| {
+        usage(format!("--url: the path {path:?} is ambiguous: 400 ambiguous_request"))
+    })?;
+    let method = Method::parse(&question.method)
+        .ok_or_else(|| usage(format!("--method: {:?} is not judged: 400", question.method)))?;
+    let mut headers = Headers::default();
+    for field in &question.headers {
+        let (name, value) = field
+            .split_once(':')
+            .ok_or_else(|| usage(format!("--header: expected 'name: value', got {field:?}")))?;
+        headers.add(name.trim(), value.trim());
+    }
+    if let Some(token) = &question.token {
+        headers.add("authorization", format!("Bearer {token}"));
+    }
+    let mut context = BTreeMap::new();
+    for pair in &question.context {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| usage(format!("--context: expected key=value, got {pair:?}")))?;
+        context.insert(key.to_owned(), value.to_owned());
+    }
+    Ok(Attributes { host, method, path, headers, context, body: Vec::new() })
+}
+
+/// The service's own checker, with keys that only this process has.
+async fn checker(
+    parsed: &Parsed,
+    policy: &Arc<Snapshot>,
+    fetch: bool,
+) -> Result<Checker, StartError> {
+    let clock = Clock::system();
+    let providers = Providers::new(&parsed.settings.provider, clock.clone())?;
+    if fetch {
+        let sources = policy.issuers().into_iter().map(|source| match source {
+            KeySource::Discovery(issuer) => IssuerSource::from(issuer),
+            KeySource::Jwks(issuer, url) => {
+                IssuerSource { issuer: issuer.clone(), jwks_url: Some(url.clone()) }
+            }
+        });
+        providers.set_issuers(sources.collect());
+        let patience = Instant::now() + PATIENCE;
+        while !providers.first_fetches_over() && Instant::now() < patience {
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+    let key_ring = KeyRing::of(&random::bytes()?)
+        .map_err(|source| StartError::Keys { path: std::path::PathBuf::new(), source })?;
+    let (_publish, policy) = watch::channel(Arc::clone(policy));
+    let (_publish_keys, key_ring) = watch::channel(Arc::new(key_ring));
+    Ok(Checker::new(Parts {
+        settings: Arc::new(parsed.settings.clone()),
+        policy,
+        key_ring,
+        providers,
+        clock,
+        metrics: Metrics::new(),
+    })?)
+}
+
+/// Somebody with these groups, for whom every Portal of the host vouches.
+fn presumed(policy: &Snapshot, attributes: &Attributes, groups: &str) -> Identity {
+    let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
+    let portals = match policy.site(&attributes.host.name) {
+        Some(Site::Portal(id)) => [id].into(),
+        Some(Site::Environment(id)) => policy
+            .environment(id)
+            .map(|environment| environment.portals.clone())
+            .unwrap_or_default(),
+        None => std::collections::BTreeSet::new(),
+    };
+    Identity {
+        issuer: "(presumed)".to_owned(),
+        subject: "(presumed)".to_owned(),
+        email_verified: true,
+        membership: Membership { portals, groups: groups.map(str::to_owned).collect() },
+        groups_claimed: true,
+        credential: CredentialKind::Session,
+        ..Identity::default()
+    }
+}
+
+fn write_steps(
+    text: &mut String,
+    policy: &Snapshot,
+    attributes: &Attributes,
+    client: ClientKind,
+    question: &Question,
+    checked: &Checked,
+) -> std::fmt::Result {
+    let Facts { issuer, subject, email, groups, usage_plan, limit, hint, .. } = &checked.facts;
+    let (method, host, path) =
+        (attributes.method.as_str(), &attributes.host, attributes.path.as_str());
+    writeln!(text, "request     {method} {host}{path}")?;
+    let kind = match client {
+        ClientKind::Navigation => "a page load: may be sent to the login",
+        ClientKind::Document => "shows pages, may not be sent to the login",
+        ClientKind::Other => "no page load: hears 401 where a login is needed",
+    };
+    writeln!(text, "client      {kind}")?;
+    writeln!(text, "host        {}", site(policy, attributes))?;
+    writeln!(text, "route       {}", route(policy, attributes))?;
+    let credential = if question.groups.is_some() {
+        "presumed: a caller with the groups given"
+    } else {
+        match classify(&attributes.headers) {
+            Credential::Conflict => "more than one",
+            Credential::MalformedBearer | Credential::Bearer(_) => "bearer",
+            Credential::ApiKey => "API key",
+            Credential::Cookie if attributes.headers.has("cookie") => "cookie",
+            Credential::Cookie => "none",
+        }
+    };
+    writeln!(text, "credential  {credential}")?;
+    match (issuer, subject) {
+        (Some(issuer), Some(subject)) => {
+            let email = email.as_deref().unwrap_or("no e-mail that may be shown");
+            writeln!(text, "identity    {subject} of {issuer}, {email}")?;
+        }
+        _ => writeln!(text, "identity    nobody")?,
+    }
+    let matched = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
+    writeln!(text, "groups      {matched}")?;
+    if let Some(plan) = usage_plan {
+        let limit =
+            limit.as_ref().map(|limit| format!(", {} a {}", limit.requests_per_unit, limit.unit));
+        writeln!(text, "usage plan  {plan}{}", limit.unwrap_or_default())?;
+    }
+    writeln!(text, "decision    {} ({})", checked.decision(), checked.reason.as_str())?;
+    if let Some(hint) = hint {
+        writeln!(text, "because     {hint}")?;
+    }
+    write_answer(text, client, checked)
+}
+
+fn write_answer(text: &mut String, client: ClientKind, checked: &Checked) -> std::fmt::Result {
+    match &checked.outcome {
+        Ok(allowed) => {
+            writeln!(text, "answer      goes on to the upstream")?;
+            for (name, value) in &allowed.upstream.set {
+                writeln!(text, "  set       {name}: {value}")?;
+            }
+            for name in &allowed.upstream.remove {
+                writeln!(text, "  remove    {name}")?;
+            }
+        }
+        Err(denied) => {
+            let rendered = denied.render(client, "(request id)");
+            writeln!(text, "answer      {} {}", rendered.status.code(), rendered.status.title())?;
+            for (name, value) in rendered.headers.iter().filter(|(name, _)| *name != "set-cookie") {
+                writeln!(text, "  {name}: {value}")?;
+            }
+            for cookie in &denied.cookies {
+                writeln!(text, "  set-cookie: {cookie:?}=(not shown)")?;
+            }
+            if client == ClientKind::Other && !rendered.body.is_empty() {
+                writeln!(text, "  {}", rendered.body)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn site(policy: &Snapshot, attributes: &Attributes) -> String {
+    match policy.site(&attributes.host.name) {
+        Some(Site::Portal(id)) => {
+            policy.portal(id).map_or_else(String::new, |portal| format!("Portal {}", portal.name))
+        }
+        Some(Site::Environment(id)) => policy
+            .environment(id)
+            .map_or_else(String::new, |environment| format!("Environment {}", environment.name)),
+        None => "unknown: no Portal or Environment has it".to_owned(),
+    }
+}
+
+fn route(policy: &Snapshot, attributes: &Attributes) -> String {
+    let site = policy.site(&attributes.host.name).ok_or(NoRoute::UnknownHost);
+    match site.and_then(|site| policy.route(site, attributes)) {
+        Ok(Route::Portal(_, portal)) => format!("the pages of Portal {}", portal.name),
+        Ok(Route::Product { product, environment, portal, .. }) => {
+            let portal = portal.and_then(|id| policy.portal(id));
+            let portal = portal.map_or_else(
+                || "no single Portal".to_owned(),
+                |portal| format!("Portal {}", portal.name),
+            );
+            let base = product.base_path.join("/");
+            format!(
+                "product {} in {}, below /{base}, published by {portal}",
+                product.name, environment.name
+            )
+        }
+        Err(no_route) => no_route.to_string(),
+    }
+}
