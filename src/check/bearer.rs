@@ -93,7 +93,8 @@ fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin
     let logins = call.policy.portals.iter().filter_map(|portal| portal.login.as_ref());
     let login = logins.map(|login| &login.issuer).find(|own| own.as_str() == issuer);
     // The provider of a Portal is found by its metadata, even where a plan names it as well.
-    let issuer = login.or(plan.map(|plan| &plan.issuer)).ok_or(Refused::UnknownIssuer)?.clone();
+    let issuer = login.or_else(|| plan.map(|plan| &plan.issuer));
+    let issuer = issuer.ok_or(Refused::UnknownIssuer)?.clone();
     let jwks_url = plan.filter(|_| login.is_none()).map(|plan| plan.jwks_url.clone());
     let portals = call.policy.portals_with_issuer(&issuer);
     Ok(Origin { source: IssuerSource { issuer: issuer.clone(), jwks_url }, issuer, portals, plan })
@@ -211,7 +212,8 @@ fn identity(
     group_claim: Option<&str>,
 ) -> Identity {
     let login = portals.iter().find_map(|id| call.policy.portal(*id)?.login.as_ref());
-    let claim = group_claim.or(login.map(|login| login.group_claim.as_str())).unwrap_or("groups");
+    let of_login = || login.map(|login| login.group_claim.as_str());
+    let claim = group_claim.or_else(of_login).unwrap_or("groups");
     let groups = claims.groups(claim);
     if groups.as_ref().is_some_and(|groups| groups.len() == 100) {
         call.inner.parts.metrics.groups_maybe_truncated();

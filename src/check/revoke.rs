@@ -47,9 +47,11 @@ async fn end(call: &Call<'_>, login: &Login, token: &str) -> Result<(), exchange
     }
     let issuer = login.issuer.as_str();
     match (logout.session_id, logout.subject) {
-        (Some(sid), _) => call.inner.revocations.revoke_provider_session(issuer, sid, call.now_ms),
+        (Some(sid), _) => {
+            call.inner.revocations.revoke_provider_session(issuer, sid, call.now_ms);
+        }
         (None, Some(subject)) => {
-            call.inner.revocations.revoke_subject(issuer, subject, call.now_ms)
+            call.inner.revocations.revoke_subject(issuer, subject, call.now_ms);
         }
         (None, None) => {}
     }
