@@ -101,8 +101,8 @@ pub(super) async fn exchange(
         id_token: id_token.expose().clone(),
         ..Session::default()
     };
-    let same = take_claims(inner, policy, login, &claims, &tokens.access_token, &mut session).await;
-    if same { Ok(session) } else { Err(Fault::OtherSubject) }
+    take_claims(inner, policy, login, &claims, &tokens.access_token, &mut session).await?;
+    Ok(session)
 }
 
 /// The claims of an ID token, once its signature was verified.
@@ -117,7 +117,10 @@ pub(super) async fn verified(inner: &Inner, issuer: &Issuer, token: &str) -> Res
 /// Writes into `session` what the caller's claims say: e-mail, groups, and what goes upstream. Where
 /// the ID token has no groups claim, userinfo is asked (OpenID Connect Core 1.0 §5.3).
 ///
-/// Says whether userinfo, if it was asked, is about the same subject.
+/// # Errors
+///
+/// [`Fault::OtherSubject`]; [`Fault::Unavailable`] where userinfo was needed and cannot be had, since
+/// nobody knows then which groups there are.
 pub(super) async fn take_claims(
     inner: &Inner,
     policy: &Snapshot,
@@ -125,7 +128,7 @@ pub(super) async fn take_claims(
     claims: &Claims,
     access_token: &Secret<String>,
     session: &mut Session,
-) -> bool {
+) -> Result<(), Fault> {
     session.email = claims.email.clone().unwrap_or_default();
     session.email_verified = claims.email_verified;
     let wanted = wanted_claims(claims, &inner.parts.settings.identity_headers);
@@ -133,12 +136,17 @@ pub(super) async fn take_claims(
     let mut groups = claims.groups(&login.group_claim);
     if groups.is_none() {
         let userinfo = inner.parts.providers.userinfo(&login.issuer, access_token).await;
-        if let Ok(userinfo) = userinfo {
-            if userinfo.get("sub").and_then(serde_json::Value::as_str) != Some(&session.subject) {
-                return false;
+        match userinfo {
+            Ok(userinfo) => {
+                let subject = userinfo.get("sub").and_then(serde_json::Value::as_str);
+                if subject != Some(&session.subject) {
+                    return Err(Fault::OtherSubject);
+                }
+                groups = userinfo.get(&login.group_claim).map(texts);
+                take_email(&userinfo, session);
             }
-            groups = userinfo.get(&login.group_claim).map(texts);
-            take_email(&userinfo, session);
+            Err(error) if error.is_outage() => return Err(Fault::Unavailable),
+            Err(error) => tracing::info!(issuer = session.issuer, %error, "no userinfo"),
         }
     }
     if groups.as_ref().is_some_and(|groups| groups.len() == OKTA_GROUP_LIMIT) {
@@ -154,7 +162,7 @@ pub(super) async fn take_claims(
         );
     }
     session.groups = policy.known_groups(&groups.unwrap_or_default());
-    true
+    Ok(())
 }
 
 /// An e-mail that the ID token does not have.

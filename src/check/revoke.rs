@@ -6,11 +6,7 @@ use crate::attributes::Method;
 use crate::decision::{Denied, Facts, Reason, Status};
 use crate::oidc::Form;
 use crate::policy::Login;
-use crate::store::Replays as Store;
 use crate::token::{LogoutTokenRules, judge_logout_token};
-
-/// Logout tokens that were used: each counts once.
-pub(super) type Replays = Store;
 
 /// Answers `POST` with a `logout_token`: 200 and the sessions are over, or 400.
 pub(super) async fn backchannel(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
@@ -46,14 +42,17 @@ async fn end(call: &Call<'_>, login: &Login, token: &str) -> Result<(), exchange
         return Err(exchange::Fault::Replayed);
     }
     let issuer = login.issuer.as_str();
+    let revocations = &call.inner.revocations;
+    if let Some(sid) = logout.session_id {
+        revocations.revoke_provider_session(issuer, sid, call.now_ms);
+    }
     match (logout.session_id, logout.subject) {
-        (Some(sid), _) => {
-            call.inner.revocations.revoke_provider_session(issuer, sid, call.now_ms);
+        // An ID token without `sid` may be of this session of the subject.
+        (Some(_), Some(subject)) => {
+            revocations.revoke_subject_without_session(issuer, subject, call.now_ms);
         }
-        (None, Some(subject)) => {
-            call.inner.revocations.revoke_subject(issuer, subject, call.now_ms);
-        }
-        (None, None) => {}
+        (None, Some(subject)) => revocations.revoke_subject(issuer, subject, call.now_ms),
+        (_, None) => {}
     }
     tracing::info!(issuer, "logout by the provider");
     Ok(())
