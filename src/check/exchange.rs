@@ -5,7 +5,7 @@ use super::Inner;
 use crate::config::RequireAtHash;
 use crate::identity::wanted_claims;
 use crate::policy::{Login, PortalId, Snapshot};
-use crate::provider::{CodeGrant, RelyingParty, TokenEndpointError};
+use crate::provider::{CodeGrant, KeysUnavailable, RelyingParty, TokenEndpointError};
 use crate::random;
 use crate::secret::Secret;
 use crate::session::{Flow, Session};
@@ -105,13 +105,48 @@ pub(super) async fn exchange(
     Ok(session)
 }
 
-/// The claims of an ID token, once its signature was verified.
+/// The claims of a token that the token endpoint itself gave us, once its signature was verified.
+///
+/// Its key may be newer than what we have. Bearers can use up the throttled fetch for unknown keys;
+/// nobody outside can have us ask the token endpoint, so here the keys are fetched without throttle. A
+/// key that is then still unknown is one that the provider has not published yet.
 pub(super) async fn verified(inner: &Inner, issuer: &Issuer, token: &str) -> Result<Claims, Fault> {
-    let max_bytes = inner.parts.settings.tokens.max_bytes;
-    let jws = Jws::parse(token, max_bytes).map_err(Fault::Token)?;
-    let keys = inner.parts.providers.keys_for_kid(issuer, jws.kid()).await;
-    let keys = keys.map_err(|_unavailable| Fault::Unavailable)?;
+    let jws = parse(inner, token)?;
+    let providers = &inner.parts.providers;
+    let mut keys = providers.keys_for_kid(issuer, jws.kid()).await.map_err(unavailable)?;
+    if keys.find(jws.kid()).is_none() {
+        providers.refresh_keys(issuer).await.map_err(unavailable)?;
+        keys = providers.keys(issuer).map_err(unavailable)?;
+    }
+    match verify(&jws, &keys) {
+        Err(TokenError::UnknownKey) => Err(Fault::Unavailable),
+        verified => verified.map_err(Fault::Token),
+    }
+}
+
+/// The same for a token that somebody sent us: the fetch for unknown keys is throttled.
+pub(super) async fn verified_from_outside(
+    inner: &Inner,
+    issuer: &Issuer,
+    token: &str,
+) -> Result<Claims, Fault> {
+    let jws = parse(inner, token)?;
+    let keys = inner.parts.providers.keys_for_kid(issuer, jws.kid()).await.map_err(unavailable)?;
     verify(&jws, &keys).map_err(Fault::Token)
+}
+
+/// Whether `token` says that it is of `issuer`, so that no other provider is asked for its keys.
+pub(super) fn claims_issuer(inner: &Inner, issuer: &Issuer, token: &str) -> Result<(), Fault> {
+    let claimed = parse(inner, token)?.unverified_issuer().map_err(Fault::Token)?;
+    if claimed == issuer.as_str() { Ok(()) } else { Err(Fault::Token(TokenError::WrongIssuer)) }
+}
+
+fn parse<'t>(inner: &Inner, token: &'t str) -> Result<Jws<'t>, Fault> {
+    Jws::parse(token, inner.parts.settings.tokens.max_bytes).map_err(Fault::Token)
+}
+
+fn unavailable(_unavailable: KeysUnavailable) -> Fault {
+    Fault::Unavailable
 }
 
 /// Writes into `session` what the caller's claims say: e-mail, groups, and what goes upstream. Where

@@ -61,10 +61,11 @@ fn begin(call: &Call<'_>, portal: PortalId, session: &Arc<Session>) -> Begun {
     };
     if let Some(sender) = sender {
         let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
-        let (session, now) = (Arc::clone(session), call.now);
+        let session = Arc::clone(session);
         tokio::spawn(async move {
-            let refresh = refresh(&inner, &policy, portal, &session, now).await;
+            let refresh = refresh(&inner, &policy, portal, &session).await;
             conclude(&inner, &session, &refresh);
+            let now = inner.parts.clock.now();
             inner.refreshes.finish(&session.id, &sender, refresh, now);
         });
     }
@@ -94,13 +95,7 @@ fn conclude(inner: &Inner, session: &Session, refresh: &Refresh) {
     tracing::info!(outcome = ?outcome, issuer = session.issuer, "refresh");
 }
 
-async fn refresh(
-    inner: &Inner,
-    policy: &Snapshot,
-    portal: PortalId,
-    session: &Session,
-    now: UnixTime,
-) -> Refresh {
+async fn refresh(inner: &Inner, policy: &Snapshot, portal: PortalId, session: &Session) -> Refresh {
     let Some(login) = policy.portal(portal).and_then(|portal| portal.login.as_ref()) else {
         return Refresh::Unavailable(None);
     };
@@ -117,7 +112,7 @@ async fn refresh(
     if let Some(refresh_token) = &tokens.refresh_token {
         kept.refresh_token.clone_from(refresh_token.expose());
     }
-    match take(inner, policy, login, &tokens, &kept, now).await {
+    match take(inner, policy, login, &tokens, &kept).await {
         Ok(newer) => Refresh::Refreshed(Arc::new(newer)),
         // The provider has rotated the refresh token: whatever failed after that, it is kept.
         Err(Fault::Unavailable | Fault::Internal) => Refresh::Unavailable(Some(Arc::new(kept))),
@@ -152,8 +147,9 @@ async fn take(
     login: &Login,
     tokens: &TokenResponse,
     kept: &Session,
-    now: UnixTime,
 ) -> Result<Session, Fault> {
+    // The provider may have taken its time: what is judged is the present.
+    let now = inner.parts.clock.now();
     let mut newer = kept.clone();
     newer.refreshed_at = now.0;
     let Some(id_token) = &tokens.id_token else {

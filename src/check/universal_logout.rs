@@ -44,7 +44,8 @@ async fn authorize(
     let mut endpoint = call.base_url(portal).ok_or(exchange::Fault::Internal)?;
     let base = &call.settings().endpoints.base;
     endpoint.set_path(&format!("{base}/global-token-revocation"));
-    let claims = exchange::verified(call.inner, &login.issuer, token).await?;
+    exchange::claims_issuer(call.inner, &login.issuer, token)?;
+    let claims = exchange::verified_from_outside(call.inner, &login.issuer, token).await?;
     let mut rules = GlobalRevocationRules::new(&login.issuer, &login.client_id, endpoint.as_str());
     rules.clock_skew = call.settings().tokens.clock_skew;
     let judged = judge_global_revocation_token(&claims, &rules, call.now);
