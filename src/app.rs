@@ -148,8 +148,11 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), StartError> {
         let router = self.admin.router();
         let admin = tokio::spawn(async move { axum::serve(self.admin_listener, router).await });
-        let service = AuthorizationService::new(self.checker, CheckMetrics::new(self.metrics));
+        let checks = CheckMetrics::new(self.metrics);
+        let service = AuthorizationService::new(self.checker.clone(), checks);
         let ended = server::serve(self.listener, self.tls, service, stop).await;
+        // Each call to a provider has its own limit of time; this is the limit of them all.
+        let _finished = tokio::time::timeout(server::DRAIN, self.checker.finish()).await;
         admin.abort();
         Ok(ended?)
     }

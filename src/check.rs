@@ -41,6 +41,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 /// Longest life that a session can be given; what ended one is remembered for as long.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -77,6 +78,8 @@ struct Inner {
     completions: Completions<SignedIn>,
     replays: Replays,
     users: Users,
+    /// Work that outlives its check.
+    tasks: TaskTracker,
 }
 
 impl Checker {
@@ -96,6 +99,7 @@ impl Checker {
             completions: Completions::default(),
             replays: Replays::default(),
             users: Users::default(),
+            tasks: TaskTracker::new(),
             parts,
         })))
     }
@@ -113,6 +117,13 @@ impl Checker {
         let policy = Arc::clone(&self.0.parts.policy.borrow());
         let call = Call::new(&self.0, &policy, attributes, client, deadline);
         Self::concluded(&call).await
+    }
+
+    /// Waits until no refresh and no code exchange is under way: what the provider has answered would
+    /// be lost with the process.
+    pub async fn finish(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
     }
 
     /// The same for a caller who is taken to be `identity`: what would this one be answered?
@@ -171,6 +182,12 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
             Access::Required => Err(login::refuse_or_start(call, &route, stale, facts)),
             Access::Optional | Access::Public => {
                 Ok((Reason::Public, allow(call, &route, None, stale)))
+            }
+        },
+        Authenticated::Unavailable => match access {
+            Access::Required => Err(answers::provider_unavailable()),
+            Access::Optional | Access::Public => {
+                Ok((Reason::Public, allow(call, &route, None, Vec::new())))
             }
         },
     }
@@ -276,7 +293,8 @@ fn tell_plan(route: &Route<'_>, identity: &Identity, facts: &mut Facts) {
         [only] => Some(only.clone()),
         _ => None,
     };
-    facts.usage_plan = identity.usage_plan.clone().or(only);
+    let of_issuer = identity.usage_plan.clone().filter(|plan| product.usage_plans.contains(plan));
+    facts.usage_plan = of_issuer.or(only);
     let plan = facts.usage_plan.as_ref().and_then(|name| environment.plans.get(name));
     facts.limit = plan.and_then(|plan| plan.rate_limit.clone());
 }

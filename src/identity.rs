@@ -68,7 +68,10 @@ impl Identity {
     ) -> Self {
         Self {
             issuer: session.issuer.clone(),
-            subject: session.subject.clone(),
+            subject: match session.principal.as_str() {
+                "" => session.subject.clone(),
+                principal => principal.to_owned(),
+            },
             email: Some(session.email.clone()).filter(|email| !email.is_empty()),
             email_verified: session.email_verified,
             send_unverified_email,
@@ -91,6 +94,19 @@ impl ClaimValue for Identity {
             other => self.claims.get(other).cloned(),
         }
     }
+}
+
+/// The principal of a client that acts on its own behalf.
+#[must_use]
+pub fn client_principal(client_id: &str) -> String {
+    format!("client:{client_id}")
+}
+
+/// Whether `value` can be a person's principal: not empty, and not what a client's looks like
+/// (RFC 9700 §4.15).
+#[must_use]
+pub fn is_user_principal(value: &str) -> bool {
+    !value.is_empty() && !value.starts_with("client:")
 }
 
 /// Those claims that the identity headers name, as text: a string as it is, anything else as JSON.

@@ -22,7 +22,7 @@ const MAX_STREAMS: u32 = 4096;
 const MAX_RESETS: usize = 100_000;
 const WINDOW_BYTES: u32 = 1024 * 1024;
 /// How long checks that run may go on after the end was asked for.
-const DRAIN: Duration = Duration::from_secs(30);
+pub const DRAIN: Duration = Duration::from_secs(30);
 
 /// Why the service cannot listen.
 #[derive(Debug, thiserror::Error)]

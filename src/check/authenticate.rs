@@ -14,6 +14,8 @@ use crate::policy::Route;
 pub(super) enum Authenticated {
     /// A known caller, and cookies for the answer.
     Identity(Box<Identity>, Vec<SetCookie>),
+    /// Somebody who was known, and cannot be asked about.
+    Unavailable,
     /// Nobody. `stale` clears the cookies that do not hold.
     Nobody {
         /// Empty where no session cookie came.
@@ -59,7 +61,7 @@ async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, 
     match session::find(call, facts).await {
         Found::None => Ok(Authenticated::Nobody { stale: Vec::new() }),
         Found::Stale(cookies) => Ok(Authenticated::Nobody { stale: cookies }),
-        Found::Unavailable => Err(answers::provider_unavailable()),
+        Found::Unavailable => Ok(Authenticated::Unavailable),
         Found::Live(live) => {
             let identity = session::identity(call, &live.session);
             identity.tell(facts);

@@ -4,7 +4,7 @@ use super::answers;
 use super::call::Call;
 use crate::config::PrincipalClaim;
 use crate::decision::{CredentialKind, Denied, Facts};
-use crate::identity::{Identity, wanted_claims};
+use crate::identity::{Identity, client_principal, is_user_principal, wanted_claims};
 use crate::policy::{Environment, Membership, PlanIssuer, PortalId, Route};
 use crate::provider::IssuerSource;
 use crate::store::{Subject, VerifiedToken};
@@ -47,7 +47,7 @@ enum Refused {
     KeysUnavailable,
     #[error("ID tokens are not taken as bearers (tokens.bearer_id_tokens)")]
     NoBearerIdTokens,
-    #[error("the token lacks the claim of tokens.principal_claim")]
+    #[error("the token names no principal, or not by the claim of tokens.principal_claim")]
     NoPrincipal,
     #[error("the caller signed out")]
     Revoked,
@@ -111,7 +111,8 @@ async fn verified(
     let providers = &call.inner.parts.providers;
     let mut keys = providers.keys(&origin.source).map_err(unavailable)?;
     if keys.find(jws.kid()).is_none() {
-        keys = providers.keys_for_kid(&origin.source, jws.kid()).await.map_err(unavailable)?;
+        let asked = providers.keys_for_kid(&origin.source, jws.kid());
+        keys = call.in_time(asked).await.ok_or(Refused::KeysUnavailable)?.map_err(unavailable)?;
     }
     let tokens = &call.inner.tokens;
     let keys_from = origin.source.jwks_url.as_ref().map_or("", |url| url.as_str());
@@ -193,7 +194,7 @@ fn as_access_token<'c>(
     let subject = match token.principal {
         Principal::User(id) => principal(call, claims, id.to_owned())?,
         // A client's id may equal a user's: they are still two principals (RFC 9700 §4.15).
-        Principal::Service(id) => format!("client:{id}"),
+        Principal::Service(id) => client_principal(id),
     };
     let portals = match origin.plan {
         Some(plan) if origin.portals.is_empty() => plan.portal.into_iter().collect(),
@@ -206,12 +207,11 @@ fn as_access_token<'c>(
 /// The claim that the settings name, else what the kind of token says.
 fn principal(call: &Call<'_>, claims: &Claims, auto: String) -> Result<String, Refused> {
     match &call.settings().tokens.principal_claim {
-        PrincipalClaim::Auto => Ok(auto),
-        PrincipalClaim::Named(name) => {
-            let named = claims.string(name).filter(|value| !value.is_empty());
-            named.map(str::to_owned).ok_or(Refused::NoPrincipal)
-        }
+        PrincipalClaim::Auto => Some(auto),
+        PrincipalClaim::Named(name) => claims.string(name).map(str::to_owned),
     }
+    .filter(|principal| is_user_principal(principal))
+    .ok_or(Refused::NoPrincipal)
 }
 
 fn identity(

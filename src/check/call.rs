@@ -11,8 +11,12 @@ use crate::policy::{Environment, Portal, PortalId, Site, Snapshot};
 use crate::session::KeyRing;
 use crate::time::UnixTime;
 use std::sync::Arc;
-use tokio::time::Instant;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
+
+/// What is left of the time for making the answer.
+const TO_ANSWER: Duration = Duration::from_millis(20);
 
 /// A request, the things it is judged by, and the present: one of each for the whole check.
 #[derive(Debug)]
@@ -44,8 +48,10 @@ impl<'c> Call<'c> {
         let site = policy.site(&attributes.host.name);
         let prefix = &inner.parts.settings.cookies.prefix;
         let now_ms = inner.parts.clock.now_ms();
-        let portal = portals_of(policy, site).next().and_then(|id| policy.portal(id));
-        let secure = portal.is_none_or(|portal| portal.secure_cookies);
+        // On a host that Portals over http and https share, the strict one decides.
+        let mut portals = portals_of(policy, site).filter_map(|id| policy.portal(id)).peekable();
+        let none = portals.peek().is_none();
+        let secure = none || portals.any(|portal| portal.secure_cookies);
         Self {
             inner,
             policy,
@@ -99,6 +105,19 @@ impl<'c> Call<'c> {
     /// This host's URL as the browser knows it, with the scheme of `portal`.
     pub(super) fn base_url(&self, portal: &Portal) -> Option<Url> {
         origin::base_url(&self.attributes.host, portal)
+    }
+
+    /// When to stop waiting, so that the answer is made before the deadline; `None`: there is none.
+    pub(super) fn time_to_answer(&self) -> Option<Instant> {
+        self.deadline.map(|deadline| deadline.checked_sub(TO_ANSWER).unwrap_or(deadline))
+    }
+
+    /// What `future` comes to, if that is before [`Self::time_to_answer`].
+    pub(super) async fn in_time<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        match self.time_to_answer() {
+            Some(until) => timeout_at(until, future).await.ok(),
+            None => Some(future.await),
+        }
     }
 
     /// A CORS preflight (Fetch §4.8): sent without credentials, so there is nothing to judge by.

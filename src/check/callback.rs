@@ -181,7 +181,7 @@ async fn conclude(
     let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
     let task = Task { inner, policy, portal: id, flow, code };
     let completion = call.inner.completions.join(&flow_id, |sender| {
-        tokio::spawn(async move {
+        call.inner.tasks.spawn(async move {
             let signed_in = task.run().await;
             sender.send_replace(Some(Arc::new(signed_in)));
         });
@@ -194,7 +194,7 @@ async fn conclude(
         return refuse(call, facts, used_up());
     }
     match signed_in.as_deref() {
-        Some(Ok(session)) => sign_in(call, portal, session, return_to.as_str(), facts).await,
+        Some(Ok(session)) => sign_in(call, portal, session, return_to.as_str(), facts),
         Some(Err(Fault::Unavailable)) => {
             facts.hint = Some(Fault::Unavailable.to_string());
             answers::provider_unavailable()
@@ -209,7 +209,7 @@ async fn delivered(mut completion: Completion<SignedIn>) -> Option<Arc<SignedIn>
 }
 
 /// Gives the browser its session, and ends the one that it had.
-async fn sign_in(
+fn sign_in(
     call: &Call<'_>,
     portal: &Portal,
     session: &Session,
@@ -223,9 +223,9 @@ async fn sign_in(
         let cleared = call.names.clear(COMPLETED_LOGINS);
         return Box::new(answers::login_loop(call).cookies([cleared]));
     }
-    if let Found::Live(before) = session::find(call, &mut Facts::default()).await {
-        call.inner.revocations.revoke_session(&before.session.id, call.now_ms);
-        call.inner.sessions.remove(&before.session.id);
+    if let Some((before, _)) = session::read(call) {
+        call.inner.revocations.revoke_session(&before.id, call.now_ms);
+        call.inner.sessions.remove(&before.id);
     }
     let mut cookies = match session::write(call, session, portal) {
         Ok(cookies) => cookies,

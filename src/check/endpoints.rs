@@ -7,7 +7,7 @@ use super::{answers, callback, logout, revoke, universal_logout, userinfo};
 use crate::attributes::Method;
 use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
 use crate::oidc::Form as Parameters;
-use crate::policy::{Portal, Site};
+use crate::policy::{PortalId, Site};
 use crate::session::Session;
 
 /// Our endpoints. Any route of the gateway will do for them: the check answers.
@@ -64,12 +64,15 @@ fn segments(path: &str) -> Vec<String> {
 
 /// Answers as the endpoint does.
 pub(super) async fn answer(call: &Call<'_>, endpoint: Endpoint, facts: &mut Facts) -> Box<Denied> {
+    if call.is_preflight() {
+        return answers::preflight();
+    }
     match endpoint {
         Endpoint::RedirectUri => callback::answer(call, true, facts).await,
         Endpoint::Callback => callback::answer(call, false, facts).await,
         Endpoint::Login => begin(call, Form::SignIn, facts).await,
         Endpoint::Signup => begin(call, Form::SignUp, facts).await,
-        Endpoint::Logout => logout::answer(call, facts).await,
+        Endpoint::Logout => logout::answer(call, facts),
         Endpoint::Userinfo => userinfo::answer(call, facts).await,
         Endpoint::BackchannelLogout => revoke::backchannel(call, facts).await,
         Endpoint::UniversalLogout => universal_logout::answer(call, facts).await,
@@ -96,8 +99,7 @@ async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Box<Denied> {
     let return_to = login::return_to(call, portal, wanted);
     let mut stale = Vec::new();
     match session::find(call, facts).await {
-        // A caller who was refused for an unverified e-mail needs new claims, so a new login.
-        Found::Live(live) if form == Form::SignIn && is_good_enough(portal, &live.session) => {
+        Found::Live(live) if form == Form::SignIn && is_good_enough(call, id, &live.session) => {
             let back = Denied::redirect(Reason::Endpoint, Status::Found, return_to.as_str());
             return Box::new(back.cookies(live.cookies));
         }
@@ -111,8 +113,12 @@ async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Box<Denied> {
     Box::new(denied.cookies(stale))
 }
 
-fn is_good_enough(portal: &Portal, session: &Session) -> bool {
-    session.email_verified || !portal.require_verified_email
+/// Whether a session makes a login at Portal `id` needless: it counts for this Portal, and has the
+/// verified e-mail that the Portal wants.
+fn is_good_enough(call: &Call<'_>, id: PortalId, session: &Session) -> bool {
+    let wants_verified = call.policy.portal(id).is_none_or(|portal| portal.require_verified_email);
+    let counts = session::identity(call, session).membership.portals.contains(&id);
+    counts && (session.email_verified || !wants_verified)
 }
 
 /// A page load, or a client that says nothing of itself and asked for the login by its own will; not

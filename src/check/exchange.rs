@@ -2,17 +2,17 @@
 //! own, so that a browser that hangs up does not lose the code.
 
 use super::Inner;
-use crate::config::RequireAtHash;
-use crate::identity::wanted_claims;
+use crate::config::{PrincipalClaim, RequireAtHash};
+use crate::identity::{is_user_principal, wanted_claims};
 use crate::policy::{Login, PortalId, Snapshot};
 use crate::provider::{CodeGrant, KeysUnavailable, RelyingParty, TokenEndpointError};
 use crate::random;
 use crate::secret::Secret;
 use crate::session::{Flow, Session};
-use crate::time::UnixTime;
 use crate::token::{Claims, IdTokenRules, Issuer, Jws, TokenError, judge_id_token, verify};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// How old the ID token of a login may be.
 const MAX_AGE: Duration = Duration::from_secs(600);
@@ -34,6 +34,9 @@ pub(super) enum Fault {
     /// The ID token does not hold.
     #[error(transparent)]
     Token(TokenError),
+    /// The claim of `tokens.principal_claim` is not there.
+    #[error("the ID token lacks the claim of tokens.principal_claim")]
+    NoPrincipal,
     /// Userinfo is about somebody else (OpenID Connect Core 1.0 §5.3.2).
     #[error("userinfo is about another subject")]
     OtherSubject,
@@ -58,6 +61,8 @@ pub(super) async fn exchange(
 ) -> SignedIn {
     let portal = policy.portal(portal).ok_or(Fault::Internal)?;
     let login = portal.login.as_ref().ok_or(Fault::Internal)?;
+    // A logout that comes while the provider is asked ends this session as well.
+    let signed_in_at_ms = inner.parts.clock.now_ms();
     let code_verifier = Secret::new(flow.code_verifier.clone());
     let redirect_uri = &portal.redirect_uri;
     let grant = CodeGrant { code, code_verifier: &code_verifier, redirect_uri };
@@ -77,8 +82,7 @@ pub(super) async fn exchange(
     rules.access_token = Some(tokens.access_token.expose());
     rules.require_at_hash = settings.provider.require_at_hash != RequireAtHash::Never;
     rules.code = Some(code.expose());
-    let now_ms = inner.parts.clock.now_ms();
-    let now = UnixTime(now_ms / 1000);
+    let now = inner.parts.clock.now();
     let token = judge_id_token(&claims, &rules, now).map_err(Fault::Token)?;
     let mut session = Session {
         id: random::token().map_err(|_none| Fault::Internal)?,
@@ -88,7 +92,9 @@ pub(super) async fn exchange(
         client_id: login.client_id.clone(),
         subject: token.subject.to_owned(),
         provider_session: claims.session_id.clone().unwrap_or_default(),
-        signed_in_at_ms: now_ms,
+        signed_in_at_ms,
+        scopes: login.scopes.clone(),
+        principal: principal(&settings.tokens.principal_claim, &claims)?,
         refreshed_at: now.0,
         identity_expires_at: token.expires_at.0,
         auth_time: claims.auth_time.unwrap_or_default().0,
@@ -105,6 +111,13 @@ pub(super) async fn exchange(
     Ok(session)
 }
 
+/// The value of the claim that the settings name as principal; empty where it is the subject.
+fn principal(claim: &PrincipalClaim, claims: &Claims) -> Result<String, Fault> {
+    let PrincipalClaim::Named(name) = claim else { return Ok(String::new()) };
+    let named = claims.string(name).filter(|value| is_user_principal(value));
+    named.map(str::to_owned).ok_or(Fault::NoPrincipal)
+}
+
 /// The claims of a token that the token endpoint itself gave us, once its signature was verified.
 ///
 /// Its key may be newer than what we have. Bearers can use up the throttled fetch for unknown keys;
@@ -115,7 +128,10 @@ pub(super) async fn verified(inner: &Inner, issuer: &Issuer, token: &str) -> Res
     let providers = &inner.parts.providers;
     let mut keys = providers.keys_for_kid(issuer, jws.kid()).await.map_err(unavailable)?;
     if keys.find(jws.kid()).is_none() {
-        providers.refresh_keys(issuer).await.map_err(unavailable)?;
+        // Not for ever: whoever waits for this session waits for this.
+        let longest = inner.parts.settings.provider.timeout.saturating_mul(2);
+        let fetched = timeout(longest, providers.refresh_keys(issuer)).await;
+        fetched.map_err(|_elapsed| Fault::Unavailable)?.map_err(unavailable)?;
         keys = providers.keys(issuer).map_err(unavailable)?;
     }
     match verify(&jws, &keys) {

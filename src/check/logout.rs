@@ -4,7 +4,7 @@ use super::answers;
 use super::call::Call;
 use super::login::is_over;
 use super::origin::has_same_origin_evidence;
-use super::session::{self, Found};
+use super::session;
 use crate::attributes::Method;
 use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
 use crate::oidc::{Form, end_session_url};
@@ -13,10 +13,13 @@ use crate::session::{Flow, Purpose, Session};
 use prost::Message;
 use serde_json::json;
 
+/// Longest ID token that goes into a URL.
+const MAX_HINT_BYTES: usize = 4096;
+
 /// POST signs out; GET asks first, so that no image, link or prefetch can do it.
-pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     match call.attributes.method {
-        Method::Post => sign_out(call, facts).await,
+        Method::Post => sign_out(call, facts),
         Method::Get => {
             if let Some(to) = continued(call) {
                 return Box::new(Denied::redirect(Reason::Endpoint, Status::Found, to));
@@ -34,20 +37,21 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     }
 }
 
-async fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     if !has_same_origin_evidence(call) {
         return answers::cross_site();
     }
-    let session = match session::find(call, facts).await {
-        Found::Live(live) => Some(live.session),
-        Found::None | Found::Stale(_) | Found::Unavailable => None,
+    // A session whose time is over here may still live on other hosts, and at the provider.
+    let found = session::read(call);
+    let portal = match &found {
+        Some((_, portal)) => Some(*portal),
+        None => call.login_portal().map(|(_, portal)| portal),
     };
-    let portal = call.login_portal().map(|(_, portal)| portal);
     let mut to = portal.map_or_else(|| "/".to_owned(), home);
-    if let Some(session) = session {
+    if let Some((session, portal)) = found {
         session::identity(call, &session).tell(facts);
         revoke(call, &session);
-        if let Some(url) = portal.and_then(|portal| at_provider(call, portal, &session)) {
+        if let Some(url) = at_provider(call, portal, &session) {
             to = url;
         }
         tracing::info!(issuer = session.issuer, portal = session.portal, "logout");
@@ -55,7 +59,7 @@ async fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     let denied = if call.client == ClientKind::Other {
         // A script cannot follow to another site; it sends the browser there itself. It is not shown
         // where that is: the URL has the ID token in it, which is a bearer.
-        let Some(location) = sealed(call, to) else { return answers::internal() };
+        let Some(location) = sealed(call, portal, to) else { return answers::internal() };
         Denied::json(Status::Ok, json!({ "location": location }).to_string())
     } else {
         Denied::redirect(Reason::Endpoint, Status::SeeOther, to)
@@ -64,13 +68,13 @@ async fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
 }
 
 /// Our own URL that leads on to `to`.
-fn sealed(call: &Call<'_>, to: String) -> Option<String> {
-    if to.starts_with('/') {
-        return Some(to);
-    }
+fn sealed(call: &Call<'_>, portal: Option<&Portal>, to: String) -> Option<String> {
+    let Some(mut url) = portal.and_then(|portal| call.base_url(portal)) else { return Some(to) };
     let hop = Flow { return_to: to, started_at: call.now.0, ..Flow::default() };
     let text = session::seal(call, Purpose::Logout, &hop.encode_to_vec())?;
-    Some(format!("{}/logout?continue={text}", call.settings().endpoints.base))
+    url.set_path(&format!("{}/logout", call.settings().endpoints.base));
+    url.set_query(Some(&format!("continue={text}")));
+    Some(url.into())
 }
 
 /// Where a URL of [`sealed`] leads, for a few minutes.
@@ -104,7 +108,10 @@ fn at_provider(call: &Call<'_>, portal: &Portal, session: &Session) -> Option<St
     let login = portal.login.as_ref()?;
     let metadata = call.inner.parts.providers.metadata(&login.issuer)?;
     let endpoint = metadata.end_session_endpoint.as_ref()?;
-    let url = end_session_url(endpoint, &session.id_token, &login.client_id, &home(portal));
+    // A hint that makes the URL too long for servers is left out: the provider then asks.
+    let fits = session.id_token.len() <= MAX_HINT_BYTES;
+    let hint = if fits { session.id_token.as_str() } else { "" };
+    let url = end_session_url(endpoint, hint, &login.client_id, &home(portal));
     Some(url.into())
 }
 

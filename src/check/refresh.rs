@@ -19,6 +19,11 @@ use tokio::time::{Instant, timeout_at};
 /// How long a check waits for the provider at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
+/// Refusals that are about this session. Others, such as `invalid_client`, are about our own
+/// settings, and no reason to sign everybody out.
+const ENDING: [&str; 4] =
+    ["invalid_grant", "invalid_scope", "access_denied", "unauthorized_client"];
+
 type Outcome = watch::Receiver<Option<Refresh>>;
 
 /// Has `session` refreshed, without waiting.
@@ -38,7 +43,7 @@ pub(super) async fn wait(call: &Call<'_>, portal: PortalId, session: &Arc<Sessio
         Begun::Running(outcome) => outcome,
     };
     let latest = Instant::now() + LONGEST_WAIT;
-    let until = call.deadline.map_or(latest, |deadline| deadline.min(latest));
+    let until = call.time_to_answer().map_or(latest, |until| until.min(latest));
     let ended = timeout_at(until, outcome.wait_for(Option::is_some)).await;
     match ended {
         Ok(Ok(refresh)) => refresh.clone().unwrap_or(Refresh::Unavailable(None)),
@@ -62,7 +67,7 @@ fn begin(call: &Call<'_>, portal: PortalId, session: &Arc<Session>) -> Begun {
     if let Some(sender) = sender {
         let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
         let session = Arc::clone(session);
-        tokio::spawn(async move {
+        call.inner.tasks.spawn(async move {
             let refresh = refresh(&inner, &policy, portal, &session).await;
             conclude(&inner, &session, &refresh);
             let now = inner.parts.clock.now();
@@ -101,7 +106,10 @@ async fn refresh(inner: &Inner, policy: &Snapshot, portal: PortalId, session: &S
     };
     let tokens = match ask(inner, login, session).await {
         Ok(tokens) => tokens,
-        Err(TokenEndpointError::Refused { error: "invalid_grant" }) => return Refresh::Ended,
+        Err(TokenEndpointError::Refused { error }) if ENDING.contains(&error) => {
+            tracing::info!(issuer = session.issuer, error, "the provider refused the refresh");
+            return Refresh::Ended;
+        }
         Err(error) => {
             tracing::warn!(issuer = session.issuer, %error, "refresh failed");
             return Refresh::Unavailable(None);
@@ -133,7 +141,7 @@ async fn ask(
     let client = RelyingParty::from(login);
     let refresh_token = Secret::new(session.refresh_token.clone());
     let again =
-        || inner.parts.providers.refresh(&login.issuer, &client, &refresh_token, &login.scopes);
+        || inner.parts.providers.refresh(&login.issuer, &client, &refresh_token, &session.scopes);
     match again().await {
         Err(TokenEndpointError::Unavailable { retry_after: None, .. }) => again().await,
         other => other,

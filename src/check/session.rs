@@ -90,6 +90,8 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
             live(call, opened, portal, last_use)
         }
         Standing::Expired { grace } => match refresh::wait(call, id, &opened.session).await {
+            // Asked again: a logout may have come while the provider was asked.
+            _ if is_revoked(call, &opened.session) => stale(call, facts, "the session was ended"),
             Refresh::Refreshed(newer) => {
                 live(call, Opened { session: newer, ..opened }, portal, last_use)
             }
@@ -98,9 +100,19 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
                 let session = kept.unwrap_or_else(|| Arc::clone(&opened.session));
                 live(call, Opened { session, ..opened }, portal, last_use)
             }
-            Refresh::Unavailable(_) => Found::Unavailable,
+            Refresh::Unavailable(_) if provider_down => Found::Unavailable,
+            // It answers, though not with tokens: a new login will tell.
+            Refresh::Unavailable(_) => stale(call, facts, "the identity could not be refreshed"),
         },
     }
+}
+
+/// The session that the browser shows, whether or not its time is over: to end it. No refresh begins.
+pub(super) fn read<'c>(call: &Call<'c>) -> Option<(Arc<Session>, &'c Portal)> {
+    let Chunks::Whole(text) = Chunks::read(&call.cookies, &call.names) else { return None };
+    let session = open(call, &text).ok()?.session;
+    let (_, portal) = portal_of(call, &session)?;
+    (!is_revoked(call, &session)).then_some((session, portal))
 }
 
 fn stale(call: &Call<'_>, facts: &mut Facts, why: &str) -> Found {

@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::read::{Base, finish, not_offered, optional, path, value};
+use super::read::{Base, finish, optional, path, value};
 use super::{CookieSettings, SecureCookies, SessionLimits, SessionSettings, StoreKind, bounds};
 use crate::config::headers::is_token;
 use crate::document::{Field, Fields};
@@ -38,7 +38,7 @@ pub(super) fn read(
         outage_grace: length("outage_grace", DEFAULT.outage_grace),
     };
     let redis = section.as_mut().and_then(|fields| fields.take("redis"));
-    redis.iter().for_each(not_offered);
+    redis.iter().for_each(redis_section);
     finish(section);
     SessionSettings { store, keys_file, limits }
 }
@@ -46,6 +46,19 @@ pub(super) fn read(
 /// A length of time within that of the longest session.
 pub(super) fn lifetime(field: &Field<'_>) -> Option<Duration> {
     field.duration(bounds::LIFETIME)
+}
+
+/// `redis.url` is understood, and without effect: `store` says that there is no such store yet.
+fn redis_section(field: &Field<'_>) {
+    let mut section = field.fields();
+    if let Some(url) = section.as_mut().and_then(|fields| fields.take("url")) {
+        let text = url.string();
+        if text.is_some_and(|text| !text.starts_with("redis://") && !text.starts_with("rediss://"))
+        {
+            url.error("expected a URL such as redis://127.0.0.1:6379");
+        }
+    }
+    finish(section);
 }
 
 fn store(field: &Field<'_>) -> Option<StoreKind> {

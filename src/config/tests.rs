@@ -243,8 +243,8 @@ fn refuses_places_that_do_not_hold() {
             "settings.yaml:1: resources.allow_cross_namespace[0]: expected two namespaces",
         ),
         (
-            "resources: {paths: [a]}\nsession: {redis: {url: 'redis://127.0.0.1:6379'}}",
-            "settings.yaml:2: session.redis: this version does not offer it yet",
+            "resources: {paths: [a]}\nsession: {redis: {url: 'http://127.0.0.1:6379'}}",
+            "settings.yaml:2: session.redis.url: expected a URL such as redis://",
         ),
         ("", "settings.yaml: expected settings; the file is empty"),
         ("a: 1\n---\nb: 1", "settings.yaml:3: expected one document, found several"),

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::token::{Issuer, client_assertion};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::SemaphorePermit;
 use tokio::time::timeout;
 use url::Url;
 
@@ -27,11 +27,13 @@ pub struct CodeGrant<'a> {
     pub redirect_uri: &'a str,
 }
 
-/// What is shown to the token endpoint.
+/// On whose account a call is.
 #[derive(Clone, Copy)]
-enum Grant {
-    Code,
-    Refresh,
+enum Kind {
+    /// Of whoever brings a code.
+    Exchange,
+    /// Of somebody who is signed in.
+    Renewal,
 }
 
 impl Providers {
@@ -52,7 +54,7 @@ impl Providers {
             ("redirect_uri", grant.redirect_uri),
             ("code_verifier", grant.code_verifier.expose()),
         ];
-        self.token(Grant::Code, issuer, client, &fields).await
+        self.token(Kind::Exchange, issuer, client, &fields).await
     }
 
     /// Exchanges a refresh token for fresh tokens, an ID token among them (`openid` is in `scopes`).
@@ -75,23 +77,19 @@ impl Providers {
         if !scope.is_empty() {
             fields.push(("scope", &scope));
         }
-        self.token(Grant::Refresh, issuer, client, &fields).await
+        self.token(Kind::Renewal, issuer, client, &fields).await
     }
 
     async fn token(
         &self,
-        kind: Grant,
+        kind: Kind,
         issuer: &Issuer,
         client: &RelyingParty<'_>,
         fields: &[(&str, &str)],
     ) -> Result<TokenResponse, TokenEndpointError> {
         let call = Call::new(self, issuer)?;
         let endpoint = call.metadata.token_endpoint.clone();
-        let turns = match kind {
-            Grant::Code => &call.entry.exchanges,
-            Grant::Refresh => &call.entry.renewals,
-        };
-        let answer = call.post(&endpoint, client, fields, turns).await?;
+        let answer = call.post(&endpoint, client, fields, kind).await?;
         TokenResponse::parse(&answer.body)
     }
 
@@ -109,9 +107,9 @@ impl Providers {
         let call = Call::new(self, issuer)?;
         let endpoint = call.metadata.userinfo_endpoint.as_ref();
         let endpoint = endpoint.ok_or(TokenEndpointError::NoEndpoint)?;
-        let _turn = call.turn(&call.entry.renewals).await?;
+        let _turn = call.turn(Kind::Renewal).await?;
         let answer = call.shared.client.get(endpoint, Some(access_token)).await;
-        parse_userinfo(&call.judge(answer)?)
+        parse_userinfo(&call.judge(Kind::Renewal, answer)?)
     }
 
     /// Takes a refresh token back (RFC 7009). Whether it worked changes nothing for the caller.
@@ -130,7 +128,7 @@ impl Providers {
         let endpoint = endpoint.ok_or(TokenEndpointError::NoEndpoint)?;
         let fields =
             [("token", refresh_token.expose().as_str()), ("token_type_hint", "refresh_token")];
-        call.post(&endpoint, client, &fields, &call.entry.renewals).await.map(|_answer| ())
+        call.post(&endpoint, client, &fields, Kind::Renewal).await.map(|_answer| ())
     }
 }
 
@@ -155,10 +153,11 @@ impl<'a> Call<'a> {
     }
 
     /// Waits for one of the few calls that may run at a time, no longer than a call may take.
-    async fn turn<'t>(
-        &self,
-        turns: &'t Semaphore,
-    ) -> Result<SemaphorePermit<'t>, TokenEndpointError> {
+    async fn turn(&self, kind: Kind) -> Result<SemaphorePermit<'_>, TokenEndpointError> {
+        let turns = match kind {
+            Kind::Exchange => &self.entry.exchanges,
+            Kind::Renewal => &self.entry.renewals,
+        };
         match timeout(self.shared.timeout, turns.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(TokenEndpointError::Unavailable {
@@ -173,9 +172,9 @@ impl<'a> Call<'a> {
         endpoint: &Url,
         client: &RelyingParty<'_>,
         fields: &[(&str, &str)],
-        turns: &Semaphore,
+        kind: Kind,
     ) -> Result<Answer, TokenEndpointError> {
-        let _turn = self.turn(turns).await?;
+        let _turn = self.turn(kind).await?;
         let now = self.shared.clock.now();
         let message = Message::new(client, fields, || {
             let id = random::token()?;
@@ -190,21 +189,29 @@ impl<'a> Call<'a> {
         })?;
         let authorization = message.authorization.as_ref();
         let answer = self.shared.client.post(endpoint, authorization, &message.form).await;
-        self.judge(answer)
+        self.judge(kind, answer)
     }
 
     /// Sorts an answer, and writes down whether the provider works.
-    fn judge(&self, answer: Result<Answer, ClientError>) -> Result<Answer, TokenEndpointError> {
+    fn judge(
+        &self,
+        kind: Kind,
+        answer: Result<Answer, ClientError>,
+    ) -> Result<Answer, TokenEndpointError> {
         let judged = match answer {
             Ok(answer) if answer.is_ok() => Ok(answer),
             Ok(answer) => Err(refusal(&answer, self.shared.clock.now())),
             Err(error) => Err(TokenEndpointError::from_client(&error)),
         };
-        let outcome = match &judged {
-            Err(error) if error.is_outage() => Err(error.to_string()),
-            Ok(_) | Err(_) => Ok(()),
-        };
-        self.entry.record(outcome, self.shared);
+        match (&judged, kind) {
+            // Anybody can bring codes, and could have the provider turn us away (429): that must not
+            // put other people's sessions into their time of grace.
+            (Err(error), Kind::Exchange) if error.is_outage() => {}
+            (Err(error), Kind::Renewal) if error.is_outage() => {
+                self.entry.record(Err(error.to_string()), self.shared);
+            }
+            (Ok(_) | Err(_), _) => self.entry.record(Ok(()), self.shared),
+        }
         judged
     }
 }

@@ -106,7 +106,7 @@ fn part_number(suffix: &str) -> Option<usize> {
 
 fn join(cookies: &Cookies, names: &CookieNames, present: &[&str]) -> Option<String> {
     let (count, start) = cookies.get(&names.name(FIRST))?.split_once('.')?;
-    let count: usize = count.parse().ok().filter(|count| (1..=9).contains(count))?;
+    let count = part_number(&format!("{FIRST}-{count}"))?;
     if present.iter().any(|suffix| part_number(suffix).is_none_or(|number| number >= count)) {
         return None;
     }

@@ -3,7 +3,7 @@
 use super::lru;
 use moka::sync::Cache;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -16,11 +16,8 @@ const KEEP: Duration = Duration::from_secs(600);
 pub type Completion<T> = watch::Receiver<Option<Arc<T>>>;
 
 /// Exchanges by the id of their login. A login counts once: there is one exchange for it, and one
-/// delivery of its result.
-pub struct Completions<T> {
-    running: Cache<String, Completion<T>>,
-    delivered: Cache<String, ()>,
-}
+/// delivery of its result; what is left then is that it was delivered.
+pub struct Completions<T>(Cache<String, Arc<Mutex<Option<Completion<T>>>>>);
 
 impl<T> fmt::Debug for Completions<T> {
     /// Shows nothing: results are sessions.
@@ -31,10 +28,7 @@ impl<T> fmt::Debug for Completions<T> {
 
 impl<T: Send + Sync + 'static> Default for Completions<T> {
     fn default() -> Self {
-        Self {
-            running: lru(CAPACITY).time_to_live(KEEP).build(),
-            delivered: lru(CAPACITY).time_to_live(KEEP).build(),
-        }
+        Self(lru(CAPACITY).time_to_live(KEEP).build())
     }
 }
 
@@ -46,22 +40,22 @@ impl<T: Send + Sync + 'static> Completions<T> {
         id: &str,
         start: impl FnOnce(watch::Sender<Option<Arc<T>>>),
     ) -> Option<Completion<T>> {
-        if self.delivered.contains_key(id) {
-            return None;
-        }
-        Some(self.running.get_with(id.to_owned(), || {
+        let slot = self.0.get_with(id.to_owned(), || {
             let (sender, receiver) = watch::channel(None);
             start(sender);
-            receiver
-        }))
+            Arc::new(Mutex::new(Some(receiver)))
+        });
+        let waiting = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.clone()
     }
 
     /// The result of login `id` was delivered. Says whether this is the first time.
     #[must_use]
     pub fn deliver(&self, id: &str) -> bool {
-        let first = self.delivered.entry(id.to_owned()).or_insert(()).is_fresh();
-        self.running.invalidate(id);
-        first
+        let slot = self.0.get(id);
+        slot.is_some_and(|slot| {
+            slot.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+        })
     }
 }
 

@@ -2,24 +2,35 @@
 
 use super::lru;
 use moka::sync::Cache;
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 const CAPACITY: u64 = 100_000;
 
+/// How long somebody is remembered who does not come back: the longest life of a session.
+const KEEP: Duration = Duration::from_secs(30 * 24 * 3600);
+
 /// What is known of a user.
-#[derive(Clone, Debug, Eq, PartialEq)]
 struct User {
     email: String,
     email_verified: bool,
 }
 
 /// Users by issuer and subject.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Users(Cache<(String, String), Arc<User>>);
+
+impl fmt::Debug for Users {
+    /// Shows nothing: these are people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Users")
+    }
+}
 
 impl Default for Users {
     fn default() -> Self {
-        Self(lru(CAPACITY).build())
+        Self(lru(CAPACITY).time_to_live(KEEP).build())
     }
 }
 

@@ -129,7 +129,17 @@ async fn counts_calls_as_signs_of_life() {
     clock.advance(Duration::from_secs(60));
     assert!(!providers.is_down(&fake.issuer));
     let fetched = fake.count("/keys");
+    // Anybody can bring codes: what becomes of them says nothing about the provider.
     assert!(exchange(&providers, &fake, ClientAuthentication::Basic, &secret("s")).await.is_err());
+    assert!(!providers.is_down(&fake.issuer));
+    let hidden = secret("s");
+    let client = RelyingParty {
+        client_id: "petstore",
+        client_secret: &hidden,
+        authentication: ClientAuthentication::Basic,
+    };
+    let refreshed = providers.refresh(&fake.issuer, &client, &secret("r"), &[]).await;
+    assert!(refreshed.is_err());
     assert!(providers.is_down(&fake.issuer));
     // A failed call has the keys fetched, to find out.
     eventually(|| fake.count("/keys") > fetched).await;
