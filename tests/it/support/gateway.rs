@@ -123,6 +123,13 @@ impl Gateway {
         http_get(self.admin, path).await
     }
 
+    /// A counter, by its name and labels as `/metrics` has them; 0 where it is not there.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let (_, text) = self.admin("/metrics").await;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or_default()
+    }
+
     /// Asks the service to stop; ready when it has.
     pub(crate) fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
