@@ -40,9 +40,9 @@ lint: ## Format, lints and docs, without changing anything
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
 
 .PHONY: unit
-unit: tools ## Unit and in-process gRPC tests, and the tests of the demo's own provider
+unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
 	cargo test --locked
-	node --test tests/guide/*.test.mjs
+	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs
 
 .PHONY: validate
 validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/

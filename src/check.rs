@@ -14,6 +14,7 @@ mod refresh;
 mod request_id;
 mod revoke;
 mod session;
+mod universal_logout;
 mod userinfo;
 
 pub use request_id::RequestId;
@@ -29,7 +30,9 @@ use crate::policy::{Grant, NoRoute, Route, Snapshot};
 use crate::provider::Providers;
 use crate::random::NoRandomness;
 use crate::session::KeyRing;
-use crate::store::{Completions, MemorySessions, Refreshes, Revocations, TokenCache};
+use crate::store::{
+    Completions, MemorySessions, Refreshes, Replays, Revocations, TokenCache, Users,
+};
 use crate::telemetry::Metrics;
 use authenticate::{Authenticated, authenticate};
 use call::Call;
@@ -72,7 +75,8 @@ struct Inner {
     refreshes: Refreshes,
     revocations: Revocations,
     completions: Completions<SignedIn>,
-    replays: revoke::Replays,
+    replays: Replays,
+    users: Users,
 }
 
 impl Checker {
@@ -90,7 +94,8 @@ impl Checker {
             refreshes: Refreshes::new(LONGEST_LIFE),
             revocations: Revocations::new(LONGEST_LIFE),
             completions: Completions::default(),
-            replays: revoke::Replays::default(),
+            replays: Replays::default(),
+            users: Users::default(),
             parts,
         })))
     }
@@ -238,9 +243,9 @@ fn allow(
     let identity = caller.map(|(identity, _)| IdentityHeaders {
         claim: identity,
         groups: &identity.membership.groups,
-        route: [names[0].as_deref(), names[1].as_deref(), names[2].as_deref()],
     });
-    let mut upstream: Upstream = call.inner.headers.apply(&call.attributes.headers, identity);
+    let headers = &call.attributes.headers;
+    let mut upstream: Upstream = call.inner.headers.apply(headers, names, identity);
     if call.cookies.concern_us() {
         upstream.replace_cookie(call.cookies.for_upstream());
     }

@@ -122,7 +122,8 @@ impl Cookies {
     fn add_pair(&mut self, pair: &str, prefix: &str, believe_joined: bool) {
         let mut other = String::new();
         for (place, piece) in pair.split(',').enumerate() {
-            let (name, value) = piece.trim().split_once('=').unwrap_or((piece.trim(), ""));
+            let whole = piece.trim();
+            let (name, value) = whole.split_once('=').unwrap_or((whole, ""));
             if is_ours(name, prefix) {
                 self.any_of_ours = true;
                 if place == 0 || believe_joined {

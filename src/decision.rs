@@ -11,7 +11,9 @@ mod upstream;
 pub use client::{ClientKind, classify_client};
 pub use reason::{Reason, Status};
 pub use refusal::{Body, Denied, Link, Refusal, Rendered};
-pub use upstream::{ClaimValue, HeaderPolicy, IdentityHeaders, Upstream, percent_encode_value};
+pub use upstream::{
+    ClaimValue, HeaderPolicy, IdentityHeaders, RouteNames, Upstream, percent_encode_value,
+};
 
 use crate::cookie::SetCookie;
 use crate::policy::{RateLimit, ResourceName};

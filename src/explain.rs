@@ -64,8 +64,9 @@ pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, Exp
     token::self_test().map_err(StartError::from)?;
     let loaded = Loader::new(parsed).load().map_err(StartError::NoPolicy)?;
     let policy = loaded.snapshot;
-    let checker = checker(parsed, &policy, question.token.is_some()).await?;
     let client = classify_client(attributes.method, &attributes.headers);
+    let fetch = question.token.is_some() || client == ClientKind::Navigation;
+    let checker = checker(parsed, &policy, fetch).await?;
     let presumed = question.groups.as_deref().map(|groups| presumed(&policy, &attributes, groups));
     let checked = match presumed {
         Some(identity) => checker.check_as(&attributes, client, &identity).await,

@@ -111,13 +111,12 @@ async fn serve(file: ConfigFile) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     print_problems(&problems);
-    let (mut terminate, mut interrupt, mut hang_up) = match (
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
         signal(SignalKind::hangup()),
-    ) {
-        (Ok(terminate), Ok(interrupt), Ok(hang_up)) => (terminate, interrupt, hang_up),
-        _ => return fail("signals cannot be listened to"),
+    ) else {
+        return fail("signals cannot be listened to");
     };
     let reload = app.reload();
     tokio::spawn(async move {
@@ -150,7 +149,7 @@ fn load(file: &ConfigFile) -> Result<Parsed, ExitCode> {
             print_problems(&problems);
             fail("the settings do not hold")
         }
-        other => fail(&other.to_string()),
+        unreadable @ LoadError::Unreadable { .. } => fail(&unreadable.to_string()),
     })
 }
 

@@ -6,6 +6,7 @@ mod replays;
 mod revocations;
 mod sessions;
 mod tokens;
+mod users;
 
 pub use completions::{Completion, Completions};
 pub use refreshes::{Refresh, Refreshes, Turn};
@@ -13,3 +14,19 @@ pub use replays::Replays;
 pub use revocations::{Revocations, Subject};
 pub use sessions::MemorySessions;
 pub use tokens::{TokenCache, TokenKey, VerifiedToken};
+pub use users::{Owner, Users};
+
+use moka::policy::EvictionPolicy;
+use moka::sync::{Cache, CacheBuilder};
+use std::hash::Hash;
+
+/// A cache whose newest entry always gets in. With moka's own policy a full cache turns away what is
+/// asked for less often than what it has: right for tokens, which can be verified again, wrong for
+/// what is kept nowhere else.
+fn lru<K, V>(capacity: u64) -> CacheBuilder<K, V, Cache<K, V>>
+where
+    K: Eq + Hash + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru())
+}

@@ -11,7 +11,7 @@ mod jws;
 mod keys;
 mod self_test;
 mod sign;
-pub(crate) mod strict_json;
+mod strict_json;
 mod verify;
 
 pub use algorithm::Algorithm;
@@ -28,6 +28,7 @@ pub use jws::{Jws, TokenType};
 pub use keys::{KeyAlarm, KeyFault, KeySet, KeySetError, VerificationKey};
 pub use self_test::{SelfTestError, self_test};
 pub use sign::{SignError, client_assertion};
+pub(crate) use strict_json::parse_object;
 pub use verify::verify;
 
 #[cfg(test)]

@@ -93,7 +93,8 @@ fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin
     let logins = call.policy.portals.iter().filter_map(|portal| portal.login.as_ref());
     let login = logins.map(|login| &login.issuer).find(|own| own.as_str() == issuer);
     // The provider of a Portal is found by its metadata, even where a plan names it as well.
-    let issuer = login.or(plan.map(|plan| &plan.issuer)).ok_or(Refused::UnknownIssuer)?.clone();
+    let issuer = login.or_else(|| plan.map(|plan| &plan.issuer));
+    let issuer = issuer.ok_or(Refused::UnknownIssuer)?.clone();
     let jwks_url = plan.filter(|_| login.is_none()).map(|plan| plan.jwks_url.clone());
     let portals = call.policy.portals_with_issuer(&issuer);
     Ok(Origin { source: IssuerSource { issuer: issuer.clone(), jwks_url }, issuer, portals, plan })
@@ -137,6 +138,18 @@ fn judge(
         Some(login) => as_id_token(call, origin, claims, &login.client_id),
         None => as_access_token(call, route, origin, claims),
     }
+    .map(|judged| identity(call, route, origin, claims, judged))
+}
+
+/// A token that holds.
+struct Judged<'j> {
+    credential: CredentialKind,
+    /// Portals that may vouch for the caller.
+    portals: BTreeSet<PortalId>,
+    /// The principal.
+    subject: String,
+    /// The claim with the groups, where it is not the Portal's to say.
+    group_claim: Option<&'j str>,
 }
 
 fn as_id_token(
@@ -144,7 +157,7 @@ fn as_id_token(
     origin: &Origin<'_>,
     claims: &Claims,
     client_id: &str,
-) -> Result<Identity, Refused> {
+) -> Result<Judged<'static>, Refused> {
     let settings = call.settings();
     if !settings.tokens.bearer_id_tokens {
         return Err(Refused::NoBearerIdTokens);
@@ -155,15 +168,16 @@ fn as_id_token(
     let token = judge_id_token(claims, &rules, call.now)?;
     let portals = call.policy.portals_of(&origin.issuer, client_id);
     let subject = principal(call, claims, token.subject.to_owned())?;
-    Ok(identity(call, origin, claims, CredentialKind::IdToken, portals, subject, None))
+    let credential = CredentialKind::IdToken;
+    Ok(Judged { credential, portals, subject, group_claim: None })
 }
 
-fn as_access_token(
+fn as_access_token<'c>(
     call: &Call<'_>,
-    route: &Route<'_>,
+    route: &Route<'c>,
     origin: &Origin<'_>,
     claims: &Claims,
-) -> Result<Identity, Refused> {
+) -> Result<Judged<'c>, Refused> {
     let environment = environment(route);
     let audiences = environment.map_or_else(
         || call.settings().tokens.audiences.iter().cloned().collect(),
@@ -181,13 +195,12 @@ fn as_access_token(
         // A client's id may equal a user's: they are still two principals (RFC 9700 §4.15).
         Principal::Service(id) => format!("client:{id}"),
     };
-    let vouching = match origin.plan {
+    let portals = match origin.plan {
         Some(plan) if origin.portals.is_empty() => plan.portal.into_iter().collect(),
         _ => origin.portals.clone(),
     };
     let group_claim = environment.and_then(|environment| environment.group_claim.as_deref());
-    let kind = CredentialKind::AccessToken;
-    Ok(identity(call, origin, claims, kind, vouching, subject, group_claim))
+    Ok(Judged { credential: CredentialKind::AccessToken, portals, subject, group_claim })
 }
 
 /// The claim that the settings name, else what the kind of token says.
@@ -203,15 +216,27 @@ fn principal(call: &Call<'_>, claims: &Claims, auto: String) -> Result<String, R
 
 fn identity(
     call: &Call<'_>,
+    route: &Route<'_>,
     origin: &Origin<'_>,
     claims: &Claims,
-    credential: CredentialKind,
-    portals: BTreeSet<PortalId>,
-    subject: String,
-    group_claim: Option<&str>,
+    judged: Judged<'_>,
 ) -> Identity {
-    let login = portals.iter().find_map(|id| call.policy.portal(*id)?.login.as_ref());
-    let claim = group_claim.or(login.map(|login| login.group_claim.as_str())).unwrap_or("groups");
+    let Judged { credential, portals, subject, group_claim } = judged;
+    // The Portal that the route names says first where its groups are.
+    let named = match route {
+        Route::Portal(id, _) => Some(*id),
+        Route::Product { portal, .. } => *portal,
+    };
+    let named = named.filter(|id| portals.contains(id));
+    let mut candidates = named.into_iter().chain(portals.iter().copied());
+    let login = candidates.find_map(|id| call.policy.portal(id)?.login.as_ref());
+    let of_login = || login.map(|login| login.group_claim.as_str());
+    let claim = group_claim.or_else(of_login).unwrap_or("groups");
+    let portals = match group_claim {
+        Some(_) => portals,
+        None if login.is_some() => call.policy.reading(&portals, claim),
+        None => portals,
+    };
     let groups = claims.groups(claim);
     if groups.as_ref().is_some_and(|groups| groups.len() == 100) {
         call.inner.parts.metrics.groups_maybe_truncated();

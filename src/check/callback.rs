@@ -186,8 +186,13 @@ async fn conclude(
             sender.send_replace(Some(Arc::new(signed_in)));
         });
     });
+    let used_up = || "the code of this login was used already".to_owned();
+    let Some(completion) = completion else { return refuse(call, facts, used_up()) };
     let signed_in = delivered(completion).await;
-    call.inner.completions.forget(&flow_id);
+    // A browser that hung up is not here any more: for it the result is kept.
+    if !call.inner.completions.deliver(&flow_id) {
+        return refuse(call, facts, used_up());
+    }
     match signed_in.as_deref() {
         Some(Ok(session)) => sign_in(call, portal, session, return_to.as_str(), facts).await,
         Some(Err(Fault::Unavailable)) => {
@@ -231,6 +236,7 @@ async fn sign_in(
         Err(NotWritten::NotSealed) => return answers::internal(),
     };
     call.inner.sessions.put(Arc::new(session.clone()));
+    session::remember(call, session);
     cookies.extend(session::write_last_use(call, session, portal));
     cookies.extend(count(call, completed));
     if call.cookies.get(&call.names.name(RESTARTED)).is_some() {

@@ -3,11 +3,12 @@
 use super::call::Call;
 use super::login::{self, Form};
 use super::session::{self, Found};
-use super::{answers, callback, logout, revoke, userinfo};
+use super::{answers, callback, logout, revoke, universal_logout, userinfo};
 use crate::attributes::Method;
-use crate::decision::{ClientKind, Denied, Facts};
+use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
 use crate::oidc::Form as Parameters;
-use crate::policy::Site;
+use crate::policy::{Portal, Site};
+use crate::session::Session;
 
 /// Our endpoints. Any route of the gateway will do for them: the check answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,6 +27,8 @@ pub(super) enum Endpoint {
     Userinfo,
     /// OpenID Connect Back-Channel Logout 1.0.
     BackchannelLogout,
+    /// Okta Universal Logout.
+    UniversalLogout,
     /// Below our base, but none of them.
     Unknown,
 }
@@ -34,9 +37,13 @@ pub(super) enum Endpoint {
 pub(super) fn find(call: &Call<'_>) -> Option<Endpoint> {
     let endpoints = &call.settings().endpoints;
     let path = &call.attributes.path;
-    let is_portal = matches!(call.site, Some(Site::Portal(_)));
-    if is_portal && path.segments() == segments(&endpoints.callback) {
-        return Some(Endpoint::RedirectUri);
+    if let Some(Site::Portal(id)) = call.site {
+        let prefix = call.policy.portal(id).map_or("", |portal| portal.url.path());
+        let redirect_uri: Vec<String> =
+            segments(prefix).into_iter().chain(segments(&endpoints.callback)).collect();
+        if path.segments() == redirect_uri {
+            return Some(Endpoint::RedirectUri);
+        }
     }
     let [name] = path.below(&segments(&endpoints.base))? else { return Some(Endpoint::Unknown) };
     Some(match name.as_str() {
@@ -46,6 +53,7 @@ pub(super) fn find(call: &Call<'_>) -> Option<Endpoint> {
         "logout" => Endpoint::Logout,
         "userinfo" => Endpoint::Userinfo,
         "backchannel-logout" => Endpoint::BackchannelLogout,
+        "global-token-revocation" => Endpoint::UniversalLogout,
         _ => Endpoint::Unknown,
     })
 }
@@ -64,6 +72,7 @@ pub(super) async fn answer(call: &Call<'_>, endpoint: Endpoint, facts: &mut Fact
         Endpoint::Logout => logout::answer(call, facts).await,
         Endpoint::Userinfo => userinfo::answer(call, facts).await,
         Endpoint::BackchannelLogout => revoke::backchannel(call, facts).await,
+        Endpoint::UniversalLogout => universal_logout::answer(call, facts).await,
         Endpoint::Unknown => {
             facts.hint = Some("no such endpoint".to_owned());
             answers::no_route()
@@ -87,8 +96,8 @@ async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Box<Denied> {
     let return_to = login::return_to(call, portal, wanted);
     let mut stale = Vec::new();
     match session::find(call, facts).await {
-        Found::Live(live) if form == Form::SignIn => {
-            use crate::decision::{Reason, Status};
+        // A caller who was refused for an unverified e-mail needs new claims, so a new login.
+        Found::Live(live) if form == Form::SignIn && is_good_enough(portal, &live.session) => {
             let back = Denied::redirect(Reason::Endpoint, Status::Found, return_to.as_str());
             return Box::new(back.cookies(live.cookies));
         }
@@ -100,6 +109,10 @@ async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Box<Denied> {
     }
     let denied = login::start(call, id, portal, &return_to, form, facts);
     Box::new(denied.cookies(stale))
+}
+
+fn is_good_enough(portal: &Portal, session: &Session) -> bool {
+    session.email_verified || !portal.require_verified_email
 }
 
 /// A page load, or a client that says nothing of itself and asked for the login by its own will; not

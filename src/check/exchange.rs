@@ -5,7 +5,7 @@ use super::Inner;
 use crate::config::RequireAtHash;
 use crate::identity::wanted_claims;
 use crate::policy::{Login, PortalId, Snapshot};
-use crate::provider::{CodeGrant, RelyingParty, TokenEndpointError};
+use crate::provider::{CodeGrant, KeysUnavailable, RelyingParty, TokenEndpointError};
 use crate::random;
 use crate::secret::Secret;
 use crate::session::{Flow, Session};
@@ -101,23 +101,61 @@ pub(super) async fn exchange(
         id_token: id_token.expose().clone(),
         ..Session::default()
     };
-    let same = take_claims(inner, policy, login, &claims, &tokens.access_token, &mut session).await;
-    if same { Ok(session) } else { Err(Fault::OtherSubject) }
+    take_claims(inner, policy, login, &claims, &tokens.access_token, &mut session).await?;
+    Ok(session)
 }
 
-/// The claims of an ID token, once its signature was verified.
+/// The claims of a token that the token endpoint itself gave us, once its signature was verified.
+///
+/// Its key may be newer than what we have. Bearers can use up the throttled fetch for unknown keys;
+/// nobody outside can have us ask the token endpoint, so here the keys are fetched without throttle. A
+/// key that is then still unknown is one that the provider has not published yet.
 pub(super) async fn verified(inner: &Inner, issuer: &Issuer, token: &str) -> Result<Claims, Fault> {
-    let max_bytes = inner.parts.settings.tokens.max_bytes;
-    let jws = Jws::parse(token, max_bytes).map_err(Fault::Token)?;
-    let keys = inner.parts.providers.keys_for_kid(issuer, jws.kid()).await;
-    let keys = keys.map_err(|_unavailable| Fault::Unavailable)?;
+    let jws = parse(inner, token)?;
+    let providers = &inner.parts.providers;
+    let mut keys = providers.keys_for_kid(issuer, jws.kid()).await.map_err(unavailable)?;
+    if keys.find(jws.kid()).is_none() {
+        providers.refresh_keys(issuer).await.map_err(unavailable)?;
+        keys = providers.keys(issuer).map_err(unavailable)?;
+    }
+    match verify(&jws, &keys) {
+        Err(TokenError::UnknownKey) => Err(Fault::Unavailable),
+        verified => verified.map_err(Fault::Token),
+    }
+}
+
+/// The same for a token that somebody sent us: the fetch for unknown keys is throttled.
+pub(super) async fn verified_from_outside(
+    inner: &Inner,
+    issuer: &Issuer,
+    token: &str,
+) -> Result<Claims, Fault> {
+    let jws = parse(inner, token)?;
+    let keys = inner.parts.providers.keys_for_kid(issuer, jws.kid()).await.map_err(unavailable)?;
     verify(&jws, &keys).map_err(Fault::Token)
+}
+
+/// Whether `token` says that it is of `issuer`, so that no other provider is asked for its keys.
+pub(super) fn claims_issuer(inner: &Inner, issuer: &Issuer, token: &str) -> Result<(), Fault> {
+    let claimed = parse(inner, token)?.unverified_issuer().map_err(Fault::Token)?;
+    if claimed == issuer.as_str() { Ok(()) } else { Err(Fault::Token(TokenError::WrongIssuer)) }
+}
+
+fn parse<'t>(inner: &Inner, token: &'t str) -> Result<Jws<'t>, Fault> {
+    Jws::parse(token, inner.parts.settings.tokens.max_bytes).map_err(Fault::Token)
+}
+
+fn unavailable(_unavailable: KeysUnavailable) -> Fault {
+    Fault::Unavailable
 }
 
 /// Writes into `session` what the caller's claims say: e-mail, groups, and what goes upstream. Where
 /// the ID token has no groups claim, userinfo is asked (OpenID Connect Core 1.0 §5.3).
 ///
-/// Says whether userinfo, if it was asked, is about the same subject.
+/// # Errors
+///
+/// [`Fault::OtherSubject`]; [`Fault::Unavailable`] where userinfo was needed and cannot be had, since
+/// nobody knows then which groups there are.
 pub(super) async fn take_claims(
     inner: &Inner,
     policy: &Snapshot,
@@ -125,7 +163,7 @@ pub(super) async fn take_claims(
     claims: &Claims,
     access_token: &Secret<String>,
     session: &mut Session,
-) -> bool {
+) -> Result<(), Fault> {
     session.email = claims.email.clone().unwrap_or_default();
     session.email_verified = claims.email_verified;
     let wanted = wanted_claims(claims, &inner.parts.settings.identity_headers);
@@ -133,12 +171,17 @@ pub(super) async fn take_claims(
     let mut groups = claims.groups(&login.group_claim);
     if groups.is_none() {
         let userinfo = inner.parts.providers.userinfo(&login.issuer, access_token).await;
-        if let Ok(userinfo) = userinfo {
-            if userinfo.get("sub").and_then(serde_json::Value::as_str) != Some(&session.subject) {
-                return false;
+        match userinfo {
+            Ok(userinfo) => {
+                let subject = userinfo.get("sub").and_then(serde_json::Value::as_str);
+                if subject != Some(&session.subject) {
+                    return Err(Fault::OtherSubject);
+                }
+                groups = userinfo.get(&login.group_claim).map(texts);
+                take_email(&userinfo, session);
             }
-            groups = userinfo.get(&login.group_claim).map(texts);
-            take_email(&userinfo, session);
+            Err(error) if error.is_outage() => return Err(Fault::Unavailable),
+            Err(error) => tracing::info!(issuer = session.issuer, %error, "no userinfo"),
         }
     }
     if groups.as_ref().is_some_and(|groups| groups.len() == OKTA_GROUP_LIMIT) {
@@ -154,7 +197,7 @@ pub(super) async fn take_claims(
         );
     }
     session.groups = policy.known_groups(&groups.unwrap_or_default());
-    true
+    Ok(())
 }
 
 /// An e-mail that the ID token does not have.

@@ -70,11 +70,10 @@ fn here(call: &Call<'_>, portal: &Portal) -> ReturnTo {
 pub(super) fn return_to(call: &Call<'_>, portal: &Portal, text: &str) -> ReturnTo {
     let Some(base) = call.base_url(portal) else { return ReturnTo::start() };
     let endpoints = &call.settings().endpoints;
-    let own: &[&str] = if call.environment().is_some() {
-        &[endpoints.base.as_str()]
-    } else {
-        &[endpoints.base.as_str(), endpoints.callback.as_str()]
-    };
+    let callback = format!("{}{}", portal.url.path().trim_end_matches('/'), endpoints.callback);
+    let own = [endpoints.base.as_str(), callback.as_str()];
+    let own = if call.environment().is_some() { own.get(..1) } else { own.get(..) };
+    let own = own.unwrap_or_default();
     ReturnTo::parse(text, &base, &origin::return_origins(call, portal), own)
 }
 

@@ -2,13 +2,15 @@
 
 use super::answers;
 use super::call::Call;
+use super::login::is_over;
 use super::origin::has_same_origin_evidence;
 use super::session::{self, Found};
 use crate::attributes::Method;
 use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
-use crate::oidc::end_session_url;
+use crate::oidc::{Form, end_session_url};
 use crate::policy::Portal;
-use crate::session::Session;
+use crate::session::{Flow, Purpose, Session};
+use prost::Message;
 use serde_json::json;
 
 /// POST signs out; GET asks first, so that no image, link or prefetch can do it.
@@ -16,6 +18,9 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     match call.attributes.method {
         Method::Post => sign_out(call, facts).await,
         Method::Get => {
+            if let Some(to) = continued(call) {
+                return Box::new(Denied::redirect(Reason::Endpoint, Status::Found, to));
+            }
             let page = Denied::page(
                 "Sign out?",
                 "You will be signed out here and at the sign-in service.",
@@ -48,12 +53,33 @@ async fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
         tracing::info!(issuer = session.issuer, portal = session.portal, "logout");
     }
     let denied = if call.client == ClientKind::Other {
-        // A script cannot follow to another site; it sends the browser there itself.
-        Denied::json(Status::Ok, json!({ "location": to }).to_string())
+        // A script cannot follow to another site; it sends the browser there itself. It is not shown
+        // where that is: the URL has the ID token in it, which is a bearer.
+        let Some(location) = sealed(call, to) else { return answers::internal() };
+        Denied::json(Status::Ok, json!({ "location": location }).to_string())
     } else {
         Denied::redirect(Reason::Endpoint, Status::SeeOther, to)
     };
     Box::new(denied.cookies(session::clear(call)))
+}
+
+/// Our own URL that leads on to `to`.
+fn sealed(call: &Call<'_>, to: String) -> Option<String> {
+    if to.starts_with('/') {
+        return Some(to);
+    }
+    let hop = Flow { return_to: to, started_at: call.now.0, ..Flow::default() };
+    let text = session::seal(call, Purpose::Logout, &hop.encode_to_vec())?;
+    Some(format!("{}/logout?continue={text}", call.settings().endpoints.base))
+}
+
+/// Where a URL of [`sealed`] leads, for a few minutes.
+fn continued(call: &Call<'_>) -> Option<String> {
+    let query = Form::parse(call.attributes.path.query()?);
+    let text = query.only("continue").ok()??;
+    let plain = call.key_ring.open(Purpose::Logout, call.host(), text).ok()?;
+    let hop = Flow::decode(plain.as_slice()).ok()?;
+    (!is_over(call, hop.started_at)).then_some(hop.return_to)
 }
 
 /// Ends this session and those of the other hosts, which have the same one at the provider; where

@@ -29,7 +29,7 @@ pub(super) fn requesting_origins(call: &Call<'_>) -> Vec<TrustedOrigin> {
     let mut origins = Vec::new();
     for portal in portals {
         origins.extend(call.base_url(portal).iter().map(TrustedOrigin::of));
-        origins.extend(portal_origins(portal));
+        origins.extend(portal.hosts.iter().flat_map(|name| origins_of(call.policy, portal, name)));
     }
     origins
 }
@@ -38,33 +38,35 @@ pub(super) fn requesting_origins(call: &Call<'_>) -> Vec<TrustedOrigin> {
 /// the Portal publishes.
 pub(super) fn return_origins(call: &Call<'_>, portal: &Portal) -> Vec<TrustedOrigin> {
     let here = call.base_url(portal);
-    let environments = environment_hosts(call.policy, portal);
-    let environments = environments.filter_map(|name| with_host(portal, name, portal.url.port()));
-    let here = here.iter().map(TrustedOrigin::of);
-    here.chain(portal_origins(portal))
-        .chain(environments.map(|url| TrustedOrigin::of(&url)))
+    let named = hosts_of(call.policy, portal);
+    let named = named.flat_map(|name| origins_of(call.policy, portal, name));
+    here.iter().map(TrustedOrigin::of).chain(named).collect()
+}
+
+/// Exact host names of the Portal and of the Environments that it publishes, no wildcard.
+fn hosts_of<'s>(policy: &'s Snapshot, portal: &'s Portal) -> impl Iterator<Item = &'s HostName> {
+    let environments = portal.environments.iter().filter_map(|id| policy.environment(*id));
+    portal.hosts.iter().chain(environments.flat_map(|environment| environment.hosts.iter()))
+}
+
+/// The origins of a host: with the port of the Portal's URL, and with those that `spec.domains`
+/// names for it.
+fn origins_of(policy: &Snapshot, portal: &Portal, name: &HostName) -> Vec<TrustedOrigin> {
+    let ports = std::iter::once(portal.url.port()).chain(policy.ports(name).map(Some));
+    ports
+        .filter_map(|port| with_host(portal, name, port))
+        .map(|url| TrustedOrigin::of(&url))
         .collect()
 }
 
-fn portal_origins(portal: &Portal) -> impl Iterator<Item = TrustedOrigin> {
-    let further = portal.hosts.iter().filter_map(|name| with_host(portal, name, portal.url.port()));
-    std::iter::once(portal.url.clone()).chain(further).map(|url| TrustedOrigin::of(&url))
-}
-
-fn environment_hosts<'s>(
-    policy: &'s Snapshot,
-    portal: &'s Portal,
-) -> impl Iterator<Item = &'s HostName> {
-    let environments = portal.environments.iter().filter_map(|id| policy.environment(*id));
-    environments.flat_map(|environment| environment.hosts.iter())
-}
-
-/// Whether a login of `portal` may have begun on `host`: exact names of the Portal and of the
-/// Environments that it publishes, no wildcard.
+/// Whether a login of `portal` may have begun on `host`. A port that neither the Portal's URL nor
+/// `spec.domains` names is somebody else's.
 pub(super) fn may_begin_on(policy: &Snapshot, portal: &Portal, host: &Host) -> bool {
-    let known_port = host.port.is_none() || host.port == portal.url.port_or_known_default();
-    let environments = environment_hosts(policy, portal);
-    known_port && portal.hosts.iter().chain(environments).any(|name| *name == host.name)
+    let known_port = host.port.is_none_or(|port| {
+        Some(port) == portal.url.port_or_known_default()
+            || policy.ports(&host.name).any(|named| named == port)
+    });
+    known_port && hosts_of(policy, portal).any(|name| *name == host.name)
 }
 
 /// Evidence that one of our own pages, or the person at the browser, sent the request (Fetch

@@ -2,9 +2,9 @@
 
 use super::Inner;
 use super::call::Call;
-use super::exchange;
-use crate::policy::{PortalId, Snapshot};
-use crate::provider::{RelyingParty, TokenEndpointError};
+use super::exchange::{self, Fault};
+use crate::policy::{Login, PortalId, Snapshot};
+use crate::provider::{RelyingParty, TokenEndpointError, TokenResponse};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::store::{Refresh, Turn};
@@ -30,17 +30,20 @@ pub(super) fn beside(call: &Call<'_>, portal: PortalId, session: &Arc<Session>) 
 /// deadline. Whoever else waits for the same session gets the same outcome.
 pub(super) async fn wait(call: &Call<'_>, portal: PortalId, session: &Arc<Session>) -> Refresh {
     let mut outcome = match begin(call, portal, session) {
-        Begun::Newer(newer) => return Refresh::Refreshed(newer),
-        Begun::BackingOff => return Refresh::Unavailable,
+        Begun::Newer(newer) if newer.identity_expires_at > session.identity_expires_at => {
+            return Refresh::Refreshed(newer);
+        }
+        Begun::Newer(kept) => return Refresh::Unavailable(Some(kept)),
+        Begun::BackingOff => return Refresh::Unavailable(None),
         Begun::Running(outcome) => outcome,
     };
     let latest = Instant::now() + LONGEST_WAIT;
     let until = call.deadline.map_or(latest, |deadline| deadline.min(latest));
     let ended = timeout_at(until, outcome.wait_for(Option::is_some)).await;
     match ended {
-        Ok(Ok(refresh)) => refresh.clone().unwrap_or(Refresh::Unavailable),
+        Ok(Ok(refresh)) => refresh.clone().unwrap_or(Refresh::Unavailable(None)),
         // Too slow, or the task died: the provider is as good as out of reach.
-        Ok(Err(_)) | Err(_) => Refresh::Unavailable,
+        Ok(Err(_)) | Err(_) => Refresh::Unavailable(None),
     }
 }
 
@@ -58,10 +61,11 @@ fn begin(call: &Call<'_>, portal: PortalId, session: &Arc<Session>) -> Begun {
     };
     if let Some(sender) = sender {
         let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
-        let (session, now) = (Arc::clone(session), call.now);
+        let session = Arc::clone(session);
         tokio::spawn(async move {
-            let refresh = refresh(&inner, &policy, portal, &session, now).await;
+            let refresh = refresh(&inner, &policy, portal, &session).await;
             conclude(&inner, &session, &refresh);
+            let now = inner.parts.clock.now();
             inner.refreshes.finish(&session.id, &sender, refresh, now);
         });
     }
@@ -80,51 +84,79 @@ fn conclude(inner: &Inner, session: &Session, refresh: &Refresh) {
             inner.revocations.revoke_session(&session.id, inner.parts.clock.now_ms());
             RefreshOutcome::Ended
         }
-        Refresh::Unavailable => RefreshOutcome::Unavailable,
+        Refresh::Unavailable(kept) => {
+            if let Some(kept) = kept {
+                inner.sessions.put(Arc::clone(kept));
+            }
+            RefreshOutcome::Unavailable
+        }
     };
     inner.parts.metrics.refresh(outcome);
     tracing::info!(outcome = ?outcome, issuer = session.issuer, "refresh");
 }
 
-async fn refresh(
-    inner: &Inner,
-    policy: &Snapshot,
-    portal: PortalId,
-    session: &Session,
-    now: UnixTime,
-) -> Refresh {
+async fn refresh(inner: &Inner, policy: &Snapshot, portal: PortalId, session: &Session) -> Refresh {
     let Some(login) = policy.portal(portal).and_then(|portal| portal.login.as_ref()) else {
-        return Refresh::Unavailable;
+        return Refresh::Unavailable(None);
     };
-    let client = RelyingParty::from(login);
-    let refresh_token = Secret::new(session.refresh_token.clone());
-    let again =
-        || inner.parts.providers.refresh(&login.issuer, &client, &refresh_token, &login.scopes);
-    let mut answer = again().await;
-    if matches!(answer, Err(TokenEndpointError::Unavailable { retry_after: None, .. })) {
-        // The answer may have been lost after a rotation: within the provider's grace period the
-        // old refresh token is good for one more try.
-        answer = again().await;
-    }
-    let tokens = match answer {
+    let tokens = match ask(inner, login, session).await {
         Ok(tokens) => tokens,
         Err(TokenEndpointError::Refused { error: "invalid_grant" }) => return Refresh::Ended,
         Err(error) => {
             tracing::warn!(issuer = session.issuer, %error, "refresh failed");
-            return Refresh::Unavailable;
+            return Refresh::Unavailable(None);
         }
     };
-    let mut newer = session.clone();
-    newer.generation = session.generation.saturating_add(1);
-    newer.refreshed_at = now.0;
-    if let Some(refresh_token) = tokens.refresh_token {
-        newer.refresh_token = refresh_token.expose().clone();
+    let mut kept = session.clone();
+    kept.generation = session.generation.saturating_add(1);
+    if let Some(refresh_token) = &tokens.refresh_token {
+        kept.refresh_token.clone_from(refresh_token.expose());
     }
-    let Some(id_token) = tokens.id_token else {
+    match take(inner, policy, login, &tokens, &kept).await {
+        Ok(newer) => Refresh::Refreshed(Arc::new(newer)),
+        // The provider has rotated the refresh token: whatever failed after that, it is kept.
+        Err(Fault::Unavailable | Fault::Internal) => Refresh::Unavailable(Some(Arc::new(kept))),
+        Err(fault) => {
+            tracing::warn!(issuer = session.issuer, %fault, "the refreshed tokens do not hold");
+            Refresh::Ended
+        }
+    }
+}
+
+/// Asks the token endpoint, and once more where the answer may have been lost after a rotation:
+/// within the provider's grace period the old refresh token is good for one more try.
+async fn ask(
+    inner: &Inner,
+    login: &Login,
+    session: &Session,
+) -> Result<TokenResponse, TokenEndpointError> {
+    let client = RelyingParty::from(login);
+    let refresh_token = Secret::new(session.refresh_token.clone());
+    let again =
+        || inner.parts.providers.refresh(&login.issuer, &client, &refresh_token, &login.scopes);
+    match again().await {
+        Err(TokenEndpointError::Unavailable { retry_after: None, .. }) => again().await,
+        other => other,
+    }
+}
+
+/// The record with what the new tokens say.
+async fn take(
+    inner: &Inner,
+    policy: &Snapshot,
+    login: &Login,
+    tokens: &TokenResponse,
+    kept: &Session,
+) -> Result<Session, Fault> {
+    // The provider may have taken its time: what is judged is the present.
+    let now = inner.parts.clock.now();
+    let mut newer = kept.clone();
+    newer.refreshed_at = now.0;
+    let Some(id_token) = &tokens.id_token else {
         // No new claims: what was known stays, for as long as the provider's tokens hold.
         let span = tokens.expires_in.unwrap_or(Duration::from_secs(3600));
         newer.identity_expires_at = now.plus(span).0;
-        return Refresh::Refreshed(Arc::new(newer));
+        return Ok(newer);
     };
     let mut rules = IdTokenRules::new(&login.issuer, &login.client_id);
     rules.clock_skew = inner.parts.settings.tokens.clock_skew;
@@ -132,18 +164,14 @@ async fn refresh(
     rules.access_token = Some(tokens.access_token.expose());
     rules.require_at_hash = false;
     rules.previous = Some(PreviousIdToken {
-        subject: &session.subject,
-        auth_time: (session.auth_time > 0).then_some(UnixTime(session.auth_time)),
-        nonce: Some(&session.nonce),
+        subject: &kept.subject,
+        auth_time: (kept.auth_time > 0).then_some(UnixTime(kept.auth_time)),
+        nonce: Some(&kept.nonce),
     });
-    let claims = match exchange::verified(inner, &login.issuer, id_token.expose()).await {
-        Ok(claims) => claims,
-        Err(exchange::Fault::Unavailable) => return Refresh::Unavailable,
-        Err(_) => return Refresh::Ended,
-    };
-    let Ok(token) = judge_id_token(&claims, &rules, now) else { return Refresh::Ended };
+    let claims = exchange::verified(inner, &login.issuer, id_token.expose()).await?;
+    let token = judge_id_token(&claims, &rules, now).map_err(Fault::Token)?;
     newer.identity_expires_at = token.expires_at.0;
-    newer.id_token = id_token.expose().clone();
-    exchange::take_claims(inner, policy, login, &claims, &tokens.access_token, &mut newer).await;
-    Refresh::Refreshed(Arc::new(newer))
+    newer.id_token.clone_from(id_token.expose());
+    exchange::take_claims(inner, policy, login, &claims, &tokens.access_token, &mut newer).await?;
+    Ok(newer)
 }

@@ -6,11 +6,7 @@ use crate::attributes::Method;
 use crate::decision::{Denied, Facts, Reason, Status};
 use crate::oidc::Form;
 use crate::policy::Login;
-use crate::store::Replays as Store;
 use crate::token::{LogoutTokenRules, judge_logout_token};
-
-/// Logout tokens that were used: each counts once.
-pub(super) type Replays = Store;
 
 /// Answers `POST` with a `logout_token`: 200 and the sessions are over, or 400.
 pub(super) async fn backchannel(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
@@ -38,7 +34,8 @@ pub(super) async fn backchannel(call: &Call<'_>, facts: &mut Facts) -> Box<Denie
 }
 
 async fn end(call: &Call<'_>, login: &Login, token: &str) -> Result<(), exchange::Fault> {
-    let claims = exchange::verified(call.inner, &login.issuer, token).await?;
+    exchange::claims_issuer(call.inner, &login.issuer, token)?;
+    let claims = exchange::verified_from_outside(call.inner, &login.issuer, token).await?;
     let mut rules = LogoutTokenRules::new(&login.issuer, &login.client_id);
     rules.clock_skew = call.settings().tokens.clock_skew;
     let logout = judge_logout_token(&claims, &rules, call.now).map_err(exchange::Fault::Token)?;
@@ -46,12 +43,17 @@ async fn end(call: &Call<'_>, login: &Login, token: &str) -> Result<(), exchange
         return Err(exchange::Fault::Replayed);
     }
     let issuer = login.issuer.as_str();
+    let revocations = &call.inner.revocations;
+    if let Some(sid) = logout.session_id {
+        revocations.revoke_provider_session(issuer, sid, call.now_ms);
+    }
     match (logout.session_id, logout.subject) {
-        (Some(sid), _) => call.inner.revocations.revoke_provider_session(issuer, sid, call.now_ms),
-        (None, Some(subject)) => {
-            call.inner.revocations.revoke_subject(issuer, subject, call.now_ms)
+        // An ID token without `sid` may be of this session of the subject.
+        (Some(_), Some(subject)) => {
+            revocations.revoke_subject_without_session(issuer, subject, call.now_ms);
         }
-        (None, None) => {}
+        (None, Some(subject)) => revocations.revoke_subject(issuer, subject, call.now_ms),
+        (_, None) => {}
     }
     tracing::info!(issuer, "logout by the provider");
     Ok(())

@@ -94,8 +94,11 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
                 live(call, Opened { session: newer, ..opened }, portal, last_use)
             }
             Refresh::Ended => stale(call, facts, "the provider ended the session"),
-            Refresh::Unavailable if grace => live(call, opened, portal, last_use),
-            Refresh::Unavailable => Found::Unavailable,
+            Refresh::Unavailable(kept) if grace => {
+                let session = kept.unwrap_or_else(|| Arc::clone(&opened.session));
+                live(call, Opened { session, ..opened }, portal, last_use)
+            }
+            Refresh::Unavailable(_) => Found::Unavailable,
         },
     }
 }
@@ -182,6 +185,7 @@ fn live(call: &Call<'_>, opened: Opened, portal: &Portal, last_use: Option<UnixT
     let renew_after = portal.session.idle_timeout.checked_div(10).unwrap_or_default();
     if last_use.is_none_or(|at| call.now >= at.plus(renew_after)) {
         cookies.extend(write_last_use(call, &session, portal));
+        remember(call, &session);
     }
     // A session that holds: whatever was counted against a login loop is over.
     for suffix in [COMPLETED_LOGINS, RESTARTED] {
@@ -245,6 +249,12 @@ pub(super) fn write_last_use(
     Some(call.names.set(LAST_USE, &text, portal.session.lifetime))
 }
 
+/// Remembers who is signed in, for logouts that name somebody by e-mail.
+pub(super) fn remember(call: &Call<'_>, session: &Session) {
+    let Session { issuer, subject, email, email_verified, .. } = session;
+    call.inner.users.seen(issuer, subject, email, *email_verified);
+}
+
 /// Seals for this host with a fresh nonce.
 pub(super) fn seal(call: &Call<'_>, purpose: Purpose, plain: &[u8]) -> Option<String> {
     let nonce = random::bytes().ok()?;
@@ -255,7 +265,10 @@ pub(super) fn seal(call: &Call<'_>, purpose: Purpose, plain: &[u8]) -> Option<St
 pub(super) fn identity(call: &Call<'_>, session: &Session) -> Identity {
     let login = portal_of(call, session).and_then(|(_, portal)| portal.login.as_ref());
     let portals = login
-        .map(|login| call.policy.portals_of(&login.issuer, &login.client_id))
+        .map(|login| {
+            let portals = call.policy.portals_of(&login.issuer, &login.client_id);
+            call.policy.reading(&portals, &login.group_claim)
+        })
         .unwrap_or_default();
     let membership = Membership { portals, groups: session.groups.clone() };
     Identity::of_session(session, membership, call.settings().tokens.send_unverified_email)

@@ -45,9 +45,10 @@ pub struct IdentityHeaders<'i> {
     pub claim: &'i dyn ClaimValue,
     /// The caller's groups.
     pub groups: &'i [String],
-    /// `<name>.<namespace>` of Portal, Environment and product, in this order.
-    pub route: [Option<&'i str>; 3],
 }
+
+/// `<name>.<namespace>` of Portal, Environment and product, where they apply.
+pub type RouteNames = [Option<String>; 3];
 
 /// Gives claims by name.
 pub trait ClaimValue: std::fmt::Debug {
@@ -78,8 +79,15 @@ impl HeaderPolicy {
 
     /// The changes for a caller, or, without one, for somebody who passes unknown.
     #[must_use]
-    pub fn apply(&self, request: &Headers, identity: Option<IdentityHeaders<'_>>) -> Upstream {
-        let set = identity.map(|identity| self.values(identity)).unwrap_or_default();
+    pub fn apply(
+        &self,
+        request: &Headers,
+        route: RouteNames,
+        identity: Option<IdentityHeaders<'_>>,
+    ) -> Upstream {
+        let mut set = identity.map(|identity| self.values(identity)).unwrap_or_default();
+        let named = OWN.into_iter().zip(route);
+        set.extend(named.filter_map(|(name, value)| Some((name.to_owned(), value?))));
         let is_set = |name: &str| set.iter().any(|(own, _)| own == name);
         let mut remove: BTreeSet<String> =
             self.always_removed().filter(|name| !is_set(name)).collect();
@@ -104,9 +112,6 @@ impl HeaderPolicy {
                 set.push((header.clone(), percent_encode_value(&value)));
             }
         }
-        let route = OWN.into_iter().zip(identity.route);
-        let named = route.filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
-        set.extend(named);
         set
     }
 
@@ -187,12 +192,9 @@ mod tests {
         }
         let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
         let claim = Claims(claims);
-        let identity = IdentityHeaders {
-            claim: &claim,
-            groups: &groups,
-            route: [None, Some("dev.default"), None],
-        };
-        policy().apply(&request, Some(identity))
+        let identity = IdentityHeaders { claim: &claim, groups: &groups };
+        let route = [None, Some("dev.default".to_owned()), None];
+        policy().apply(&request, route, Some(identity))
     }
 
     fn value<'u>(upstream: &'u Upstream, name: &str) -> Option<&'u str> {
@@ -250,7 +252,7 @@ mod tests {
 
     #[test]
     fn removes_every_identity_header_where_nobody_is_known() {
-        let upstream = policy().apply(&Headers::default(), None);
+        let upstream = policy().apply(&Headers::default(), RouteNames::default(), None);
         assert!(upstream.set.is_empty());
         for name in
             ["x-user-id", "x-user-email", "x-user-groups", "x_user_email", "x-forwarded-user"]

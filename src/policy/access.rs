@@ -97,6 +97,17 @@ impl Snapshot {
         self.portals_where(|login| login.issuer == *issuer && login.client_id == client_id)
     }
 
+    /// Those of `portals` that read groups from `claim`: a value of that claim means nothing to the
+    /// others.
+    #[must_use]
+    pub fn reading(&self, portals: &BTreeSet<PortalId>, claim: &str) -> BTreeSet<PortalId> {
+        let reads = |id: &PortalId| {
+            let login = self.portal(*id).and_then(|portal| portal.login.as_ref());
+            login.is_some_and(|login| login.group_claim == claim)
+        };
+        portals.iter().copied().filter(reads).collect()
+    }
+
     /// Portals whose login is at this issuer.
     #[must_use]
     pub fn portals_with_issuer(&self, issuer: &Issuer) -> BTreeSet<PortalId> {

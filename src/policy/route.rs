@@ -77,6 +77,11 @@ impl Snapshot {
         self.hosts.contains_key(host.as_str())
     }
 
+    /// Ports that `spec.domains` names for `host`.
+    pub fn ports(&self, host: &HostName) -> impl Iterator<Item = u16> {
+        self.ports.get(host.as_str()).into_iter().flatten().copied()
+    }
+
     /// Finds where a request leads on `site`, which is what its host stands for.
     ///
     /// # Errors

@@ -31,6 +31,9 @@ pub struct Snapshot {
     pub(super) hosts: HashMap<String, Site>,
     /// `*.example.com`, kept as `example.com`; the longest that matches wins.
     pub(super) wildcards: HashMap<String, Site>,
+    /// Ports that `spec.domains` names, by host name. Hosts match whatever their port; these say
+    /// where a browser may be sent.
+    pub(super) ports: HashMap<String, BTreeSet<u16>>,
     /// For each name in a claim, the Groups that it puts a caller into.
     pub(super) groups_by_claim: HashMap<String, Vec<usize>>,
 }

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::token::{Issuer, client_assertion};
 use serde_json::{Map, Value};
 use std::sync::Arc;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 use url::Url;
 
@@ -25,6 +25,13 @@ pub struct CodeGrant<'a> {
     pub code_verifier: &'a Secret<String>,
     /// The redirect URI that the login sent, byte for byte.
     pub redirect_uri: &'a str,
+}
+
+/// What is shown to the token endpoint.
+#[derive(Clone, Copy)]
+enum Grant {
+    Code,
+    Refresh,
 }
 
 impl Providers {
@@ -45,7 +52,7 @@ impl Providers {
             ("redirect_uri", grant.redirect_uri),
             ("code_verifier", grant.code_verifier.expose()),
         ];
-        self.token(issuer, client, &fields).await
+        self.token(Grant::Code, issuer, client, &fields).await
     }
 
     /// Exchanges a refresh token for fresh tokens, an ID token among them (`openid` is in `scopes`).
@@ -68,18 +75,23 @@ impl Providers {
         if !scope.is_empty() {
             fields.push(("scope", &scope));
         }
-        self.token(issuer, client, &fields).await
+        self.token(Grant::Refresh, issuer, client, &fields).await
     }
 
     async fn token(
         &self,
+        kind: Grant,
         issuer: &Issuer,
         client: &RelyingParty<'_>,
         fields: &[(&str, &str)],
     ) -> Result<TokenResponse, TokenEndpointError> {
         let call = Call::new(self, issuer)?;
         let endpoint = call.metadata.token_endpoint.clone();
-        let answer = call.post(&endpoint, client, fields).await?;
+        let turns = match kind {
+            Grant::Code => &call.entry.exchanges,
+            Grant::Refresh => &call.entry.renewals,
+        };
+        let answer = call.post(&endpoint, client, fields, turns).await?;
         TokenResponse::parse(&answer.body)
     }
 
@@ -97,7 +109,7 @@ impl Providers {
         let call = Call::new(self, issuer)?;
         let endpoint = call.metadata.userinfo_endpoint.as_ref();
         let endpoint = endpoint.ok_or(TokenEndpointError::NoEndpoint)?;
-        let _turn = call.turn().await?;
+        let _turn = call.turn(&call.entry.renewals).await?;
         let answer = call.shared.client.get(endpoint, Some(access_token)).await;
         parse_userinfo(&call.judge(answer)?)
     }
@@ -118,7 +130,7 @@ impl Providers {
         let endpoint = endpoint.ok_or(TokenEndpointError::NoEndpoint)?;
         let fields =
             [("token", refresh_token.expose().as_str()), ("token_type_hint", "refresh_token")];
-        call.post(&endpoint, client, &fields).await.map(|_answer| ())
+        call.post(&endpoint, client, &fields, &call.entry.renewals).await.map(|_answer| ())
     }
 }
 
@@ -143,8 +155,11 @@ impl<'a> Call<'a> {
     }
 
     /// Waits for one of the few calls that may run at a time, no longer than a call may take.
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, TokenEndpointError> {
-        match timeout(self.shared.timeout, self.shared.calls.acquire()).await {
+    async fn turn<'t>(
+        &self,
+        turns: &'t Semaphore,
+    ) -> Result<SemaphorePermit<'t>, TokenEndpointError> {
+        match timeout(self.shared.timeout, turns.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(TokenEndpointError::Unavailable {
                 reason: "too many calls at a time".to_owned(),
@@ -158,8 +173,9 @@ impl<'a> Call<'a> {
         endpoint: &Url,
         client: &RelyingParty<'_>,
         fields: &[(&str, &str)],
+        turns: &Semaphore,
     ) -> Result<Answer, TokenEndpointError> {
-        let _turn = self.turn().await?;
+        let _turn = self.turn(turns).await?;
         let now = self.shared.clock.now();
         let message = Message::new(client, fields, || {
             let id = random::token()?;

@@ -17,6 +17,8 @@ use url::Url;
 
 /// Checks that may wait for one issuer's fetch at a time.
 const MAX_WAITERS: usize = 256;
+/// Calls of one kind to one issuer that may run at a time.
+const MAX_CALLS: usize = 10;
 /// How often a long wait looks at the wall clock.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
@@ -26,8 +28,6 @@ pub(super) struct Shared {
     pub(super) client: HttpClient,
     pub(super) rules: EndpointRules,
     pub(super) clock: Clock,
-    /// Calls to token endpoints that may run at a time.
-    pub(super) calls: Semaphore,
     /// How long a call may wait for its turn.
     pub(super) timeout: Duration,
 }
@@ -42,6 +42,11 @@ pub(super) struct Entry {
     /// Counts fetches that are over.
     pub(super) fetches: watch::Sender<u64>,
     pub(super) waiters: Semaphore,
+    /// Code exchanges that may run at a time: apart from the others, since anybody who began a login
+    /// can bring a code, and one provider's slowness must not be another's.
+    pub(super) exchanges: Semaphore,
+    /// Refreshes, userinfo and revocations that may run at a time.
+    pub(super) renewals: Semaphore,
 }
 
 impl Entry {
@@ -55,6 +60,8 @@ impl Entry {
             bell: Notify::new(),
             fetches: watch::Sender::new(0),
             waiters: Semaphore::new(MAX_WAITERS),
+            exchanges: Semaphore::new(MAX_CALLS),
+            renewals: Semaphore::new(MAX_CALLS),
         }
     }
 

@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use crate::token::Issuer;
-use crate::token::strict_json::parse_object;
+use crate::token::parse_object;
 use serde_json::{Map, Value};
 use url::Url;
 

@@ -11,13 +11,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use url::Url;
 
-/// Calls to token endpoints that may run at a time, over all issuers.
-const MAX_CALLS: usize = 10;
 /// Longest that a check waits for a key that nobody knows yet.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -113,13 +110,7 @@ impl Providers {
             extra_hosts: settings.extra_hosts.clone(),
         };
         let client = HttpClient::new(settings)?;
-        let shared = Shared {
-            client,
-            rules,
-            clock,
-            calls: Semaphore::new(MAX_CALLS),
-            timeout: settings.timeout,
-        };
+        let shared = Shared { client, rules, clock, timeout: settings.timeout };
         let issuers = RwLock::default();
         Ok(Self(Arc::new(Inner { shared: Arc::new(shared), runtime, issuers })))
     }

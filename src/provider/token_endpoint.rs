@@ -9,7 +9,7 @@ use crate::random::NoRandomness;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::SignError;
-use crate::token::strict_json::parse_object;
+use crate::token::parse_object;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};

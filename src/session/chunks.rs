@@ -162,7 +162,7 @@ mod tests {
         let first_only = &two[..1];
         let second_only = &two[1..];
         let with_extra = [two.clone(), vec![extra.clone()]].concat();
-        let stray = [one.clone(), vec![two[1].clone()]].concat();
+        let stray = [one, vec![two[1].clone()]].concat();
         let swapped = [(two[0].0.clone(), two[1].1.clone()), (two[1].0.clone(), two[0].1.clone())];
         let broken: [&[(String, String)]; 6] =
             [first_only, second_only, &with_extra, &stray, &swapped, std::slice::from_ref(&extra)];

@@ -35,8 +35,8 @@ pub enum Purpose {
     State,
     /// [`super::CompletedLogins`]
     Logins,
-    /// A session record in a store outside of the process, or what else stays on our side.
-    Stored,
+    /// Where a sign-out goes on to, in a [`super::Flow`].
+    Logout,
 }
 
 impl Purpose {
@@ -48,7 +48,7 @@ impl Purpose {
             Self::Flow => "flow",
             Self::State => "state",
             Self::Logins => "logins",
-            Self::Stored => "stored",
+            Self::Logout => "logout",
         }
     }
 }

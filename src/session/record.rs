@@ -5,7 +5,6 @@
 use crate::time::UnixTime;
 use std::fmt;
 
-#[expect(clippy::allow_attributes, reason = "generated code brings its own")]
 #[expect(missing_docs, reason = "the schema has the comments")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/portcullis.session.v1.rs"));

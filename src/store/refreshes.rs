@@ -1,5 +1,6 @@
 //! One refresh for a session, however many checks ask for it.
 
+use super::lru;
 use crate::session::Session;
 use crate::time::UnixTime;
 use moka::sync::Cache;
@@ -21,8 +22,9 @@ pub enum Refresh {
     Refreshed(Arc<Session>),
     /// The provider ended the session, or answered with tokens that do not hold.
     Ended,
-    /// The provider could not be reached.
-    Unavailable,
+    /// The provider, or what else it takes, could not be reached. The record is there if the refresh
+    /// token changed all the same: the old one must not be shown again.
+    Unavailable(Option<Arc<Session>>),
 }
 
 /// Whose turn it is.
@@ -48,8 +50,8 @@ impl Refreshes {
     /// Newer records are kept for `keep`, the longest life of a session.
     #[must_use]
     pub fn new(keep: Duration) -> Self {
-        let done = Cache::builder().max_capacity(CAPACITY).time_to_live(keep).build();
-        let failed = Cache::builder().max_capacity(CAPACITY).time_to_live(keep).build();
+        let done = lru(CAPACITY).time_to_live(keep).build();
+        let failed = lru(CAPACITY).time_to_live(keep).build();
         Self { running: Arc::default(), done, failed }
     }
 
@@ -90,7 +92,12 @@ impl Refreshes {
     ) {
         match &refresh {
             Refresh::Refreshed(session) => self.done.insert(id.to_owned(), Arc::clone(session)),
-            Refresh::Unavailable => self.failed.insert(id.to_owned(), now),
+            Refresh::Unavailable(kept) => {
+                self.failed.insert(id.to_owned(), now);
+                if let Some(session) = kept {
+                    self.done.insert(id.to_owned(), Arc::clone(session));
+                }
+            }
             Refresh::Ended => {}
         }
         self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
@@ -130,7 +137,7 @@ mod tests {
         let Turn::Running(_, Some(sender)) = refreshes.turn(&session(1), now) else {
             panic!("not the first");
         };
-        refreshes.finish("a", &sender, Refresh::Unavailable, now);
+        refreshes.finish("a", &sender, Refresh::Unavailable(None), now);
         assert!(matches!(refreshes.turn(&session(1), UnixTime(109)), Turn::BackingOff));
         assert!(matches!(refreshes.turn(&session(1), UnixTime(110)), Turn::Running(_, Some(_))));
     }

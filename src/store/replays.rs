@@ -1,5 +1,6 @@
 //! Tokens that count once.
 
+use super::lru;
 use moka::sync::Cache;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ pub struct Replays(Cache<(String, String), ()>);
 
 impl Default for Replays {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(CAPACITY).time_to_live(KEEP).build())
+        Self(lru(CAPACITY).time_to_live(KEEP).build())
     }
 }
 

@@ -25,6 +25,8 @@ enum Key {
     ProviderSession(String, String),
     /// Issuer and subject.
     Subject(String, String),
+    /// The same, where the token had no `sid`.
+    SubjectWithoutSession(String, String),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +73,11 @@ impl Revocations {
         self.insert(Key::Subject(issuer.to_owned(), subject.to_owned()), now_ms);
     }
 
+    /// Ends every session of `subject` that began until now and whose token had no `sid`.
+    pub fn revoke_subject_without_session(&self, issuer: &str, subject: &str, now_ms: u64) {
+        self.insert(Key::SubjectWithoutSession(issuer.to_owned(), subject.to_owned()), now_ms);
+    }
+
     fn insert(&self, key: Key, now_ms: u64) {
         let now = UnixTime(now_ms / 1000);
         let entry = Entry { before_ms: now_ms, until: now.plus(self.keep) };
@@ -93,9 +100,11 @@ impl Revocations {
             subject.session.map(|id| Key::Session(id.to_owned())),
             subject.provider_session.map(|sid| Key::ProviderSession(issuer(), sid.to_owned())),
             Some(Key::Subject(issuer(), subject.subject.to_owned())),
+            Some(Key::SubjectWithoutSession(issuer(), subject.subject.to_owned()))
+                .filter(|_| subject.provider_session.is_none()),
         ];
         let mut found = keys.into_iter().flatten().filter_map(|key| {
-            let whatever_began = !matches!(key, Key::Subject(..));
+            let whatever_began = matches!(key, Key::Session(_) | Key::ProviderSession(..));
             entries.get(&key).map(|entry| whatever_began || subject.began_ms <= entry.before_ms)
         });
         found.any(|revoked| revoked)
@@ -128,7 +137,11 @@ mod tests {
         assert!(revocations.is_revoked(subject("b", "p", 2000)));
         assert!(!revocations.is_revoked(subject("b", "q", 1)));
         assert!(!revocations.is_revoked(Subject { issuer: "j", ..subject("b", "p", 1) }));
+        revocations.revoke_subject_without_session("i", "alice", 1000);
+        assert!(revocations.is_revoked(subject("b", "", 1000)));
+        assert!(!revocations.is_revoked(subject("b", "q", 1000)));
         revocations.revoke_subject("i", "alice", 1000);
+        assert!(revocations.is_revoked(subject("b", "q", 1000)));
         assert!(revocations.is_revoked(subject("b", "", 1000)));
         assert!(!revocations.is_revoked(subject("b", "", 1001)), "signed in again");
         assert!(!revocations.is_revoked(Subject { subject: "bob", ..subject("b", "", 1) }));

@@ -1,11 +1,12 @@
 //! Sessions that live in this process (`session.store: memory`).
 
+use super::lru;
 use crate::session::Session;
 use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
 use std::sync::Arc;
 
-/// Sessions at most; beyond that the least used go first.
+/// Sessions at most; beyond that those go first that nobody used for the longest time.
 const CAPACITY: u64 = 100_000;
 
 /// Sessions by the hash of their id.
@@ -16,7 +17,7 @@ pub struct MemorySessions(Cache<[u8; 32], Arc<Session>>);
 
 impl Default for MemorySessions {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(CAPACITY).build())
+        Self(lru(CAPACITY).build())
     }
 }
 

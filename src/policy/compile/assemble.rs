@@ -51,6 +51,9 @@ impl Snapshot {
         let text = |name: &Located<HostName>| (name.value.as_str().to_owned(), site);
         self.hosts.extend(domains.exact.iter().map(text));
         self.wildcards.extend(domains.wildcards.iter().map(text));
+        for (name, port) in &domains.ports {
+            self.ports.entry(name.as_str().to_owned()).or_default().insert(*port);
+        }
     }
 }
 

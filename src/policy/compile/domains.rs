@@ -13,6 +13,8 @@ pub struct Domains {
     pub exact: Vec<Located<HostName>>,
     /// `*.example.com`, kept as `example.com`.
     pub wildcards: Vec<Located<HostName>>,
+    /// Ports that stand beside names in full.
+    pub ports: Vec<(HostName, u16)>,
 }
 
 impl Domains {
@@ -27,13 +29,16 @@ impl Domains {
 pub(super) fn judge(domains: &[Located<String>], found: &mut Findings<'_>) -> Domains {
     let mut judged = Domains::default();
     for domain in domains {
-        let (text, names) = match domain.value.strip_prefix("*.") {
-            Some(text) => (text, &mut judged.wildcards),
-            None => (domain.value.as_str(), &mut judged.exact),
+        let (text, wild) = match domain.value.strip_prefix("*.") {
+            Some(text) => (text, true),
+            None => (domain.value.as_str(), false),
         };
-        let wild = text.len() < domain.value.len();
         // A star above an address would match nothing that is an address.
         let host = Host::parse(text).filter(|host| !(wild && host.name.as_str().contains(':')));
+        if let Some(Host { name, port: Some(port) }) = host.as_ref().filter(|_| !wild) {
+            judged.ports.push((name.clone(), *port));
+        }
+        let names = if wild { &mut judged.wildcards } else { &mut judged.exact };
         match host {
             // With and without port, or written twice: the same name.
             Some(host) if names.iter().any(|name| name.value == host.name) => {}

@@ -49,6 +49,9 @@ pub struct LogoutToken<'a> {
     pub issued_at: UnixTime,
 }
 
+/// How long ago a logout token may have been issued.
+const MAX_AGE: Duration = Duration::from_secs(5 * 60);
+
 /// Judges a logout token.
 ///
 /// # Errors
@@ -71,6 +74,10 @@ pub fn judge_logout_token<'a>(
     }
     judge_audience(claims, rules.client_id)?;
     let lifetime = judge_lifetime(claims, rules.clock_skew, rules.max_lifetime, now)?;
+    // A provider sends it at once; what comes much later was kept by somebody.
+    if now > lifetime.issued_at.plus(MAX_AGE).plus(rules.clock_skew) {
+        return Err(TokenError::TooOld(lifetime.issued_at));
+    }
     let token_id = claims.token_id.as_deref().filter(|id| !id.is_empty());
     let subject = claims.subject.as_deref();
     let session_id = claims.session_id.as_deref().filter(|id| !id.is_empty());

@@ -1,0 +1,133 @@
+//! Okta Universal Logout (Global Token Revocation): the provider ends a user's sessions.
+
+use super::call::Call;
+use super::{answers, exchange};
+use crate::attributes::Method;
+use crate::credential::{Credential, classify};
+use crate::decision::{Denied, Facts, Reason, Status};
+use crate::policy::{Login, Portal};
+use crate::store::Owner;
+use crate::token::{GlobalRevocationRules, judge_global_revocation_token, parse_object};
+use serde_json::{Map, Value};
+
+/// Answers `POST` with a JWT of the provider and a subject: 204 once the subject's sessions are over;
+/// 401 for a token that does not hold, 400 for a body that says nothing clear, 404 and 422 where the
+/// subject is not known, or not one.
+pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+    if call.attributes.method != Method::Post {
+        return answers::method_not_allowed("POST");
+    }
+    let Credential::Bearer(token) = classify(&call.attributes.headers) else {
+        facts.hint = Some("expected one bearer token".to_owned());
+        return answers::invalid_token(call);
+    };
+    let portals = call.portals().filter_map(|id| call.policy.portal(id));
+    let mut why = "this host has no login".to_owned();
+    for portal in portals {
+        let Some(login) = &portal.login else { continue };
+        match authorize(call, portal, login, token).await {
+            Ok(()) => return end(call, login, facts),
+            Err(exchange::Fault::Unavailable) => return answers::keys_unavailable(),
+            Err(fault) => why = fault.to_string(),
+        }
+    }
+    facts.hint = Some(why);
+    answers::invalid_token(call)
+}
+
+async fn authorize(
+    call: &Call<'_>,
+    portal: &Portal,
+    login: &Login,
+    token: &str,
+) -> Result<(), exchange::Fault> {
+    let mut endpoint = call.base_url(portal).ok_or(exchange::Fault::Internal)?;
+    let base = &call.settings().endpoints.base;
+    endpoint.set_path(&format!("{base}/global-token-revocation"));
+    exchange::claims_issuer(call.inner, &login.issuer, token)?;
+    let claims = exchange::verified_from_outside(call.inner, &login.issuer, token).await?;
+    let mut rules = GlobalRevocationRules::new(&login.issuer, &login.client_id, endpoint.as_str());
+    rules.clock_skew = call.settings().tokens.clock_skew;
+    let judged = judge_global_revocation_token(&claims, &rules, call.now);
+    let revocation = judged.map_err(exchange::Fault::Token)?;
+    let first = call.inner.replays.is_first(login.issuer.as_str(), revocation.token_id);
+    if first { Ok(()) } else { Err(exchange::Fault::Replayed) }
+}
+
+/// Ends the sessions of the subject that the body names. A sealed cookie tells us of its user only
+/// when it comes, so `iss_sub` takes effect for a subject that was not seen yet as well.
+fn end(call: &Call<'_>, login: &Login, facts: &mut Facts) -> Box<Denied> {
+    let issuer = login.issuer.as_str();
+    let status = match subject(&call.attributes.body) {
+        Some(Named::Subject { issuer: own, subject }) if own == issuer => {
+            call.inner.revocations.revoke_subject(issuer, &subject, call.now_ms);
+            let known = call.inner.users.knows(issuer, &subject);
+            if known { Status::NoContent } else { Status::NotFound }
+        }
+        Some(Named::Subject { .. }) => Status::NotFound,
+        Some(Named::Email(email)) => match call.inner.users.owner(issuer, &email) {
+            Owner::Subject(subject) => {
+                call.inner.revocations.revoke_subject(issuer, &subject, call.now_ms);
+                Status::NoContent
+            }
+            Owner::Nobody => Status::NotFound,
+            Owner::Several => Status::Unprocessable,
+        },
+        None => Status::BadRequest,
+    };
+    tracing::info!(issuer, status = status.code(), "universal logout");
+    if status == Status::NoContent {
+        return Box::new(Denied::empty(Reason::Endpoint, status));
+    }
+    facts.hint = Some("universal logout: no user that it could end".to_owned());
+    let detail = "The body names no user of this issuer whose sessions could be ended.";
+    Box::new(Denied::refuse(Reason::Endpoint, status, "Nobody was signed out", detail))
+}
+
+/// Whom a body names.
+#[derive(Debug, Eq, PartialEq)]
+enum Named {
+    Subject { issuer: String, subject: String },
+    Email(String),
+}
+
+/// Reads `sub_id` (RFC 9493 §3.2.2 and §3.2.3): an object with one of two formats.
+fn subject(body: &[u8]) -> Option<Named> {
+    let body = parse_object(body)?;
+    let Value::Object(id) = body.get("sub_id")? else { return None };
+    let text = |id: &Map<String, Value>, name: &str| {
+        id.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    match text(id, "format")?.as_str() {
+        "iss_sub" => Some(Named::Subject { issuer: text(id, "iss")?, subject: text(id, "sub")? }),
+        "email" => Some(Named::Email(text(id, "email")?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_one_subject_in_one_of_two_formats() {
+        let email = Named::Email("a@example.com".to_owned());
+        let by_subject = Named::Subject { issuer: "i".to_owned(), subject: "s".to_owned() };
+        let cases: [(&str, Option<Named>); 8] = [
+            (r#"{"sub_id":{"format":"email","email":"a@example.com"}}"#, Some(email)),
+            (r#"{"sub_id":{"format":"iss_sub","iss":"i","sub":"s"}}"#, Some(by_subject)),
+            (r#"{"sub_id":{"format":"phone","phone":"1"}}"#, None),
+            (r#"{"sub_id":{"format":"email"}}"#, None),
+            (r#"{"sub_id":{"format":"iss_sub","iss":"i"}}"#, None),
+            (
+                r#"{"sub_id":{"format":"email","email":"a"},"sub_id":{"format":"email","email":"b"}}"#,
+                None,
+            ),
+            (r#"{"sub_id":"a@example.com"}"#, None),
+            ("", None),
+        ];
+        for (body, want) in cases {
+            assert_eq!(subject(body.as_bytes()), want, "{body}");
+        }
+    }
+}

@@ -1,0 +1,248 @@
+// What README.md claims, held against the sources and the binary. Run by `make unit`; no dependencies.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const REPOSITORY = fileURLToPath(new URL('../../', import.meta.url));
+const BINARY = path.resolve(REPOSITORY, process.env.PORTCULLIS_BIN ?? 'target/debug/portcullis');
+
+const read = (file) => readFileSync(path.join(REPOSITORY, file), 'utf8');
+const readme = read('README.md');
+const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'deploy/demo/README.md', 'deploy/envoy/README.md'];
+
+/** The text below a heading, up to the next one of the same or a higher level. */
+function section(title) {
+  const lines = readme.split('\n');
+  const start = lines.findIndex((line) => /^#+ /.test(line) && line.replace(/^#+ /, '') === title);
+  assert.notEqual(start, -1, `README.md has no section ${title}`);
+  const level = lines[start].indexOf(' ');
+  const rest = lines.slice(start + 1);
+  const end = rest.findIndex((line) => /^#+ /.test(line) && line.indexOf(' ') <= level);
+  return rest.slice(0, end === -1 ? undefined : end).join('\n');
+}
+
+/** Fenced blocks of one language. */
+function blocks(text, language) {
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map(([, body]) => body);
+}
+
+/** First groups of all matches, each once. */
+const all = (text, expression) => [...new Set([...text.matchAll(expression)].map(([, found]) => found))];
+
+const scratch = mkdtempSync(path.join(tmpdir(), 'portcullis-readme-'));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** Runs `portcullis lint` on these settings, beside the demo's resources. */
+function lint(settings) {
+  cpSync(path.join(REPOSITORY, 'deploy/demo/resources'), path.join(scratch, 'resources'), { recursive: true });
+  mkdirSync(path.join(scratch, 'secrets'), { recursive: true });
+  const file = path.join(scratch, 'portcullis.yaml');
+  writeFileSync(file, settings);
+  return run([BINARY, 'lint', '--config', file]);
+}
+
+function run([command, ...rest]) {
+  // Inside of a Kubernetes pod other rules hold for `session.keys_file`.
+  const { KUBERNETES_SERVICE_HOST, ...env } = process.env;
+  const { status, stdout, stderr, error } = spawnSync(command, rest, { cwd: REPOSITORY, encoding: 'utf8', env, timeout: 60_000 });
+  assert.ifError(error);
+  return { status, stdout, stderr };
+}
+
+const example = blocks(section('Settings'), 'yaml')[0];
+
+test('every reason, and no other, has a row in the table of reasons', () => {
+  const reasons = all(read('src/decision/reason.rs'), /Self::\w+ => "([a-z_]+)"/g);
+  const rows = all(section('Troubleshooting'), /^\| `([a-z_]+)` \|/gm);
+  assert.ok(reasons.length >= 20);
+  assert.deepEqual(rows.toSorted(), reasons.toSorted());
+});
+
+test('the full settings are accepted; http for the demo\'s provider is all that is changed', () => {
+  const { status, stdout, stderr } = lint(example.replace('allow_http: false', 'allow_http: true'));
+  assert.equal(status, 0, stdout + stderr);
+  assert.match(stdout, /^0 errors, /m);
+});
+
+test('the shortest policy and settings are accepted as they stand', () => {
+  const [policy, settings] = blocks(section('The resources, the settings, and a first look'), 'yaml');
+  writeFileSync(path.join(scratch, 'portal.yaml'), policy);
+  const { status, stdout, stderr } = lint(settings);
+  assert.equal(status, 0, stdout + stderr);
+  assert.doesNotMatch(stdout, /: warning/);
+  const file = path.join(scratch, 'portcullis.yaml');
+  const answer = (groups) => run([BINARY, 'explain', '--config', file, '--url', 'https://api.example.com/pets', '--groups', groups]).stdout;
+  assert.match(answer('PetstoreUsers'), /allow \(granted\)/);
+  assert.match(answer('Others'), /deny \(not_granted\)/);
+});
+
+test('an unknown key is an error, so that the test before this one means something', () => {
+  const { status, stderr } = lint(`${example}\nsurprise: true\n`);
+  assert.equal(status, 1);
+  assert.match(stderr, /surprise: unknown key/);
+});
+
+test('every settings key stands in the full settings, or among those refused by name', () => {
+  const folder = path.join(REPOSITORY, 'src/config');
+  const files = readdirSync(folder).filter((name) => name.endsWith('.rs') && name !== 'tests.rs');
+  const sources = files.map((name) => readFileSync(path.join(folder, name), 'utf8')).join('\n');
+  const keys = new Set([
+    ...all(sources, /\b(?:take|require|length)\(\s*"([a-z_0-9]+)"/g),
+    ...all(sources, /\b(?:value|optional|section)\(\s*&mut \w+,\s*"([a-z_0-9]+)"/g),
+  ]);
+  assert.ok(keys.size > 50, `found only ${keys.size} keys in src/config`);
+  const written = new Set(all(example, /(?<![\w.-])([a-z_]+):(?=\s)/g));
+  const refused = section('Settings').split('\n\n').find((text) => text.startsWith('Refused by name'));
+  for (const key of keys) {
+    assert.ok(written.has(key) || refused?.includes(key), `README.md does not have the settings key ${key}`);
+  }
+});
+
+test('what is said to be refused by name is refused by name', () => {
+  const cases = {
+    'session.store: redis': example.replace('store: cookie', 'store: redis'),
+    'session.redis': example.replace('  store: cookie', '  store: cookie\n  redis: { url: redis://127.0.0.1:6379 }'),
+    'resources.kubernetes': example.replace('  paths:', '  kubernetes: { namespaces: [portal] }\n  paths:'),
+    'telemetry.otlp_endpoint': `${example}\ntelemetry: { otlp_endpoint: http://127.0.0.1:4317 }\n`,
+  };
+  for (const [name, settings] of Object.entries(cases)) {
+    assert.ok(readme.includes(`\`${name}\``), name);
+    const { status, stderr } = lint(settings);
+    assert.equal(status, 1, name);
+    assert.match(stderr, /this version does not offer/, name);
+  }
+});
+
+test('every key of the full settings has its meaning in the table', () => {
+  const table = section('Settings').split('\n').filter((line) => line.startsWith('| `')).map((line) => line.split(' | ')[0]);
+  const names = new Set(table.join(' ').match(/[a-z_]+/g));
+  // Section names, names of headers and of resources.
+  const others = new Set(['id', 'issuer', 'email', 'groups', 'tls', 'cookies', 'limits', 'default']);
+  for (const key of all(example, /(?<![\w.-])([a-z_]+):(?=\s)/g)) {
+    assert.ok(names.has(key) || others.has(key), `the table of settings does not have ${key}`);
+  }
+});
+
+test('every metric, and no other, stands in the table of metrics', () => {
+  const source = read('src/telemetry/metrics.rs');
+  const counters = new Set(all(source, /(\w+): (?:Family<\w+, Counter>|Counter),/g));
+  const registered = [...source.matchAll(/\.register(_with_unit)?\(\s*"([a-z_]+)",.*?metrics\.(\w+)\.clone\(\)/gs)];
+  const names = registered.map(([, unit, name, field]) => {
+    const suffix = counters.has(field) ? '_total' : unit ? '_seconds' : '';
+    return `portcullis_${name}${suffix}`;
+  });
+  assert.ok(names.length >= 10);
+  assert.deepEqual(all(section('Operating'), /^\| `(portcullis_[a-z_]+)` \|/gm).toSorted(), names.toSorted());
+  // And wherever else a metric is named.
+  for (const name of all(readme, /`(portcullis_[a-z_]+)/g)) assert.ok(names.includes(name), name);
+});
+
+test('every make target that is named exists', () => {
+  const targets = new Set(all(read('Makefile'), /^([a-z-]+):/gm));
+  for (const document of documents) {
+    for (const target of all(read(document), /(?:`|^)make ([a-z-]+)/gm)) {
+      assert.ok(targets.has(target), `${document}: make ${target}`);
+    }
+  }
+});
+
+test('every link and every path of the repository that is named exists', () => {
+  const places = new Set(readdirSync(REPOSITORY));
+  for (const document of documents) {
+    const text = read(document);
+    const folder = path.dirname(path.join(REPOSITORY, document));
+    for (const link of all(text, /\]\(([^)\s]+)\)/g)) {
+      const [file, fragment] = link.split('#');
+      if (/^[a-z]+:/.test(link)) continue;
+      if (file) assert.ok(existsSync(path.join(folder, file)), `${document}: ${link}`);
+      if (!file) assert.ok(all(text, /^#+ (.+)$/gm).some((title) => slug(title) === fragment), `${document}: ${link}`);
+    }
+    for (const file of all(text, /`((?:src|tests|deploy|proto|benches)(?:\/[\w.\-/]+)?)`/g)) {
+      const exists = [file, `${file}.rs`].some((name) => existsSync(path.join(REPOSITORY, name)));
+      assert.ok(places.has(file.split('/')[0]) && exists, `${document}: ${file}`);
+    }
+  }
+});
+
+test('every module of the library has a line in the list of sources', () => {
+  const listed = section('Sources');
+  // Small ones that the list leaves out: they have one line of documentation of their own.
+  const small = new Set(['time', 'secret', 'clock', 'random', 'name', 'problem']);
+  for (const module of all(read('src/lib.rs'), /^pub mod (\w+);/gm)) {
+    assert.ok(small.has(module) || listed.includes(`src/${module}`), `README.md does not list src/${module}`);
+  }
+});
+
+test('the endpoints in the table are those that the service finds', () => {
+  const source = read('src/check/endpoints.rs');
+  const found = all(source, /^ +"([a-z-]+)" => Endpoint::/gm);
+  const listed = all(section('Endpoints'), /^\| `\/\.auth\/([a-z-]+)/gm);
+  assert.ok(found.length >= 6);
+  assert.deepEqual(listed.toSorted(), found.toSorted());
+  for (const name of all(readme, /\/\.auth\/([a-z-]+)/g)) assert.ok(found.includes(name), `/.auth/${name}`);
+});
+
+test('the admin endpoints are those that the service has', () => {
+  const found = all(read('src/admin.rs'), /\.route\("(\/[a-z]+)"/g);
+  assert.deepEqual(all(section('Operating'), /^\| `(\/[a-z]+)` \|/gm).toSorted(), found.toSorted());
+});
+
+test('headers for the upstream, and those that are stripped, are the defaults of the sources', () => {
+  const source = read('src/config/headers.rs');
+  const table = section('What the upstream receives');
+  for (const [, header, claim] of source.matchAll(/\("(x-[a-z-]+)", "(\w+)"\)/g)) {
+    assert.ok(table.includes(`\`${header}\``), header);
+    assert.ok(example.includes(`${header}: ${claim}`), header);
+  }
+  const strip = /const STRIP.*?=\s*\[(.*?)\];/s.exec(source)[1];
+  for (const name of all(strip, /"([^"]+)"/g)) assert.ok(example.includes(name), name);
+});
+
+test('the commands that are shown print what is shown', () => {
+  const shown = blocks(section('Commands'), 'console').join('').split(/^\$ /m).filter(Boolean);
+  assert.ok(shown.length >= 2);
+  for (const text of shown) {
+    const end = text.indexOf('\n');
+    const [command, ...rest] = text.slice(0, end).split(' ');
+    assert.equal(command, 'portcullis');
+    const { status, stdout, stderr } = run([BINARY, ...rest]);
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, text.slice(end + 1), rest.join(' '));
+  }
+});
+
+test('every command has a row, and bad usage ends with 64', () => {
+  const commands = all(run([BINARY, '--help']).stdout, /^ {2}([a-z]+) {2,}/gm).filter((name) => name !== 'help');
+  assert.deepEqual(all(section('Commands'), /^\| `portcullis ([a-z]+)/gm).toSorted(), commands.toSorted());
+  assert.equal(run([BINARY, 'no-such-command']).status, 64);
+  const options = all(run([BINARY, 'explain', '--help']).stdout, /(--[a-z]+) </g);
+  for (const option of options) assert.ok(section('Commands').includes(option), option);
+});
+
+test('keygen prints one key of 32 bytes; the key printed here is refused', () => {
+  assert.equal(Buffer.from(run([BINARY, 'keygen']).stdout.trim(), 'base64').length, 32);
+  const printed = /This one is printed: `([^`]+)`/.exec(readme)[1];
+  writeFileSync(path.join(scratch, 'session.keys'), `${printed}\n`);
+  const file = path.join(scratch, 'printed.yaml');
+  writeFileSync(file, 'resources: { paths: [resources] }\nsession: { keys_file: session.keys }\nprovider: { allow_http: true }\n');
+  const { status, stderr } = run([BINARY, 'serve', '--config', file]);
+  assert.equal(status, 1);
+  assert.match(stderr, /printed in the documentation/);
+});
+
+test('the log line is one that the service writes', () => {
+  const [line] = blocks(section('Operating'), 'json');
+  const fields = Object.keys(JSON.parse(line));
+  const source = read('src/telemetry/logs.rs');
+  const known = new Set(['timestamp', 'level', 'message', ...all(source, /^ +(\w+)(?: = [^,\n]+)?,$/gm)]);
+  for (const field of fields) assert.ok(known.has(field), field);
+});
+
+/** The fragment that a heading gets. */
+function slug(title) {
+  return title.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-');
+}
