@@ -1,6 +1,6 @@
 //! Signing out: here, on the other hosts, and by the provider.
 
-use crate::support::{API, Answer, Ask, Browser, Gateway, PORTAL, Setup};
+use crate::support::{API, Answer, Ask, Browser, CLIENT, Gateway, PORTAL, Setup};
 use serde_json::json;
 
 const STORES: [fn(Setup) -> Setup; 2] = [|setup| setup, Setup::in_memory];
@@ -122,8 +122,17 @@ async fn a_script_that_signs_out_is_told_where_to_go() {
     let ask = Ask::post(&format!("{PORTAL}/.auth/logout")).fetch();
     let answer = browser.send(&gateway, ask).await;
     assert_eq!(answer.status, 200);
+    assert!(!answer.body.contains("eyJ"), "the hint is a bearer, and no business of scripts");
     let location = answer.json()["location"].as_str().expect("a URL").to_owned();
-    assert!(location.starts_with(&gateway.provider.issuer), "{location}");
+    let on = browser.load(&gateway, &format!("{PORTAL}{location}")).await;
+    on.sent_to(&format!("{}/logout?", gateway.provider.issuer), "endpoint");
+    assert!(on.location().contains("id_token_hint=eyJ"));
+    // Where it leads is ours to say.
+    let mut forged = location.into_bytes();
+    *forged.last_mut().expect("text") ^= 1;
+    let forged = String::from_utf8(forged).expect("text");
+    let answer = browser.load(&gateway, &format!("{PORTAL}{forged}")).await;
+    assert_eq!((answer.status, answer.location()), (200, ""));
     at(&gateway, &browser, API).await.refused(401, "invalid_session");
 }
 
@@ -190,4 +199,58 @@ async fn a_logout_token_that_does_not_hold_ends_nothing() {
     let get = Ask::get(&format!("{PORTAL}/.auth/backchannel-logout"));
     assert_eq!(gateway.ask(get).await.status, 405);
     at(&gateway, &browser, PORTAL).await.granted();
+}
+
+fn universal(token: &str, body: &serde_json::Value) -> Ask {
+    Ask::post(&format!("{PORTAL}/.auth/global-token-revocation"))
+        .header("content-type", "application/json")
+        .bearer(token)
+        .body(&body.to_string())
+}
+
+#[tokio::test]
+async fn universal_logout_ends_the_sessions_of_a_person() {
+    for store in STORES {
+        let gateway = Gateway::with(store(Setup::default())).await;
+        let browser = both(&gateway).await;
+        let subject = json!({"format": "iss_sub", "iss": gateway.provider.issuer, "sub": "00u1"});
+        let body = json!({ "sub_id": subject });
+        let faults = [
+            json!({"aud": "other"}),
+            json!({"aud": CLIENT}),
+            json!({"sub": "other"}),
+            json!({"iss": "https://evil.example"}),
+            json!({"jti": null}),
+            json!({"exp": null}),
+        ];
+        for fault in faults {
+            let token = gateway.provider.revocation_token(&fault);
+            gateway.ask(universal(&token, &body)).await.refused(401, "invalid_token");
+        }
+        let id_token = gateway.provider.id_token(&json!({}));
+        gateway.ask(universal(&id_token, &body)).await.refused(401, "invalid_token");
+        at(&gateway, &browser, PORTAL).await.granted();
+        gateway.later(1);
+        let token = gateway.provider.revocation_token(&json!({}));
+        let answer = gateway.ask(universal(&token, &body)).await;
+        assert_eq!((answer.status, answer.reason()), (204, "endpoint"));
+        for host in [PORTAL, API] {
+            at(&gateway, &browser, host).await.refused(401, "invalid_session");
+        }
+        gateway.ask(universal(&token, &body)).await.refused(401, "invalid_token");
+    }
+}
+
+#[tokio::test]
+async fn universal_logout_of_nobody_clear_is_refused() {
+    let gateway = Gateway::new().await;
+    let browser = both(&gateway).await;
+    let email = |email: &str| json!({"sub_id": {"format": "email", "email": email}});
+    let cases =
+        [(json!({}), 400), (email("nobody@example.com"), 404), (email("ann@example.com"), 204)];
+    for (at, (body, want)) in cases.into_iter().enumerate() {
+        let token = gateway.provider.revocation_token(&json!({"jti": format!("GR.{at}")}));
+        assert_eq!(gateway.ask(universal(&token, &body)).await.status, want, "{body}");
+    }
+    at(&gateway, &browser, PORTAL).await.refused(401, "invalid_session");
 }

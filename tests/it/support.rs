@@ -6,6 +6,7 @@ pub(crate) mod browser;
 pub(crate) mod gateway;
 pub(crate) mod knobs;
 pub(crate) mod provider;
+pub(crate) mod raw;
 pub(crate) mod setup;
 pub(crate) mod token;
 

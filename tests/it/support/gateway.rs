@@ -21,13 +21,14 @@ use tonic::transport::Channel;
 /// A service, its provider and its clock; all ends with the value.
 pub(crate) struct Gateway {
     pub(crate) client: AuthorizationClient<Channel>,
+    pub(crate) channel: Channel,
     pub(crate) provider: Arc<Provider>,
     pub(crate) clock: Clock,
     pub(crate) folder: TempDir,
     pub(crate) problems: Vec<Problem>,
     pub(crate) reload: Arc<Notify>,
     pub(crate) providers: Providers,
-    pub(crate) grpc: SocketAddr,
+    pub(crate) grpc: Option<SocketAddr>,
     pub(crate) admin: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
@@ -59,8 +60,8 @@ impl Gateway {
         let parsed = config::load(&folder.path().join("portcullis.yaml"));
         let parsed = parsed.expect("settings that hold");
         let (app, problems) = App::start(&parsed, clock.clone()).await.expect("starts");
-        let (grpc, admin) = (app.grpc_address(), app.admin_address());
-        let (grpc, admin) = (grpc.expect("TCP"), admin.expect("an address"));
+        let grpc = app.grpc_address();
+        let admin = app.admin_address().expect("an address");
         let (reload, providers) = (app.reload(), app.providers());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
@@ -69,11 +70,16 @@ impl Gateway {
             };
             app.run(stopped).await.expect("runs");
         });
-        let channel = Channel::from_shared(format!("http://{grpc}")).expect("an address");
-        let client = AuthorizationClient::new(channel.connect_lazy());
+        let address = grpc.map_or_else(
+            || format!("unix:{}", folder.path().join("authz.sock").display()),
+            |address| format!("http://{address}"),
+        );
+        let channel = Channel::from_shared(address).expect("an address").connect_lazy();
+        let client = AuthorizationClient::new(channel.clone());
         let stop = Some(stop);
         let gateway = Self {
             client,
+            channel,
             provider,
             clock,
             folder,

@@ -134,7 +134,18 @@ impl Provider {
         self.sign(&with(claims, changes))
     }
 
-    pub(crate) fn sign(&self, claims: &Value) -> String {
+    /// The token that authorizes Universal Logout at the Portal.
+    pub(crate) fn revocation_token(&self, changes: &Value) -> String {
+        let now = self.shared.clock.now().0;
+        let claims = json!({"iss": self.issuer, "sub": CLIENT, "iat": now, "nbf": now,
+            "aud": format!("{PORTAL}/.auth/global-token-revocation"), "exp": now + 300,
+            "jti": "GR.1"});
+        let signer = self.shared.knobs().signer.clone();
+        let header = json!({"typ": "global-token-revocation+jwt"});
+        signer.sign_as(&with(signer.header(), &header), &with(claims, changes))
+    }
+
+    fn sign(&self, claims: &Value) -> String {
         let signer = self.shared.knobs().signer.clone();
         signer.sign(claims)
     }

@@ -66,6 +66,7 @@ pub(crate) struct Setup {
     settings: BTreeMap<String, String>,
     resources: String,
     keys: String,
+    files: BTreeMap<String, String>,
 }
 
 impl Default for Setup {
@@ -81,6 +82,7 @@ impl Default for Setup {
             settings: settings.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
             resources: RESOURCES.to_owned(),
             keys: key(1),
+            files: BTreeMap::new(),
         }
     }
 }
@@ -103,6 +105,12 @@ impl Setup {
     pub(crate) fn add(mut self, document: &str) -> Self {
         self.resources.push_str("---\n");
         self.resources.push_str(document);
+        self
+    }
+
+    /// The same with a further file beside the settings.
+    pub(crate) fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.insert(name.to_owned(), text.to_owned());
         self
     }
 
@@ -136,6 +144,9 @@ impl Setup {
         std::fs::write(folder.join("portcullis.yaml"), settings).expect("settings");
         std::fs::write(folder.join("portal/all.yaml"), self.resources(issuer)).expect("resources");
         std::fs::write(folder.join("session.keys"), &self.keys).expect("keys");
+        for (name, text) in &self.files {
+            std::fs::write(folder.join(name), text).expect("a file");
+        }
     }
 }
 

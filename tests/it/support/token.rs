@@ -32,7 +32,12 @@ impl Signer {
 
     /// A signed token.
     pub(crate) fn sign(&self, claims: &Value) -> String {
-        self.sign_as(&json!({"alg": "ES256", "kid": self.kid}), claims)
+        self.sign_as(&self.header(), claims)
+    }
+
+    /// The header of its tokens.
+    pub(crate) fn header(&self) -> Value {
+        json!({"alg": "ES256", "kid": self.kid})
     }
 
     /// The same with a header of the test's own.
