@@ -185,7 +185,8 @@ async fn an_id_token_signed_by_somebody_else_makes_no_session() {
 
 #[tokio::test]
 async fn a_token_endpoint_that_refuses_or_fails_is_told_apart() {
-    let faults: [(&str, fn(&mut Knobs), u16, &str); 5] = [
+    type Fault = (&'static str, fn(&mut Knobs), u16, &'static str);
+    let faults: [Fault; 5] = [
         ("invalid_grant", |k| k.token_error = Some((400, "invalid_grant")), 400, "bad_callback"),
         ("invalid_client", |k| k.token_error = Some((401, "invalid_client")), 400, "bad_callback"),
         ("500", |k| k.token_error = Some((500, "server_error")), 503, "provider_unavailable"),

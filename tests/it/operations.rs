@@ -205,14 +205,18 @@ spec:
     let changed = async { while !other().await.allowed {} };
     tokio::time::timeout(Duration::from_secs(10), changed).await.expect("takes effect");
     ask().await.granted();
-    // A file that is no YAML changes nothing at all.
-    let before = gateway.metric("portcullis_reloads_total{outcome=\"failed\"}").await;
+    // A file that is no YAML, and then a folder that is gone, change nothing at all.
+    let before = gateway.reloads().await;
+    std::fs::write(gateway.folder.path().join("portal/all.yaml"), "{{{").expect("written");
+    gateway.reload.notify_one();
+    let over = async { while gateway.reloads().await == before {} };
+    tokio::time::timeout(Duration::from_secs(10), over).await.expect("is counted");
+    ask().await.granted();
+    let before = gateway.reloads().await;
     std::fs::remove_dir_all(gateway.folder.path().join("portal")).expect("removed");
     gateway.reload.notify_one();
-    let failed = async {
-        while gateway.metric("portcullis_reloads_total{outcome=\"failed\"}").await == before {}
-    };
-    tokio::time::timeout(Duration::from_secs(10), failed).await.expect("is counted");
+    let over = async { while gateway.reloads().await == before {} };
+    tokio::time::timeout(Duration::from_secs(10), over).await.expect("is counted");
     ask().await.granted();
     other().await.granted();
 }

@@ -90,7 +90,7 @@ async fn what_is_no_whole_session_is_no_session() {
             "0.x".to_owned(),
             "9.x".to_owned(),
             flipped,
-            value[..middle].to_owned(),
+            value.chars().take(middle).collect(),
             format!("{value}A"),
             value.replacen("1.", "2.", 1),
             "1.\u{e4}".to_owned(),

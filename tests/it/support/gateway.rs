@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
-use tonic::transport::Channel;
+use tonic::transport::{Channel, Endpoint};
 
 /// A service, its provider and its clock; all ends with the value.
 pub(crate) struct Gateway {
@@ -74,7 +74,7 @@ impl Gateway {
             || format!("unix:{}", folder.path().join("authz.sock").display()),
             |address| format!("http://{address}"),
         );
-        let channel = Channel::from_shared(address).expect("an address").connect_lazy();
+        let channel = Endpoint::from_shared(address).expect("an address").connect_lazy();
         let client = AuthorizationClient::new(channel.clone());
         let stop = Some(stop);
         let gateway = Self {
@@ -136,6 +136,12 @@ impl Gateway {
         line.and_then(|value| value.parse().ok()).unwrap_or_default()
     }
 
+    /// Loads that are over, well or not.
+    pub(crate) async fn reloads(&self) -> u64 {
+        let name = |outcome: &str| format!("portcullis_reloads_total{{outcome=\"{outcome}\"}}");
+        self.metric(&name("in_force")).await + self.metric(&name("refused")).await
+    }
+
     /// Asks the service to stop; ready when it has.
     pub(crate) fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -163,7 +169,7 @@ pub(crate) async fn http_get(to: SocketAddr, path: &str) -> (u16, String) {
 }
 
 /// Waits until `holds` does.
-pub(crate) async fn eventually(holds: impl Fn() -> bool) {
+pub(crate) async fn eventually(holds: impl Fn() -> bool + Send + Sync) {
     let mut looks = tokio::time::interval(Duration::from_millis(2));
     let wait = async {
         while !holds() {
