@@ -1,0 +1,180 @@
+//! The service in this process, and what speaks to it in Envoy's place.
+
+use super::{Answer, Ask, NOW, Provider, Setup};
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
+use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
+use portcullis::app::App;
+use portcullis::clock::Clock;
+use portcullis::config;
+use portcullis::problem::Problem;
+use portcullis::provider::Providers;
+use portcullis::time::UnixTime;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+
+/// A service, its provider and its clock; all ends with the value.
+pub(crate) struct Gateway {
+    pub(crate) client: AuthorizationClient<Channel>,
+    pub(crate) channel: Channel,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) clock: Clock,
+    pub(crate) folder: TempDir,
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) reload: Arc<Notify>,
+    pub(crate) providers: Providers,
+    pub(crate) grpc: Option<SocketAddr>,
+    pub(crate) admin: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Gateway {
+    /// A service by the guide's resources.
+    pub(crate) async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    /// A service with this setup, whose provider is well.
+    pub(crate) async fn with(setup: Setup) -> Self {
+        let clock = Clock::manual(UnixTime(NOW));
+        let provider = Provider::start(clock.clone()).await;
+        Self::beside(Arc::new(provider), clock, setup).await
+    }
+
+    /// A service beside a provider; its first fetch is over.
+    pub(crate) async fn beside(provider: Arc<Provider>, clock: Clock, setup: Setup) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        setup.write(folder.path(), &provider.issuer);
+        let parsed = config::load(&folder.path().join("portcullis.yaml"));
+        let parsed = parsed.expect("settings that hold");
+        let (app, problems) = App::start(&parsed, clock.clone()).await.expect("starts");
+        let grpc = app.grpc_address();
+        let admin = app.admin_address().expect("an address");
+        let (reload, providers) = (app.reload(), app.providers());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                let _told = stopped.await;
+            };
+            app.run(stopped).await.expect("runs");
+        });
+        let address = grpc.map_or_else(
+            || format!("unix:{}", folder.path().join("authz.sock").display()),
+            |address| format!("http://{address}"),
+        );
+        let channel = Endpoint::from_shared(address).expect("an address").connect_lazy();
+        let client = AuthorizationClient::new(channel.clone());
+        let stop = Some(stop);
+        let gateway = Self {
+            client,
+            channel,
+            provider,
+            clock,
+            folder,
+            problems,
+            reload,
+            providers,
+            grpc,
+            admin,
+            stop,
+            task,
+        };
+        eventually(|| gateway.providers.first_fetches_over()).await;
+        gateway
+    }
+
+    /// Another service with the same provider and clock, such as after a restart.
+    pub(crate) async fn restarted(self, setup: Setup) -> Self {
+        let (provider, clock) = (Arc::clone(&self.provider), self.clock.clone());
+        drop(self);
+        Self::beside(provider, clock, setup).await
+    }
+
+    /// Asks. An RPC error fails the test: no refusal is one.
+    pub(crate) async fn ask(&self, ask: Ask) -> Answer {
+        self.send(ask.message()).await
+    }
+
+    pub(crate) async fn send(&self, message: CheckRequest) -> Answer {
+        let response = self.client.clone().check(message).await;
+        Answer::read(response.expect("never an RPC error").into_inner())
+    }
+
+    /// Asks as a gateway that waits for `timeout`.
+    pub(crate) async fn ask_within(&self, ask: Ask, timeout: Duration) -> Answer {
+        let mut request = tonic::Request::new(ask.message());
+        request.set_timeout(timeout);
+        let response = self.client.clone().check(request).await;
+        Answer::read(response.expect("never an RPC error").into_inner())
+    }
+
+    pub(crate) fn later(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// GET of the admin listener: status line and body.
+    pub(crate) async fn admin(&self, path: &str) -> (u16, String) {
+        http_get(self.admin, path).await
+    }
+
+    /// A counter, by its name and labels as `/metrics` has them; 0 where it is not there.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let (_, text) = self.admin("/metrics").await;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.parse().ok()).unwrap_or_default()
+    }
+
+    /// Loads that are over, well or not.
+    pub(crate) async fn reloads(&self) -> u64 {
+        let name = |outcome: &str| format!("portcullis_reloads_total{{outcome=\"{outcome}\"}}");
+        self.metric(&name("in_force")).await + self.metric(&name("refused")).await
+    }
+
+    /// Asks the service to stop; ready when it has.
+    pub(crate) fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop.send(()).expect("it runs");
+        }
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn ended(&mut self) {
+        (&mut self.task).await.expect("ended well");
+    }
+}
+
+/// GET over HTTP/1.1.
+pub(crate) async fn http_get(to: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = tokio::net::TcpStream::connect(to).await.expect("connects");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.expect("answered");
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let status = text.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
+    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
+    (status, body)
+}
+
+/// Waits until `holds` does.
+pub(crate) async fn eventually(holds: impl Fn() -> bool + Send + Sync) {
+    let mut looks = tokio::time::interval(Duration::from_millis(2));
+    let wait = async {
+        while !holds() {
+            looks.tick().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), wait).await.expect("holds at last");
+}

@@ -1,0 +1,55 @@
+//! What a test may turn at the provider.
+
+use super::token::Signer;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What the provider does: all is well unless a test turns something.
+pub(crate) struct Knobs {
+    /// Claims about the person who signs in.
+    pub(crate) person: Value,
+    /// Changes to the discovery document; `null` takes a member away.
+    pub(crate) discovery: Value,
+    /// Changes to ID tokens of a login.
+    pub(crate) id_token: Value,
+    /// Changes to ID tokens of a refresh.
+    pub(crate) refreshed: Value,
+    /// Changes to token responses.
+    pub(crate) response: Value,
+    /// Changes to userinfo.
+    pub(crate) userinfo: Value,
+    /// Status of everything that is fetched: discovery and keys.
+    pub(crate) fetch_status: u16,
+    /// Status and error code of the token endpoint, where it fails.
+    pub(crate) token_error: Option<(u16, &'static str)>,
+    /// How long an ID token lives, in seconds.
+    pub(crate) lifetime: u64,
+    /// Each answer of the token endpoint needs a permit.
+    pub(crate) gate: Option<Arc<Semaphore>>,
+    /// Signs.
+    pub(crate) signer: Signer,
+    /// Keys that are published.
+    pub(crate) published: Vec<Signer>,
+}
+
+impl Default for Knobs {
+    fn default() -> Self {
+        let signer = Signer::new("key-1");
+        Self {
+            person: json!({"sub": "00u1", "email": "ann@example.com", "email_verified": true,
+                "groups": ["PetstoreUsers", "Everyone"], "sid": "session-1"}),
+            discovery: json!({}),
+            id_token: json!({}),
+            refreshed: json!({}),
+            response: json!({}),
+            userinfo: json!({}),
+            fetch_status: 200,
+            token_error: None,
+            lifetime: 3600,
+            gate: None,
+            published: vec![signer.clone()],
+            signer,
+        }
+    }
+}
