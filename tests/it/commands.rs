@@ -184,3 +184,20 @@ fn serve_ends_well_on_sigterm_and_writes_json_lines() {
     assert_eq!(child.wait().expect("ends").code(), Some(0));
     assert!(rest.iter().any(|line| line.contains("stopping")), "{rest:?}");
 }
+
+#[test]
+fn serve_loads_again_on_sighup() {
+    let folder = folder(&Setup::default().setting("log", "{level: info}"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+    command.current_dir(folder.path()).args(["serve", "--config", "portcullis.yaml"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("runs");
+    let lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    let mut lines = lines.map(|line| line.expect("text"));
+    lines.find(|line| line.contains("listening")).expect("it says that it listens");
+    for (signal, said) in [("-HUP", "reload"), ("-TERM", "stopping")] {
+        let killed = Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(killed.expect("kill runs").success());
+        lines.find(|line| line.contains(said)).expect(said);
+    }
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
+}
