@@ -48,18 +48,8 @@ impl AuthorizationService {
         };
         let id = RequestId::of(&attributes.headers);
         let client = classify_client(attributes.method, &attributes.headers);
-        // A panic ends this check alone; what it had under way is dropped with it.
-        let check =
-            AssertUnwindSafe(self.checker.check(&attributes, client, deadline)).catch_unwind();
-        let ended = match deadline {
-            Some(deadline) => timeout_at(deadline, check).await,
-            None => Ok(check.await),
-        };
-        let checked = match ended {
-            Ok(Ok(checked)) => checked,
-            Ok(Err(_panic)) => refuse_internal(),
-            Err(_elapsed) => refuse_late(),
-        };
+        let check = self.checker.check(&attributes, client, deadline);
+        let checked = guarded(check, deadline).await;
         (checked, client, id)
     }
 }
@@ -80,6 +70,24 @@ impl Authorization for AuthorizationService {
         let (checked, client, id) = self.decide(request.into_inner(), deadline).await;
         self.metrics.ended(&checked, id.as_str(), started.elapsed());
         Ok(Response::new(encode(&checked, client, id.as_str())))
+    }
+}
+
+/// What `check` comes to; a refusal where it panics, or is not over at `deadline`.
+async fn guarded(
+    check: impl Future<Output = Checked> + Send,
+    deadline: Option<Instant>,
+) -> Checked {
+    // A panic ends this check alone; what it had under way is dropped with it.
+    let check = AssertUnwindSafe(check).catch_unwind();
+    let ended = match deadline {
+        Some(deadline) => timeout_at(deadline, check).await,
+        None => Ok(check.await),
+    };
+    match ended {
+        Ok(Ok(checked)) => checked,
+        Ok(Err(_panic)) => refuse_internal(),
+        Err(_elapsed) => refuse_late(),
     }
 }
 
@@ -132,6 +140,21 @@ fn refuse_late() -> Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_denied_503() {
+        let checked = guarded(async { panic!("a bug") }, None).await;
+        assert_eq!(checked.reason, Reason::Internal);
+        let status = checked.outcome.err().map(|denied| denied.status);
+        assert_eq!(status, Some(HttpStatus::ServiceUnavailable));
+    }
+
+    #[tokio::test]
+    async fn what_is_too_late_is_a_denied_503() {
+        let checked = guarded(std::future::pending(), Some(Instant::now())).await;
+        assert_eq!(checked.reason, Reason::DeadlineTooShort);
+        assert!(checked.outcome.is_err());
+    }
 
     #[test]
     fn reads_the_gateway_s_deadline() {
