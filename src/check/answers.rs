@@ -34,7 +34,7 @@ pub(super) fn no_credentials(call: &Call<'_>) -> Box<Denied> {
         Reason::NoCredentials,
         Status::Unauthorized,
         "Please sign in",
-        "This page is for people who are signed in.",
+        "This is for callers who are known. Sign in, or send a token.",
     );
     Box::new(challenge(call, denied, None))
 }
