@@ -5,7 +5,7 @@ use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::Parsed;
 use crate::envoy::AuthorizationService;
-use crate::policy::{KeySource, Snapshot};
+use crate::policy::Snapshot;
 use crate::problem::Problem;
 use crate::provider::{IssuerSource, Providers, ProvidersError};
 use crate::random::{self, NoRandomness};
@@ -210,12 +210,5 @@ async fn follow_issuers(mut policy: watch::Receiver<Arc<Snapshot>>, providers: P
 
 /// The issuers of a policy, as the providers know them.
 fn sources(snapshot: &Snapshot) -> Vec<IssuerSource> {
-    let issuers = snapshot.issuers().into_iter();
-    let source = |source: KeySource<'_>| match source {
-        KeySource::Discovery(issuer) => IssuerSource::from(issuer),
-        KeySource::Jwks(issuer, url) => {
-            IssuerSource { issuer: issuer.clone(), jwks_url: Some(url.clone()) }
-        }
-    };
-    issuers.map(source).collect()
+    snapshot.issuers().into_iter().map(IssuerSource::from).collect()
 }

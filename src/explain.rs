@@ -8,7 +8,7 @@ use crate::config::Parsed;
 use crate::credential::{Credential, classify};
 use crate::decision::{Checked, ClientKind, CredentialKind, Facts, classify_client};
 use crate::identity::Identity;
-use crate::policy::{KeySource, Membership, NoRoute, Route, Site, Snapshot};
+use crate::policy::{Membership, NoRoute, Route, Site, Snapshot};
 use crate::provider::{IssuerSource, Providers};
 use crate::random;
 use crate::reload::Loader;
@@ -123,13 +123,7 @@ async fn checker(
     let clock = Clock::system();
     let providers = Providers::new(&parsed.settings.provider, clock.clone())?;
     if fetch {
-        let sources = policy.issuers().into_iter().map(|source| match source {
-            KeySource::Discovery(issuer) => IssuerSource::from(issuer),
-            KeySource::Jwks(issuer, url) => {
-                IssuerSource { issuer: issuer.clone(), jwks_url: Some(url.clone()) }
-            }
-        });
-        providers.set_issuers(sources.collect());
+        providers.set_issuers(policy.issuers().into_iter().map(IssuerSource::from).collect());
         let patience = Instant::now() + PATIENCE;
         while !providers.first_fetches_over() && Instant::now() < patience {
             sleep(Duration::from_millis(20)).await;

@@ -6,6 +6,7 @@ use super::metadata::{EndpointRules, ProviderMetadata};
 use super::state::Search;
 use crate::clock::Clock;
 use crate::config::ProviderSettings;
+use crate::policy::KeySource;
 use crate::token::{Issuer, KeySet};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -31,6 +32,17 @@ pub struct IssuerSource {
 impl From<Issuer> for IssuerSource {
     fn from(issuer: Issuer) -> Self {
         Self { issuer, jwks_url: None }
+    }
+}
+
+impl From<KeySource<'_>> for IssuerSource {
+    fn from(source: KeySource<'_>) -> Self {
+        match source {
+            KeySource::Discovery(issuer) => Self { issuer: issuer.clone(), jwks_url: None },
+            KeySource::Jwks(issuer, url) => {
+                Self { issuer: issuer.clone(), jwks_url: Some(url.clone()) }
+            }
+        }
     }
 }
 
