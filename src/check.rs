@@ -172,7 +172,11 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
     match Box::pin(authenticate(call, &route, facts)).await? {
         Authenticated::Identity(identity, cookies) => {
             identity.tell(facts);
-            let grant = authorize(call, &route, &identity, facts)?;
+            let grant = match authorize(call, &route, &identity, facts) {
+                Ok(grant) => grant,
+                // A refreshed record is the browser's, whatever this page says.
+                Err(denied) => return Err(Box::new(denied.cookies(cookies))),
+            };
             let allowed = allow(call, &route, Some((&identity, &grant)), cookies);
             tell_plan(&route, &identity, facts);
             facts.groups = grant.groups;

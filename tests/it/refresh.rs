@@ -231,6 +231,17 @@ async fn groups_change_at_the_next_refresh() {
 }
 
 #[tokio::test]
+async fn a_refused_check_gives_the_refreshed_record_as_well() {
+    let gateway = Gateway::with(setup()).await;
+    let mut browser = Browser::signed_in(&gateway, &home()).await;
+    gateway.provider.turn(|knobs| knobs.person["groups"] = json!(["Other"]));
+    gateway.later(3660);
+    let answer = browser.load(&gateway, &home()).await;
+    answer.refused(403, "not_granted");
+    assert!(answer.set_cookie(SESSION).is_some(), "the old record's refresh token is used up");
+}
+
+#[tokio::test]
 async fn a_refresh_that_hangs_is_waited_for_no_longer_than_two_seconds_or_the_deadline() {
     let gateway = Gateway::with(setup()).await;
     let browser = Browser::signed_in(&gateway, &home()).await;
