@@ -9,6 +9,7 @@ pub(crate) mod provider;
 pub(crate) mod raw;
 pub(crate) mod setup;
 pub(crate) mod token;
+pub(crate) mod ways;
 
 pub(crate) use answer::Answer;
 pub(crate) use ask::Ask;
@@ -16,6 +17,7 @@ pub(crate) use browser::Browser;
 pub(crate) use gateway::{Gateway, eventually};
 pub(crate) use provider::Provider;
 pub(crate) use setup::Setup;
+pub(crate) use ways::Ways;
 
 /// When the tests begin.
 pub(crate) const NOW: u64 = 1_800_000_000;

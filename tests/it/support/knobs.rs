@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
+/// Makes an ID token of the claims that would be right. It may ask nothing of the provider.
+pub(crate) type Forge = Arc<dyn Fn(Value) -> String + Send + Sync>;
+
 /// What the provider does: all is well unless a test turns something.
 pub(crate) struct Knobs {
     /// Claims about the person who signs in.
@@ -15,6 +18,10 @@ pub(crate) struct Knobs {
     pub(crate) id_token: Value,
     /// Changes to ID tokens of a refresh.
     pub(crate) refreshed: Value,
+    /// Makes the ID tokens of a login instead.
+    pub(crate) forge_login: Option<Forge>,
+    /// Makes the ID tokens of a refresh instead.
+    pub(crate) forge_refreshed: Option<Forge>,
     /// Changes to token responses.
     pub(crate) response: Value,
     /// Changes to userinfo.
@@ -31,6 +38,8 @@ pub(crate) struct Knobs {
     pub(crate) signer: Signer,
     /// Keys that are published.
     pub(crate) published: Vec<Signer>,
+    /// Keys that are published beside them, as JWKs of any kind.
+    pub(crate) published_beside: Vec<Value>,
 }
 
 impl Default for Knobs {
@@ -42,6 +51,8 @@ impl Default for Knobs {
             discovery: json!({}),
             id_token: json!({}),
             refreshed: json!({}),
+            forge_login: None,
+            forge_refreshed: None,
             response: json!({}),
             userinfo: json!({}),
             fetch_status: 200,
@@ -50,6 +61,7 @@ impl Default for Knobs {
             gate: None,
             published: vec![signer.clone()],
             signer,
+            published_beside: Vec::new(),
         }
     }
 }

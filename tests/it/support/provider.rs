@@ -112,8 +112,18 @@ impl Provider {
 
     /// An ID token of this provider as a client would show it.
     pub(crate) fn id_token(&self, changes: &Value) -> String {
+        self.sign(&self.bearer_claims(changes))
+    }
+
+    /// The claims of such a token.
+    pub(crate) fn bearer_claims(&self, changes: &Value) -> Value {
         let claims = self.shared.id_claims(&json!({"at_hash": null, "nonce": null}));
-        self.sign(&with(claims, changes))
+        with(claims, changes)
+    }
+
+    /// The key that signs now.
+    pub(crate) fn signer(&self) -> Signer {
+        self.shared.knobs().signer.clone()
     }
 
     /// An access token for `audience`, as Okta writes it.
@@ -140,14 +150,13 @@ impl Provider {
         let claims = json!({"iss": self.issuer, "sub": CLIENT, "iat": now, "nbf": now,
             "aud": format!("{PORTAL}/.auth/global-token-revocation"), "exp": now + 300,
             "jti": "GR.1"});
-        let signer = self.shared.knobs().signer.clone();
+        let signer = self.signer();
         let header = json!({"typ": "global-token-revocation+jwt"});
         signer.sign_as(&with(signer.header(), &header), &with(claims, changes))
     }
 
     fn sign(&self, claims: &Value) -> String {
-        let signer = self.shared.knobs().signer.clone();
-        signer.sign(claims)
+        self.signer().sign(claims)
     }
 
     /// Signs with a new key from now on; the old one stays published.
@@ -218,8 +227,13 @@ impl Shared {
         let knobs = self.knobs();
         let refreshed = grant == "refresh_token";
         let claims = with(claims, if refreshed { &knobs.refreshed } else { &knobs.id_token });
+        let forge = if refreshed { &knobs.forge_refreshed } else { &knobs.forge_login };
+        let id_token = match forge {
+            Some(forge) => forge(claims),
+            None => knobs.signer.sign(&claims),
+        };
         let mut response = json!({"token_type": "Bearer", "access_token": access_token,
-            "expires_in": 3600, "id_token": knobs.signer.sign(&claims)});
+            "expires_in": 3600, "id_token": id_token});
         if login.offline {
             response["refresh_token"] = refresh_token.clone().into();
             state.refresh_tokens.insert(refresh_token, login);
@@ -243,7 +257,9 @@ async fn answer(
     match path.as_str() {
         "/.well-known/openid-configuration" => reply(fetched, &shared.discovery()),
         "/keys" => {
-            let keys: Vec<Value> = shared.knobs().published.iter().map(Signer::jwk).collect();
+            let knobs = shared.knobs();
+            let mut keys: Vec<Value> = knobs.published.iter().map(Signer::jwk).collect();
+            keys.extend(knobs.published_beside.iter().cloned());
             reply(fetched, &json!({ "keys": keys }))
         }
         "/userinfo" => {

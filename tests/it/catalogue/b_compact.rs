@@ -1,0 +1,1 @@
+//! Compact form and the Authorization header: group B.

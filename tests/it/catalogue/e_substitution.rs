@@ -1,0 +1,1 @@
+//! Token substitution and type confusion: group E.

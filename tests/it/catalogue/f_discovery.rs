@@ -1,0 +1,1 @@
+//! Discovery and JWKS: group F.

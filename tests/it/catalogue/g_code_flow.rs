@@ -1,0 +1,1 @@
+//! Authorization code flow: group G.

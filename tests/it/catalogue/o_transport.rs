@@ -1,0 +1,1 @@
+//! GRPC and transport: group O.

@@ -1,0 +1,1 @@
+//! Caches, failure, logs, configuration: group P.
