@@ -29,7 +29,7 @@ impl Ways {
     where
         F: Fn(Value) -> String + Send + Sync + 'static,
     {
-        println!("refused: {what}");
+        case("refused", what);
         let forge: Forge = Arc::new(forge);
         self.bearer(&forge).await;
         self.callback(&forge).await;
@@ -41,7 +41,7 @@ impl Ways {
     where
         F: Fn(Value) -> String + Send + Sync + 'static,
     {
-        println!("taken: {what}");
+        case("taken", what);
         let (gateway, forge): (&Gateway, Forge) = (&self.gateway, Arc::new(forge));
         let token = forge(gateway.provider.bearer_claims(&json!({})));
         gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&token)).await.granted();
@@ -101,4 +101,9 @@ impl Ways {
             knobs.forge_refreshed = None;
         });
     }
+}
+
+#[expect(clippy::print_stdout, reason = "says which case of a test failed")]
+fn case(answer: &str, what: &str) {
+    println!("{answer}: {what}");
 }
