@@ -10,7 +10,8 @@ export class Upstream {
 
   /** `answer(request, response)` may take over from the plain `200 ok`. */
   constructor(answer = (_request, response) => response.end('ok')) {
-    this.#server = http.createServer((request, response) => {
+    // Whatever the gateway lets through is to be seen here, not refused.
+    this.#server = http.createServer({ maxHeaderSize: 16 << 20, insecureHTTPParser: true }, (request, response) => {
       this.#record(request);
       request.resume();
       answer(request, response);
