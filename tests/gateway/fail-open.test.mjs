@@ -31,6 +31,7 @@ let world;
 let gateways;
 let tokens;
 let groups;
+let resetting;
 
 before(async () => {
   world = await World.prepare('fail-open');
@@ -127,7 +128,11 @@ const FAULTS = {
     end: () => reloaded(() => renameSync(world.file('elsewhere'), world.file('resources'))),
   },
   'a client resets its requests by the hundred': {
-    begin: () => Promise.all(['shipped', 'open'].map((name) => resets(gateways[name]))),
+    asks: () => Array.from({ length: 10 }, strangers).flat(),
+    begin: () => {
+      resetting = Promise.all(['shipped', 'open'].flatMap((name) => Array.from({ length: 4 }, () => resets(gateways[name]))));
+    },
+    end: () => resetting,
   },
   'headers as hostile as they come': { asks: hostileHeaders },
   'paths that can be read in two ways': { asks: hostilePaths },
@@ -166,16 +171,19 @@ test('the README names exactly these leaks', () => {
 async function nobodyGetsIn(ports, requests) {
   world.upstream.forget();
   for (const [name, port] of Object.entries(ports)) {
-    const answers = await Promise.all(requests.map((request) => ask(port, request)));
+    const answers = [];
+    // Megabytes one after another: many at once may take longer than Envoy waits, on a small machine.
+    if (name === 'large') for (const request of requests) answers.push(await ask(port, request));
+    else answers.push(...(await Promise.all(requests.map((request) => ask(port, request)))));
     assert.deepEqual(world.upstream.seen.map(({ url }) => url), [], `through ${name}`);
     assert.deepEqual(world.pages.seen.filter(({ identity }) => identity.length > 0), [], `through ${name}`);
     for (const [index, { status, text }] of answers.entries()) {
-      const { what, lines, want, says = '' } = requests[index];
+      const { what, lines, want, says = /^/ } = requests[index];
       const told = `${name}: ${what ?? lines}: ${text.slice(0, 300)}`;
       // A refusal of a gRPC call is a 200 that says otherwise.
       assert.ok(status >= 300 || /^grpc-status: (16|7)\r$/m.test(text), told);
       if (want) assert.equal(status, want, told);
-      assert.ok(text.includes(says), told);
+      assert.match(text, says, told);
     }
   }
 }
@@ -216,7 +224,7 @@ async function slowChecks() {
 }
 
 function slow() {
-  return ['one', 'two'].map((kid) => ({ what: kid, lines: [`authorization: Bearer ${forged(kid)}`], want: 503, says: 'deadline_too_short' }));
+  return ['one', 'two'].map((kid) => ({ what: kid, lines: [`authorization: Bearer ${forged(kid)}`], want: 503, says: /keys_unavailable|deadline_too_short/ }));
 }
 
 /** A token of the right issuer for the right client, said to be signed with a key that nobody has seen yet. */
@@ -226,11 +234,11 @@ function forged(kid) {
   return `${part({ alg: 'RS256', kid })}.${part({ ...payload, sub: 'boss' })}.${Buffer.alloc(256, 1).toString('base64url')}`;
 }
 
-/** One client, which takes back what it asks, all in one write, again and again. */
+/** A client that takes back what it asks, 25 requests in one write, again and again. */
 async function resets(port) {
   const connection = await Connection.open(port);
   const fields = { ':method': 'GET', ':scheme': 'http', ':path': '/api/pets?may=no', ':authority': API };
-  for (let burst = 0; burst < 10; burst += 1) {
+  for (let burst = 0; burst < 5; burst += 1) {
     const streams = Array.from({ length: 25 }, (_, index) => 2 * (25 * burst + index) + 1);
     await connection.write(Buffer.concat(streams.flatMap((stream) => [headers(stream, fields, FLAG.endHeaders | FLAG.endStream), reset(stream)])));
   }

@@ -76,8 +76,12 @@ export class Connection {
   write(bytes) {
     if (this.closed || this.socket.destroyed) return Promise.resolve(false);
     return new Promise((resolve) => {
-      this.socket.write(bytes, (error) => resolve(!error));
-      this.socket.once('close', () => resolve(false));
+      const lost = () => resolve(false);
+      this.socket.once('close', lost);
+      this.socket.write(bytes, (error) => {
+        this.socket.off('close', lost);
+        resolve(!error);
+      });
     });
   }
 
