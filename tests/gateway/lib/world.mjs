@@ -34,6 +34,8 @@ export class World {
   }
 
   constructor(name, ports) {
+    // An end by signal passes through `exit` as well, where what was started is ended.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
     this.ports = ports;
     this.demo = new Demo({ ports, directory: `gateway/${name}` });
     this.party = new RelyingParty({ ...this.demo, redirectUri: `${this.demo.portal}/callback` });
