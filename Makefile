@@ -31,7 +31,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint unit validate demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: lint unit validate gateway demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
@@ -50,6 +50,12 @@ validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
 	    printf '%s: ' "$$file"; \
 	    (cd "$$(dirname "$$file")" && "$(CURDIR)/$(ENVOY)" --mode validate --log-level error -c "$$(basename "$$file")") || exit 1; \
 	done
+
+.PHONY: gateway
+gateway: tools chromium build ## What only real Envoy and a real Chromium can show: faults, floods, drain, reload, CSRF
+	mkdir -p $(TARGET)/results
+	node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
+	    --test-reporter=tap --test-reporter-destination=$(TARGET)/results/gateway.tap tests/gateway/*.test.mjs
 
 .PHONY: demo-check
 demo-check: tools chromium build ## Walk through the guide with curl-like requests and a real Chromium
