@@ -54,7 +54,7 @@ validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
 .PHONY: gateway
 gateway: tools chromium build ## What only real Envoy and a real Chromium can show: faults, floods, drain, reload, CSRF
 	mkdir -p $(TARGET)/results
-	node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
+	node --test --test-concurrency=2 --test-reporter=spec --test-reporter-destination=stdout \
 	    --test-reporter=tap --test-reporter-destination=$(TARGET)/results/gateway.tap tests/gateway/*.test.mjs
 
 .PHONY: demo-check

@@ -15,21 +15,24 @@ import { Upstream } from './upstream.mjs';
 const NAMES = ['gateway', 'gatewayAdmin', 'provider', 'petstore', 'portal', 'checks', 'admin'];
 
 export class World {
-  /** The API behind the gateway, and the portal's pages behind it. */
-  upstream = new Upstream();
+  /** The portal's pages behind the gateway; the API is `upstream`. */
   pages = new Upstream();
   #extra = [];
 
-  /** `name` is the folder's. Nothing is started yet, but for the upstreams. */
-  static async prepare(name) {
+  /**
+   * `name` is the folder's. Nothing is started yet, but for the upstreams. With `portal`, the demo's own pages are to be
+   * started as a part; `answer` is what the API answers.
+   */
+  static async prepare(name, { portal = false, answer } = {}) {
     const ports = await freePorts(NAMES.length);
     const world = new World(name, Object.fromEntries(NAMES.map((each, index) => [each, ports[index]])));
+    world.upstream = new Upstream(answer);
     await world.demo.prepare();
     world.write('envoy.yaml', reference(world.ports, [world.ports.checks]));
     // A line for every refusal, under load, is work for nobody.
     world.edit('portcullis.yaml', (text) => replaced(text, 'level: info', 'level: error'));
     await world.upstream.listen(world.ports.petstore);
-    await world.pages.listen(world.ports.portal);
+    if (!portal) await world.pages.listen(world.ports.portal);
     return world;
   }
 
