@@ -7,6 +7,8 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# What test runs print, for the summary of the catalogue.
+RESULTS := $(TARGET)/results
 ENVOY := .tools/venv/bin/envoy
 NPM := .tools/node/.installed
 CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
@@ -41,8 +43,13 @@ lint: ## Format, lints and docs, without changing anything
 
 .PHONY: unit
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
-	cargo test --locked
-	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs
+	mkdir -p $(RESULTS)
+	cargo test --locked | tee $(RESULTS)/cargo.txt
+	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs
+
+.PHONY: catalogue
+catalogue: ## Print the catalogue of hostile inputs, by what the last `make unit` and `make gateway` saw
+	node tests/catalogue/summary.mjs $(wildcard $(RESULTS)/cargo.txt $(RESULTS)/gateway.tap)
 
 .PHONY: validate
 validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
