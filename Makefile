@@ -49,7 +49,7 @@ unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's
 
 .PHONY: catalogue
 catalogue: ## Print the catalogue of hostile inputs, by what the last `make unit` and `make gateway` saw
-	node tests/catalogue/summary.mjs $(wildcard $(RESULTS)/cargo.txt $(RESULTS)/gateway.tap)
+	node tests/catalogue/summary.mjs $(RESULTS)/cargo.txt $(RESULTS)/gateway.tap
 
 .PHONY: validate
 validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
