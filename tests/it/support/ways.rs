@@ -44,6 +44,17 @@ impl Ways {
         self.refresh(&forge).await;
     }
 
+    /// The same where the token comes from the provider: for what is good as a bearer, by its own kind.
+    pub(crate) async fn refused_from_provider<F>(&self, what: &str, forge: F)
+    where
+        F: Fn(Value) -> String + Send + Sync + 'static,
+    {
+        case("refused", what);
+        let forge: Forge = Arc::new(forge);
+        self.callback(&forge).await;
+        self.refresh(&forge).await;
+    }
+
     /// What `forge` makes of right claims is good in each way. Guards the tests of refusal.
     pub(crate) async fn taken<F>(&self, what: &str, forge: F)
     where
