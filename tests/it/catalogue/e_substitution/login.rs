@@ -2,7 +2,7 @@
 
 use super::{AUDIENCE, as_access_token, ways};
 use crate::support::token::{Signer, with};
-use crate::support::{Browser, CLIENT, Gateway, PORTAL, Provider};
+use crate::support::{API, Ask, Browser, CLIENT, Gateway, PORTAL, Provider, Setup, Ways};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -43,6 +43,56 @@ async fn e06_an_id_token_of_another_client_of_the_provider_is_refused() {
         let signer = ways.gateway.provider.signer();
         let what = changes.to_string();
         ways.refused(&what, move |claims| signer.sign(&with(claims, &changes))).await;
+    }
+}
+
+/// Another Portal at the same provider, with a client of its own and the same rights.
+const SECOND: &str = "apiVersion: portal.gloo.solo.io/v1beta1
+kind: Portal
+metadata: {name: second-portal, namespace: default}
+spec:
+  domains: [second.petstore.localhost]
+  portalUrlPrefix: http://second.petstore.localhost/
+  oidcAuth:
+    clientId: 0oaSecond
+    clientSecret: {name: petstore-secret, namespace: default, key: client_secret}
+    groupClaimKey: groups
+    issuer: '{ISSUER}'
+---
+apiVersion: portal.gloo.solo.io/v1beta1
+kind: Group
+metadata: {name: second-group, namespace: default}
+spec:
+  accessLevel: {portals: [{name: second-portal, namespace: default}]}
+  oidcGroup: {groupNames: [PetstoreUsers]}
+";
+
+#[tokio::test]
+async fn e06_a_client_of_ours_is_still_another_client() {
+    let tokens = format!("{{audiences: ['{AUDIENCE}']}}");
+    let setup = Setup::default().setting("tokens", &tokens).add(SECOND);
+    let ways = Ways::with(setup).await;
+    let gateway = &ways.gateway;
+    assert!(gateway.problems.iter().all(|problem| !problem.is_error()), "{:?}", gateway.problems);
+    let second = json!({"aud": "0oaSecond"});
+    // At the first Portal's callback and refresh it is refused.
+    let (signer, changes) = (gateway.provider.signer(), second.clone());
+    ways.refused_from_provider("0oaSecond", move |claims| signer.sign(&with(claims, &changes)))
+        .await;
+    // As a bearer it is good where its own Portal vouches, and nowhere else.
+    let token = gateway.provider.id_token(&second);
+    let at = |url: &str| Ask::get(url).bearer(&token);
+    gateway.ask(at("http://second.petstore.localhost/home")).await.granted();
+    for url in [format!("{API}/pets"), format!("{PORTAL}/home")] {
+        gateway.ask(at(&url)).await.refused(403, "not_granted");
+    }
+    // For two of our clients at once it is for neither, and an access token is for no client.
+    let both = gateway.provider.id_token(&json!({"aud": ["0oaSecond", CLIENT]}));
+    let access = gateway.provider.access_token("0oaSecond", &json!({}));
+    for token in [both, access] {
+        for url in [format!("{API}/pets"), "http://second.petstore.localhost/home".to_owned()] {
+            gateway.ask(Ask::get(&url).bearer(&token)).await.refused(401, "invalid_token");
+        }
     }
 }
 
