@@ -7,6 +7,8 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# What test runs print, for the summary of the catalogue.
+RESULTS := $(TARGET)/results
 ENVOY := .tools/venv/bin/envoy
 NPM := .tools/node/.installed
 CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
@@ -31,7 +33,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint unit validate gateway demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: lint unit differential validate gateway demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
@@ -41,8 +43,18 @@ lint: ## Format, lints and docs, without changing anything
 
 .PHONY: unit
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
-	cargo test --locked
-	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs
+	mkdir -p $(RESULTS)
+	cargo test --locked | tee $(RESULTS)/cargo.txt
+	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs tests/differential/*.test.mjs
+
+.PHONY: catalogue
+catalogue: ## Print the catalogue of hostile inputs, by what the last `make unit` and `make gateway` saw
+	node tests/catalogue/summary.mjs $(RESULTS)/cargo.txt $(RESULTS)/gateway.tap
+
+.PHONY: differential
+differential: $(NPM) ## Hold our verdict on thousands of mutated tokens against that of npm jose
+	cargo test --locked --test differential
+	node tests/differential/main.mjs $(TARGET)/tmp/differential.jsonl
 
 .PHONY: validate
 validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
@@ -53,9 +65,9 @@ validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
 
 .PHONY: gateway
 gateway: tools chromium build ## What only real Envoy and a real Chromium can show: faults, floods, drain, reload, CSRF
-	mkdir -p $(TARGET)/results
+	mkdir -p $(RESULTS)
 	node --test --test-concurrency=2 --test-reporter=spec --test-reporter-destination=stdout \
-	    --test-reporter=tap --test-reporter-destination=$(TARGET)/results/gateway.tap tests/gateway/*.test.mjs
+	    --test-reporter=tap --test-reporter-destination=$(RESULTS)/gateway.tap tests/gateway/*.test.mjs
 
 .PHONY: demo-check
 demo-check: tools chromium build ## Walk through the guide with curl-like requests and a real Chromium
