@@ -115,6 +115,7 @@ for (const site of ['another site', 'a sibling of the same site']) {
         form.submit();
       }, target('form')),
     ]);
+    await tab.waitForURL(target('form'));
     assert.equal(answer.status(), site === 'another site' ? 401 : 403);
 
     const arrived = world.upstream.seen.filter(({ identity }) => identity.length > 0);

@@ -28,6 +28,7 @@ const LEAKS = [
 ];
 
 let world;
+const admins = [];
 let gateways;
 let tokens;
 let groups;
@@ -55,6 +56,7 @@ async function gateway(name, change = (text) => text) {
   const [port, admin] = await freePorts(2);
   const text = reference({ ...world.ports, gateway: port, gatewayAdmin: admin }, [world.ports.checks]);
   await world.envoy(name, change(text), admin).start();
+  admins.push(admin);
   return port;
 }
 
@@ -167,8 +169,33 @@ test('the README names exactly these leaks', () => {
   assert.deepEqual(rows.filter(([, , how]) => how === 'gets in').map(([, fault]) => fault), LEAKS);
 });
 
-/** Sends all of these at once; nothing of it may reach the upstream. */
+/**
+ * Nothing of what is sent may reach the upstream. Where the machine was too busy for an answer in time, which is the fault "the
+ * service hangs", nothing was shown: then once more.
+ */
 async function nobodyGetsIn(ports, requests) {
+  for (let turn = 1; ; turn += 1) {
+    const before = await timeouts();
+    try {
+      return await sendAll(ports, requests);
+    } catch (error) {
+      if (turn === 5 || (await timeouts()) === before) throw error;
+    }
+  }
+}
+
+/** How many checks were not answered within Envoy's timeout. */
+async function timeouts() {
+  let sum = 0;
+  for (const admin of admins) {
+    const text = await (await fetch(`http://127.0.0.1:${admin}/stats?filter=^cluster.portcullis.upstream_rq_(per_try_)?timeout$`)).text();
+    for (const [, count] of text.matchAll(/: (\d+)/g)) sum += Number(count);
+  }
+  return sum;
+}
+
+/** Sends them through each gateway, and asserts that all were refused. */
+async function sendAll(ports, requests) {
   world.upstream.forget();
   for (const [name, port] of Object.entries(ports)) {
     const answers = [];
