@@ -94,6 +94,32 @@ async fn i09_where_the_portal_is_not_secure_its_names_are_others() {
 }
 
 #[tokio::test]
+async fn i14_secure_is_where_the_portal_is_on_https_or_under_localhost() {
+    let cases = [
+        ("auto", "http://portal.petstore.localhost:10000", true),
+        ("auto", "https://portal.example", true),
+        ("auto", "http://portal.example", false),
+        ("auto", "http://localhost.example", false),
+        ("'true'", "http://portal.example", true),
+        ("'false'", "https://portal.example", false),
+    ];
+    for (secure, url, want) in cases {
+        let host = url.split_once("://").expect("a URL").1.trim_end_matches(":10000");
+        let setup = Setup::default()
+            .edit("http://portal.petstore.localhost:10000/", &format!("{url}/"))
+            .edit("domains: [portal.petstore.localhost,", &format!("domains: [{host},"))
+            .setting("cookies", &format!("{{secure: {secure}}}"));
+        let gateway = Gateway::with(setup).await;
+        let answer = gateway.ask(Ask::get(&format!("{url}/")).navigate()).await;
+        answer.sent_to(&gateway.provider.issuer, "no_credentials");
+        // The attributes go by the name: that is judged with every answer.
+        let start = if want { "__Host-portcullis-l-" } else { "portcullis-l-" };
+        let cookies = answer.set_cookies();
+        assert!(cookies.len() == 1 && cookies[0].starts_with(start), "{secure} {url}: {cookies:?}");
+    }
+}
+
+#[tokio::test]
 async fn i08_the_same_name_twice_counts_if_both_are_one() {
     let gateway = Gateway::new().await;
     let one = Browser::signed_in(&gateway, &home()).await.cookies(HOST)[SESSION].clone();
