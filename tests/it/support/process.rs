@@ -3,7 +3,7 @@
 use super::{API, Answer, Ask, Provider, Setup};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use serde_json::json;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -36,12 +36,9 @@ impl Process {
         command.current_dir(folder.path()).args(["serve", "--config", "portcullis.yaml"]);
         command.stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("runs");
-        let mut stdout = BufReader::new(child.stdout.take().expect("stdout"));
-        let mut said = String::new();
-        while !said.contains("listening") {
-            assert!(stdout.read_line(&mut said).expect("text") > 0, "it ended: {said}");
-        }
+        let mut stdout = child.stdout.take().expect("stdout");
         let output = std::thread::spawn(move || {
+            let mut said = String::new();
             stdout.read_to_string(&mut said).expect("text");
             said
         });
@@ -53,11 +50,14 @@ impl Process {
         process
     }
 
-    /// Waits until the keys are there.
+    /// Waits until it listens and the keys are there.
     async fn ready(&self, good: &str) {
+        let ask = || Ask::get(&format!("{API}/pets")).bearer(good).message();
         let mut looks = tokio::time::interval(Duration::from_millis(5));
         let wait = async {
-            while !self.ask(Ask::get(&format!("{API}/pets")).bearer(good)).await.allowed {
+            while !self.client.clone().check(ask()).await.is_ok_and(|answer| {
+                answer.into_inner().status.is_some_and(|status| status.code == 0)
+            }) {
                 looks.tick().await;
             }
         };
@@ -68,6 +68,11 @@ impl Process {
     pub(crate) async fn ask(&self, ask: Ask) -> Answer {
         let response = self.client.clone().check(ask.message()).await;
         Answer::read(response.expect("never an RPC error").into_inner())
+    }
+
+    /// Asks for the API with this token.
+    pub(crate) async fn bearer(&self, token: &str) -> Answer {
+        self.ask(Ask::get(&format!("{API}/pets")).bearer(token)).await
     }
 
     /// Stops it well; returns everything that it printed.
