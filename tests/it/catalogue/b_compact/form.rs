@@ -157,8 +157,8 @@ async fn b05_padding_is_refused() {
 async fn b06_the_other_alphabet_is_refused() {
     let changes = (0..3).flat_map(|at| {
         [
-            part(at, "+", |part| format!("+{}", &part[1..])),
-            part(at, "/", |part| format!("/{}", &part[1..])),
+            part(at, "+", |part| format!("+{}", part.split_at(1).1)),
+            part(at, "/", |part| format!("/{}", part.split_at(1).1)),
             part(at, "+ behind", |part| format!("{part}+")),
             part(at, "/ behind", |part| format!("{part}/")),
             part(at, "~", |part| format!("{part}~")),
@@ -251,7 +251,13 @@ fn with_inside(text: &str) -> Vec<(String, Change)> {
     vec![
         at("behind a dot", Box::new(move |t: &str| t.replacen('.', &format!(".{behind_dot}"), 1))),
         at("before a dot", Box::new(move |t: &str| t.replacen('.', &format!("{before_dot}."), 1))),
-        at("inside", Box::new(move |t: &str| format!("{}{inside}{}", &t[..5], &t[5..]))),
+        at(
+            "inside",
+            Box::new(move |t: &str| {
+                let (start, end) = t.split_at(5);
+                format!("{start}{inside}{end}")
+            }),
+        ),
         at("before", Box::new(move |t: &str| format!("{before}{t}"))),
         at("behind", Box::new(move |t: &str| format!("{t}{text}"))),
     ]
