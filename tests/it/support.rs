@@ -5,6 +5,7 @@ pub(crate) mod ask;
 pub(crate) mod browser;
 pub(crate) mod gateway;
 pub(crate) mod knobs;
+pub(crate) mod process;
 pub(crate) mod provider;
 pub(crate) mod raw;
 pub(crate) mod setup;

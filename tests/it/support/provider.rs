@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use portcullis::clock::Clock;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use url::Url;
@@ -81,6 +81,11 @@ impl Provider {
     pub(crate) fn calls(&self, path: &str, grant: &str) -> usize {
         let state = self.shared.state();
         state.calls.iter().filter(|(p, g)| p == path && g == grant).count()
+    }
+
+    /// Every path that was called.
+    pub(crate) fn paths(&self) -> BTreeSet<String> {
+        self.shared.state().calls.iter().map(|(path, _)| path.clone()).collect()
     }
 
     /// The person agrees to the login that the browser came with; returns where it goes next.
