@@ -149,7 +149,7 @@ mod tests {
     fn panicking() -> Server {
         let calls = AtomicUsize::new(0);
         let answer = move |_received: Received, _metadata: MetadataMap| {
-            assert!(calls.fetch_add(1, Ordering::SeqCst) % 2 == 0, "a bug");
+            assert!(calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(2), "a bug");
             async {
                 tokio::task::yield_now().await;
                 panic!("a bug later on")

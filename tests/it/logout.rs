@@ -5,7 +5,7 @@ use serde_json::json;
 
 const STORES: [fn(Setup) -> Setup; 2] = [|setup| setup, Setup::in_memory];
 
-fn logout(host: &str) -> Ask {
+pub(crate) fn logout(host: &str) -> Ask {
     Ask::post(&format!("{host}/.auth/logout")).navigate().header("sec-fetch-site", "same-origin")
 }
 

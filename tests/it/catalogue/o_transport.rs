@@ -11,8 +11,11 @@ use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Names and bytes of header fields.
+type Fields<'f> = &'f [(&'f str, &'f [u8])];
+
 /// A request with raw header fields (`encode_raw_headers`).
-fn raw_fields(fields: &[(&str, &[u8])]) -> CheckRequest {
+fn raw_fields(fields: Fields<'_>) -> CheckRequest {
     let field = |(key, value): &(&str, &[u8])| HeaderValue {
         key: (*key).to_owned(),
         raw_value: value.to_vec(),
@@ -36,7 +39,7 @@ async fn o03_bytes_that_are_no_text_make_no_credential_and_no_error() {
     let bearer = format!("Bearer {token}").into_bytes();
     let with = |extra: &[u8]| [bearer.as_slice(), extra].concat();
     gateway.send(raw_fields(&[("authorization", &bearer)])).await.granted();
-    let refused: [(&[(&str, &[u8])], u16, &str); 12] = [
+    let refused: [(Fields<'_>, u16, &str); 12] = [
         (&[("authorization", &with(b"\xff"))], 401, "invalid_token"),
         (&[("authorization", &[b"\xff".as_slice(), &bearer].concat())], 401, "no_credentials"),
         (&[("authorization", b"Bearer \xff\xfe")], 401, "invalid_token"),
@@ -59,7 +62,7 @@ async fn o03_bytes_that_are_no_text_make_no_credential_and_no_error() {
         );
     }
     // Elsewhere such bytes are not read.
-    let harmless: [&[(&str, &[u8])]; 5] = [
+    let harmless: [Fields<'_>; 5] = [
         &[("user-agent", b"\xff\xfe\x00")],
         &[("x-request-id", b"\xff")],
         &[("accept", b"text/html\xff")],
@@ -159,7 +162,7 @@ async fn o04_bytes_that_are_no_check_are_denied_and_never_an_error() {
         vec![0x02, 0x00],
         // A length that never ends, and a thousand groups in one another.
         vec![0x0a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01],
-        vec![0xa3, 0x01].repeat(1000),
+        [0xa3, 0x01].repeat(1000),
         b"GET / HTTP/1.1\r\n\r\n".to_vec(),
         b"{\"attributes\":{}}".to_vec(),
     ]);
@@ -216,7 +219,7 @@ async fn o19_a_stop_of_the_service_is_no_answer_that_lets_anybody_in() {
         let (mut client, counts, token) = (gateway.client.clone(), counts.clone(), token.clone());
         tokio::spawn(async move {
             loop {
-                let good = at % 2 == 0;
+                let good = at.is_multiple_of(2);
                 let ask = Ask::get(&format!("{API}/pets"));
                 let ask = if good { ask.bearer(&token) } else { ask.bearer("x") };
                 match client.check(ask.message()).await {

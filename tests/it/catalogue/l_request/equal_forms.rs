@@ -258,10 +258,10 @@ impl Reading {
     fn all() -> Vec<Self> {
         let bits = |at: u8| Self {
             decodes: at % 3,
-            cuts: at / 3 & 1 != 0,
-            turns_backslashes: at / 3 & 2 != 0,
-            strips_parameters: at / 3 & 4 != 0,
-            merges: at / 3 & 8 != 0,
+            cuts: (at / 3) & 1 != 0,
+            turns_backslashes: (at / 3) & 2 != 0,
+            strips_parameters: (at / 3) & 4 != 0,
+            merges: (at / 3) & 8 != 0,
         };
         (0..48).map(bits).collect()
     }

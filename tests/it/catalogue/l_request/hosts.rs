@@ -106,7 +106,7 @@ async fn l08_a_host_that_reads_in_two_ways_is_none() {
         format!("{api}?x"),
         format!("{api}#x"),
         format!("{api}\\evil"),
-        format!("%61pi.petstore.localhost"),
+        "%61pi.petstore.localhost".to_owned(),
         format!("{api}%00.evil.localhost"),
         // Dots.
         format!(".{api}"),

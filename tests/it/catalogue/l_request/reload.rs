@@ -90,7 +90,7 @@ async fn l34_an_edit_that_leaves_nothing_keeps_the_last_good() {
     let token = gateway.provider.id_token(&json!({}));
     let file = gateway.folder.path().join("portal/all.yaml");
     let good = std::fs::read_to_string(&file).expect("resources");
-    let half = &good[..good.find("kind: Group").expect("a Group")];
+    let (half, _) = good.split_once("kind: Group").expect("a Group");
     for edit in ["", "---\n", "kind: Portal\n", "{{{", &format!("{half}kind: {{{{")] {
         let before = gateway.reloads().await;
         std::fs::write(&file, edit).expect("written");
