@@ -154,7 +154,7 @@ pub async fn serve(
     if let Some(tls) = tls {
         server = server.tls_config(tls).map_err(ListenError::Tls)?;
     }
-    let checks = Authorization::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let checks = Authorization::new(service, MAX_MESSAGE_BYTES);
     let router = server.add_service(health).add_service(checks);
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let stop = async {

@@ -3,7 +3,7 @@
 mod logs;
 mod metrics;
 
-pub use logs::{install, log_check, log_endpoint};
+pub use logs::{dispatch, install, log_check, log_endpoint};
 pub use metrics::{LoginOutcome, Metrics, RefreshOutcome};
 
 use crate::decision::{Checked, Reason};

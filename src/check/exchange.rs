@@ -125,7 +125,7 @@ pub(super) fn principal(claim: &PrincipalClaim, claims: &Claims) -> Result<Strin
 ///
 /// Its key may be newer than what we have. Bearers can use up the throttled fetch for unknown keys;
 /// nobody outside can have us ask the token endpoint, so here the keys are fetched without throttle. A
-/// key that is then still unknown is one that the provider has not published yet.
+/// key that is then still unknown is none of the issuer's: a fault of the token, as at a bearer.
 pub(super) async fn verified(inner: &Inner, issuer: &Issuer, token: &str) -> Result<Claims, Fault> {
     let jws = parse(inner, token)?;
     let providers = &inner.parts.providers;
@@ -137,10 +137,7 @@ pub(super) async fn verified(inner: &Inner, issuer: &Issuer, token: &str) -> Res
         fetched.map_err(|_elapsed| Fault::Unavailable)?.map_err(unavailable)?;
         keys = providers.keys(issuer).map_err(unavailable)?;
     }
-    match verify(&jws, &keys) {
-        Err(TokenError::UnknownKey) => Err(Fault::Unavailable),
-        verified => verified.map_err(Fault::Token),
-    }
+    verify(&jws, &keys).map_err(Fault::Token)
 }
 
 /// The same for a token that somebody sent us: the fetch for unknown keys is throttled.

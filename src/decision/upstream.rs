@@ -11,7 +11,9 @@ use std::collections::BTreeSet;
 const MAX_VALUE_BYTES: usize = 8192;
 /// Set in place of groups that are longer.
 const GROUPS_OMITTED: &str = "x-portcullis-groups-omitted";
-/// Names besides the identity headers that only we may write.
+/// How every name of ours begins that is none of the settings'.
+const OWN_PREFIX: &str = "x-portcullis-";
+/// Names besides the identity headers that we write.
 const OWN: [&str; 4] =
     ["x-portcullis-portal", "x-portcullis-environment", "x-portcullis-product", GROUPS_OMITTED];
 /// Envoy's own mark for a request that passed because its authorizer failed.
@@ -60,21 +62,31 @@ pub trait ClaimValue: std::fmt::Debug {
 #[derive(Clone, Debug)]
 pub struct HeaderPolicy {
     identity: Vec<(String, String)>,
-    strip_exact: BTreeSet<String>,
-    strip_prefixes: Vec<String>,
+    /// Go whether or not the gateway shows us that they are there.
+    always: BTreeSet<String>,
+    /// Names that are ours, or nobody's, as servers fold them.
+    protected: BTreeSet<String>,
+    /// Beginnings of such names.
+    protected_prefixes: Vec<String>,
 }
 
 impl HeaderPolicy {
     /// `identity`: header and claim; `strip`: names, a final `*` for any rest. All in lower case.
     #[must_use]
     pub fn new(identity: &[(String, String)], strip: &[String]) -> Self {
-        let (prefixes, exact): (Vec<_>, Vec<_>) =
-            strip.iter().partition(|pattern| pattern.ends_with('*'));
-        let mut strip_exact: BTreeSet<String> = exact.into_iter().cloned().collect();
-        strip_exact.insert(FAILURE_MARK.to_owned());
-        let prefix = |pattern: &String| folded(pattern.trim_end_matches('*'));
-        let strip_prefixes = prefixes.into_iter().map(prefix).collect();
-        Self { identity: identity.to_vec(), strip_exact, strip_prefixes }
+        let written = identity.iter().map(|(header, _claim)| header.as_str()).chain(OWN);
+        let exact = strip.iter().filter(|pattern| !pattern.ends_with('*')).map(String::as_str);
+        let names = written.chain(exact).chain([FAILURE_MARK]);
+        // Many servers read a name with underscores as the same name.
+        let spellings = |name: &str| [name.to_owned(), name.replace('-', "_")];
+        let always: BTreeSet<String> = names.flat_map(spellings).collect();
+        let prefixes = strip.iter().filter_map(|pattern| pattern.strip_suffix('*'));
+        Self {
+            identity: identity.to_vec(),
+            protected: always.iter().map(|name| folded(name)).collect(),
+            protected_prefixes: prefixes.chain([OWN_PREFIX]).map(folded).collect(),
+            always,
+        }
     }
 
     /// The changes for a caller, or, without one, for somebody who passes unknown.
@@ -89,11 +101,10 @@ impl HeaderPolicy {
         let named = OWN.into_iter().zip(route);
         set.extend(named.filter_map(|(name, value)| Some((name.to_owned(), value?))));
         let is_set = |name: &str| set.iter().any(|(own, _)| own == name);
-        let mut remove: BTreeSet<String> =
-            self.always_removed().filter(|name| !is_set(name)).collect();
-        let forged = request.names().filter(|name| self.is_protected(name) && !is_set(name));
-        remove.extend(forged.map(str::to_owned));
-        Upstream { set, remove: remove.into_iter().collect() }
+        let forged = request.names().filter(|name| self.is_protected(name));
+        let names: BTreeSet<&str> = self.always.iter().map(String::as_str).chain(forged).collect();
+        let remove = names.into_iter().filter(|name| !is_set(name)).map(str::to_owned).collect();
+        Upstream { set, remove }
     }
 
     fn values(&self, identity: IdentityHeaders<'_>) -> Vec<(String, String)> {
@@ -119,25 +130,11 @@ impl HeaderPolicy {
         set
     }
 
-    /// Names that go whether or not the gateway shows us that they are there, and their twins with
-    /// underscores, which some servers read as the same name.
-    fn always_removed(&self) -> impl Iterator<Item = String> {
-        let identity = self.identity.iter().map(|(header, _claim)| header.as_str());
-        let own = identity.chain(OWN);
-        let twins =
-            own.clone().map(|name| name.replace('-', "_")).filter(|twin| twin.contains('_'));
-        let names = own.chain(self.strip_exact.iter().map(String::as_str)).map(str::to_owned);
-        names.chain(twins).collect::<Vec<_>>().into_iter()
-    }
-
     /// Whether a name is one of ours, or looks like one to a server that folds names.
     fn is_protected(&self, name: &str) -> bool {
         let name = folded(name);
-        let folded_is = |own: &str| folded(own) == name;
-        self.identity.iter().any(|(header, _)| folded_is(header))
-            || OWN.into_iter().any(folded_is)
-            || self.strip_exact.iter().any(|own| folded_is(own))
-            || self.strip_prefixes.iter().any(|prefix| name.starts_with(prefix))
+        self.protected.contains(&name)
+            || self.protected_prefixes.iter().any(|prefix| name.starts_with(prefix))
     }
 }
 

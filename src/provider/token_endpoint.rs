@@ -119,7 +119,10 @@ impl TokenResponse {
         }
         let secret = |name: &'static str| match members.get(name) {
             None => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() => Ok(Some(Secret::new(text.clone()))),
+            // An empty ID token is one that does not hold, and ends what it was to go on with.
+            Some(Value::String(text)) if !text.is_empty() || name == "id_token" => {
+                Ok(Some(Secret::new(text.clone())))
+            }
             Some(_) => Err(malformed(name)),
         };
         let expires_in = match members.get("expires_in") {

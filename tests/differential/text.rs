@@ -29,7 +29,10 @@ fn flip(token: &str, dice: &mut Dice) -> String {
         token.split('.').map(|part| URL_SAFE_NO_PAD.decode(part).expect("ours")).collect();
     let part = dice.below(3);
     let at = dice.below(parts[part].len());
-    parts[part][at] ^= 1 << dice.below(8);
+    // A header or payload may be empty.
+    if let Some(byte) = parts[part].get_mut(at) {
+        *byte ^= 1 << dice.below(8);
+    }
     parts.iter().map(|part| b64(part)).collect::<Vec<_>>().join(".")
 }
 
@@ -38,6 +41,9 @@ fn recode(token: &str, dice: &mut Dice) -> String {
     let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
     let part = dice.below(3);
     let own = parts[part].clone();
+    if own.is_empty() {
+        return format!(" {token}");
+    }
     let bytes = URL_SAFE_NO_PAD.decode(&own).expect("ours");
     let at = dice.below(own.len());
     let (head, tail) = own.split_at(at);

@@ -1,7 +1,6 @@
 //! Sessions, the same for every store: what a browser brings back, and for how long it holds.
 
-use crate::support::{API, Answer, Ask, Browser, Gateway, PORTAL, Setup};
-use serde_json::json;
+use crate::support::{Answer, Ask, Browser, Gateway, PORTAL, Setup};
 
 const HOST: &str = "portal.petstore.localhost";
 const SESSION: &str = "__Host-portcullis-s";
@@ -14,20 +13,6 @@ fn home() -> String {
 /// A program's request with this browser's cookies: nothing is followed.
 async fn plain(gateway: &Gateway, browser: &Browser) -> Answer {
     gateway.ask(browser.dress(Ask::get(&home()))).await
-}
-
-#[tokio::test]
-async fn a_session_holds_on_its_own_host_alone() {
-    for store in STORES {
-        let gateway = Gateway::with(store(Setup::default())).await;
-        let mut browser = Browser::signed_in(&gateway, &home()).await;
-        plain(&gateway, &browser).await.granted();
-        let stolen = browser.cookies(HOST).clone();
-        *browser.cookies("api.petstore.localhost") = stolen;
-        let answer = browser.send(&gateway, Ask::get(&format!("{API}/pets"))).await;
-        answer.refused(401, "invalid_session");
-        assert!(browser.cookies("api.petstore.localhost").is_empty(), "cleared");
-    }
 }
 
 #[tokio::test]
@@ -44,21 +29,6 @@ async fn a_stale_cookie_leads_straight_to_the_login_and_to_the_page_asked_for() 
         assert_eq!(at, home());
         answer.granted();
     }
-}
-
-#[tokio::test]
-async fn a_restart_keeps_what_is_sealed_in_cookies() {
-    let gateway = Gateway::new().await;
-    let browser = Browser::signed_in(&gateway, &home()).await;
-    let gateway = gateway.restarted(Setup::default()).await;
-    plain(&gateway, &browser).await.granted();
-    // An older key still opens; new seals are made with the first.
-    let gateway = gateway.restarted(Setup::default().keys(&[2, 1])).await;
-    plain(&gateway, &browser).await.granted();
-    let fresh = Browser::signed_in(&gateway, &home()).await;
-    let gateway = gateway.restarted(Setup::default().keys(&[2])).await;
-    plain(&gateway, &fresh).await.granted();
-    plain(&gateway, &browser).await.refused(401, "invalid_session");
 }
 
 #[tokio::test]
@@ -128,50 +98,6 @@ async fn a_stray_chunk_makes_the_session_void_and_is_cleared() {
 }
 
 #[tokio::test]
-async fn two_different_session_cookies_are_none() {
-    let gateway = Gateway::new().await;
-    let one = Browser::signed_in(&gateway, &home()).await.cookies(HOST)[SESSION].clone();
-    let other = Browser::signed_in(&gateway, &home()).await.cookies(HOST)[SESSION].clone();
-    let line = format!("{SESSION}={one}; {SESSION}={other}");
-    let answer = gateway.ask(Ask::get(&home()).header("cookie", &line)).await;
-    answer.refused(401, "invalid_session");
-    let line = format!("{SESSION}={one}; {SESSION}={one}");
-    gateway.ask(Ask::get(&home()).header("cookie", &line)).await.granted();
-    // Envoy joins the Cookie lines of an HTTP/1.1 client with commas.
-    let line = format!("a=b,{SESSION}={one},c=d");
-    gateway.ask(Ask::get(&home()).header("cookie", &line)).await.granted();
-}
-
-#[tokio::test]
-async fn a_large_session_takes_several_cookies_and_one_that_is_too_large_is_refused() {
-    let names: Vec<String> = (0..60).map(|at| format!("{at}-{}", "g".repeat(60))).collect();
-    let setup = Setup::default().edit("[PetstoreUsers]", &json!(names).to_string());
-    let gateway = Gateway::with(setup).await;
-    gateway.provider.turn(|knobs| knobs.person["groups"] = json!(names[..30]));
-    let mut browser = Browser::signed_in(&gateway, &home()).await;
-    let parts = browser.cookies(HOST).iter().filter(|(name, _)| name.starts_with(SESSION));
-    let sizes: Vec<usize> = parts.map(|(name, value)| name.len() + value.len()).collect();
-    assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < 4096), "{sizes:?}");
-    assert!(sizes.iter().sum::<usize>() <= 8192, "{sizes:?}");
-    plain(&gateway, &browser).await.granted();
-    // Half of it is nothing.
-    browser.cookies(HOST).remove(&format!("{SESSION}-1"));
-    plain(&gateway, &browser).await.refused(401, "invalid_session");
-    // The logout hint goes first. Then the login says so.
-    gateway.provider.turn(|knobs| knobs.person["groups"] = json!(names));
-    Browser::signed_in(&gateway, &home()).await;
-    gateway.provider.turn(|knobs| {
-        knobs.person["groups"] = json!(["0-"]);
-        knobs.response = json!({"refresh_token": "r".repeat(9000)});
-    });
-    let mut browser = Browser::default();
-    let callback = browser.callback(&gateway, &home()).await;
-    let answer = browser.load(&gateway, &callback).await;
-    assert_eq!((answer.status, answer.reason()), (400, "bad_callback"));
-    assert!(answer.body.contains("does not fit"), "{}", answer.body);
-}
-
-#[tokio::test]
 async fn a_session_ends_when_nobody_uses_it() {
     for store in STORES {
         let gateway = Gateway::with(store(Setup::default())).await;
@@ -217,19 +143,6 @@ async fn a_session_ends_with_its_lifetime_however_much_it_is_used() {
         browser.send(&gateway, Ask::get(&home())).await.granted();
         gateway.later(1);
         plain(&gateway, &browser).await.refused(401, "invalid_session");
-    }
-}
-
-#[tokio::test]
-async fn a_login_ends_the_session_before_it() {
-    for store in STORES {
-        let gateway = Gateway::with(store(Setup::default())).await;
-        let mut browser = Browser::signed_in(&gateway, &home()).await;
-        let before = browser.clone();
-        let (_, answer) =
-            browser.visit(&gateway, &format!("{PORTAL}/.auth/signup?return_to=/home")).await;
-        answer.granted();
-        plain(&gateway, &before).await.refused(401, "invalid_session");
     }
 }
 

@@ -205,8 +205,22 @@ fn client_field(field: &HeaderValueOption) -> (String, String) {
     let (name, value) = pair(field);
     if name == "set-cookie" {
         assert_eq!(field.append_action, ADD, "would drop the upstream's cookies");
+        judge_cookie(&value);
     }
     (name, value)
+}
+
+/// A cookie of ours, set or cleared: of this host alone, not for scripts, and small enough to be kept.
+fn judge_cookie(field: &str) {
+    let (pair, attributes) = field.split_once("; ").expect("attributes");
+    assert!(pair.len() <= 4096, "browsers drop a cookie of {} bytes", pair.len());
+    let (name, value) = pair.split_once('=').expect("a pair");
+    let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
+    let rest = attributes.strip_prefix("Path=/; Max-Age=").expect("for all paths");
+    let (age, rest) = rest.split_once(';').expect("an age");
+    let age: u32 = age.parse().expect("seconds");
+    assert_eq!(rest, format!(" HttpOnly; SameSite=Lax{secure}"), "{name}");
+    assert_eq!(value.is_empty(), age == 0, "{name} is set or cleared");
 }
 
 fn json(value: Proto) -> Value {

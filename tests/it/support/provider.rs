@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use portcullis::clock::Clock;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use url::Url;
@@ -37,6 +37,8 @@ struct Known {
     refresh_tokens: HashMap<String, Authorization>,
     made: usize,
     calls: Vec<(String, String)>,
+    /// What is nobody else's to see: codes, tokens, verifiers, nonces, the client's secret.
+    secrets: Vec<String>,
 }
 
 /// A login that the person agreed to.
@@ -83,6 +85,16 @@ impl Provider {
         state.calls.iter().filter(|(p, g)| p == path && g == grant).count()
     }
 
+    /// Every path that was called.
+    pub(crate) fn paths(&self) -> BTreeSet<String> {
+        self.shared.state().calls.iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Codes, tokens, verifiers, nonces and client secrets that were given out or shown here.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.shared.state().secrets.clone()
+    }
+
     /// The person agrees to the login that the browser came with; returns where it goes next.
     pub(crate) fn authorize(&self, url: &str) -> String {
         let url = Url::parse(url).expect("an authorization URL");
@@ -101,6 +113,7 @@ impl Provider {
             offline: query["scope"].split(' ').any(|scope| scope == "offline_access"),
             auth_time: self.shared.clock.now().0,
         };
+        state.secrets.extend([code.clone(), query["nonce"].clone(), query["state"].clone()]);
         state.codes.insert(code.clone(), authorization);
         let mut back = Url::parse(&query["redirect_uri"]).expect("a redirect URI");
         back.query_pairs_mut()
@@ -237,6 +250,7 @@ impl Shared {
             Some(forge) => forge(claims),
             None => knobs.signer.sign(&claims),
         };
+        state.secrets.extend([access_token.clone(), refresh_token.clone(), id_token.clone()]);
         let mut response = json!({"token_type": "Bearer", "access_token": access_token,
             "expires_in": 3600, "id_token": id_token});
         if login.offline {
@@ -258,6 +272,9 @@ async fn answer(
     let grant = form.get("grant_type").cloned().unwrap_or_default();
     shared.state().calls.push((path.clone(), grant.clone()));
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = ["code_verifier", "client_secret", "client_assertion"].map(|name| form.get(name));
+    let shown = shown.into_iter().flatten().cloned();
+    shared.state().secrets.extend(shown.chain(authorization.map(str::to_owned)));
     let fetched = StatusCode::from_u16(shared.knobs().fetch_status).expect("a status");
     match path.as_str() {
         "/.well-known/openid-configuration" => reply(fetched, &shared.discovery()),
