@@ -84,7 +84,7 @@ async fn the_admin_listener_has_life_readiness_and_metrics_and_no_check() {
 }
 
 #[tokio::test]
-async fn the_grpc_listener_has_no_metrics() {
+async fn o17_the_grpc_listener_has_no_metrics() {
     let gateway = Gateway::new().await;
     let mut stream =
         tokio::net::TcpStream::connect(gateway.grpc.expect("TCP")).await.expect("connects");
@@ -282,7 +282,7 @@ async fn over_tls(gateway: &Gateway, tls: ClientTlsConfig) -> Result<bool, Strin
 }
 
 #[tokio::test]
-async fn tls_serves_clients_that_trust_it_and_mutual_tls_those_with_a_certificate() {
+async fn o16_tls_serves_clients_that_trust_it_and_mutual_tls_those_with_a_certificate() {
     let pki = Pki::new();
     let (cert, key) = pki.sign("localhost");
     let files =
