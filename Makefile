@@ -9,6 +9,7 @@ SHELL := /bin/bash
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 ENVOY := .tools/venv/bin/envoy
 NPM := .tools/node/.installed
+DENY := .tools/deny/bin/cargo-deny
 CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
 
 # The binary that the demo and its check run.
@@ -31,13 +32,22 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint unit validate demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: lint deny unit validate demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
+
+.PHONY: deny
+deny: $(DENY) ## What the dependencies may be: bans, licences, sources; advisories where their database can be reached
+	$(DENY) --log-level error check bans licenses sources
+	@if timeout 60 $(DENY) --log-level off fetch db >/dev/null 2>&1; then \
+	    $(DENY) --log-level error check --disable-fetch advisories; \
+	else \
+	    echo 'deny: advisories NOT CHECKED: their database cannot be reached from here'; \
+	fi
 
 .PHONY: unit
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
@@ -72,6 +82,12 @@ $(ENVOY): deploy/demo/requirements.txt
 	rm -rf .tools/venv
 	python3 -m venv .tools/venv
 	.tools/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
+$(DENY): .cargo/requirements.txt
+	rm -rf .tools/deny
+	python3 -m venv .tools/deny
+	.tools/deny/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 $(NPM): deploy/demo/package.json deploy/demo/package-lock.json
