@@ -48,12 +48,13 @@ fn is_bearer(field: &str) -> bool {
 
 /// The token behind the scheme and exactly one space.
 fn token(field: &str) -> Credential<'_> {
-    let token = field.split_once(' ').map_or("", |(_scheme, token)| token);
-    let fits = |byte: u8| byte.is_ascii_graphic();
-    if token.is_empty() || field.starts_with(' ') || !token.bytes().all(fits) {
-        return Credential::MalformedBearer;
+    let graphic = |token: &str| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+    match field.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") && graphic(token) => {
+            Credential::Bearer(token)
+        }
+        Some(_) | None => Credential::MalformedBearer,
     }
-    Credential::Bearer(token)
 }
 
 #[cfg(test)]
@@ -66,7 +67,7 @@ mod tests {
         const AUTHORIZATION: &str = "authorization";
         const KEY: &str = "api-key";
         type Case<'c> = (&'c [(&'c str, &'c str)], Credential<'c>);
-        let cases: [Case<'_>; 21] = [
+        let cases: [Case<'_>; 23] = [
             (&[], Cookie),
             (&[(AUTHORIZATION, "Basic dTpw")], Cookie),
             (&[(AUTHORIZATION, "Basic a"), (AUTHORIZATION, "Basic b")], Cookie),
@@ -77,6 +78,8 @@ mod tests {
             (&[(AUTHORIZATION, "Bearer  x")], MalformedBearer),
             (&[(AUTHORIZATION, " Bearer x")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer\tx")], MalformedBearer),
+            (&[(AUTHORIZATION, "\u{b}Bearer x")], MalformedBearer),
+            (&[(AUTHORIZATION, "\u{a0}Bearer x")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer x y")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer x\u{e9}")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer=x")], MalformedBearer),

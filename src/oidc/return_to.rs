@@ -59,7 +59,7 @@ impl ReturnTo {
         let (base, relative) =
             if text.starts_with('/') { (here.clone(), text) } else { split_origin(text, trusted)? };
         let path = relative.split(['?', '#']).next().unwrap_or_default();
-        if !is_plain(path) || endpoints.iter().any(|endpoint| is_at_or_below(path, endpoint)) {
+        if !is_plain(path, endpoints) {
             return None;
         }
         // Last of all, what the browser's own parser makes of it.
@@ -84,8 +84,9 @@ fn split_origin<'t>(text: &'t str, trusted: &[TrustedOrigin]) -> Option<(Url, &'
         .and_then(|(base, rest)| Some((base?, rest)))
 }
 
-/// Whether no reader can see a second host, a dot segment or a control character in `path`.
-fn is_plain(path: &str) -> bool {
+/// Whether no reader can see a second host, a dot segment, a control character or one of `endpoints`
+/// in `path`.
+fn is_plain(path: &str, endpoints: &[&str]) -> bool {
     let mut bytes = path.as_bytes().to_vec();
     for _round in 0..=DECODING_ROUNDS {
         let confusing = |byte: &u8| !matches!(byte, 0x21..=0x7e) || *byte == b'\\';
@@ -95,6 +96,9 @@ fn is_plain(path: &str) -> bool {
         let text = String::from_utf8_lossy(&bytes);
         let dots = |segment: &str| segment == "." || segment == "..";
         if !text.starts_with('/') || text.contains("//") || text.split('/').any(dots) {
+            return false;
+        }
+        if endpoints.iter().any(|endpoint| is_at_or_below(&text, endpoint)) {
             return false;
         }
         let decoded = percent_decode(text.as_bytes()).collect();
@@ -180,8 +184,14 @@ mod tests {
             "/%EF%BC%8Fevil",
             "/.auth/logout",
             "/.auth",
+            "/%2eauth/logout",
+            "/.%61uth",
+            "/%252eauth/login",
+            "/.auth%2flogout",
             "/callback?code=x",
+            "/c%61llback",
             "https://portal.example//evil",
+            "https://portal.example/%2eauth/logout",
             "https://portal.example/.auth/logout",
             "https://user@portal.example/",
         ];
