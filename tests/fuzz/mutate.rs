@@ -68,7 +68,7 @@ impl<'c> Mutator<'c> {
         &self.corpus[at]
     }
 
-    /// SplitMix64.
+    /// Steele, Lea and Flood's generator.
     fn below(&mut self, bound: usize) -> usize {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -90,7 +90,7 @@ fn word(line: &str) -> Option<Vec<u8>> {
             rest = &rest[4..];
         } else {
             let plain = rest.strip_prefix('\\').unwrap_or(rest);
-            let length = plain.chars().next().map_or(first.len_utf8(), char::len_utf8);
+            let length = plain.chars().next().unwrap_or(first).len_utf8();
             bytes.extend(plain.as_bytes().get(..length)?);
             rest = &plain[length..];
         }

@@ -18,7 +18,8 @@ pub(crate) fn run(data: &[u8]) {
         "{text}\n---\napiVersion: v1\nkind: Secret\nmetadata: {{name: s, namespace: default}}\n\
         stringData: {{client_secret: {SECRET}}}\n"
     );
-    let lines = secret.lines().count() + 1;
+    // YAML ends lines at a lone carriage return as well (YAML 1.2.2 §5.4).
+    let lines = secret.matches(['\n', '\r']).count() + 1;
     let file = FileText { name: name.into(), text: Ok(secret) };
     let manifests = Manifests { files: &[file], secrets: &[] };
     let held = Held::default();
