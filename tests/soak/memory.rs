@@ -43,8 +43,9 @@ async fn flood(world: &World, kind: &'static str, count: u64) -> bool {
     let (good, signer) = world.bearer("00u1", &["PetstoreUsers"], &json!({"exp": far()}));
     let granted = world.gateway.ask(pets().bearer(&good)).await;
     let mut holds = granted.is_ok_and(|answer| answer.allowed);
-    let remembered = "outcome=\"remembered\"";
-    let before = service.metric("portcullis_bearer_signatures_total", remembered).await;
+    let (remembered, verified) = ("outcome=\"remembered\"", "outcome=\"verified\"");
+    let signatures = |outcome| service.metric("portcullis_bearer_signatures_total", outcome);
+    let (before, verified_before) = (signatures(remembered).await, signatures(verified).await);
     let (memory, began) = (service.memory(), Instant::now());
     let forger = Forger::new(world, signer);
     let checks = futures_util::stream::iter(0..count).map(|number| {
@@ -66,14 +67,15 @@ async fn flood(world: &World, kind: &'static str, count: u64) -> bool {
     });
     checks.buffer_unordered(AT_ONCE).for_each(|()| async {}).await;
     let asked = count.div_ceil(GOOD_EVERY);
-    let hits = service.metric("portcullis_bearer_signatures_total", remembered).await - before;
+    let hits = signatures(remembered).await - before;
+    let looked_at = signatures(verified).await - verified_before;
     let grown = service.memory().saturating_sub(memory);
     let seconds = began.elapsed().as_secs();
     // What is verified may be remembered, however useless it is.
     let bound = SLACK_KIB + if kind == "wrong audience" { REMEMBERED * TOKEN_KIB } else { 0 };
     println!(
         "{kind:<16} {count:>8} tokens in {seconds} s: memory {memory} KiB, grown by {grown} (bound \
-        {bound}); the good token asked {asked} times, remembered {hits}"
+        {bound}); the good token asked {asked} times, remembered {hits}; good signatures {looked_at}"
     );
     // A verdict is remembered for five minutes; after that it is looked at once more, by whoever
     // asks at that moment.
@@ -128,7 +130,7 @@ impl Forger {
     fn token(&self, kind: &str, number: u64) -> String {
         let mut rng = Rng::new(self.seed ^ number.rotate_left(20));
         let mut claims = self.claims.clone();
-        claims["jti"] = number.into();
+        claims["jti"] = number.to_string().into();
         let unsigned = |header: &Value, rng: &mut Rng| {
             let (header, claims) = (header.to_string(), claims.to_string());
             let signature = b64(&rng.bytes(64));

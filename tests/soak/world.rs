@@ -180,6 +180,8 @@ pub(crate) fn setup() -> Setup {
 ";
     Setup::default()
         .setting("session", "{keys_file: session.keys, outage_grace: 10m}")
+        // Full within seconds, so that growth after that would be something else's.
+        .setting("limits", "{max_cached_tokens: 500}")
         .setting("tokens", "{clock_skew: 1s}")
         .setting("provider", "{allow_http: true, allow_addresses: [127.0.0.0/8], timeout: 3s}")
         .edit(one, two)
