@@ -15,7 +15,7 @@ mod token_endpoint;
 
 pub use calls::CodeGrant;
 pub use client::{ClientError, ProvidersError};
-pub use metadata::{MetadataError, ProviderMetadata};
+pub use metadata::{EndpointRules, MetadataError, ProviderMetadata};
 pub use registry::{IssuerSource, IssuerStatus, KeysUnavailable, Providers};
 pub use token_endpoint::{RelyingParty, TokenEndpointError, TokenResponse};
 

@@ -36,6 +36,17 @@ pub enum RefreshOutcome {
     Unavailable,
 }
 
+/// Where the verdict on a bearer's signature came from.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SignatureCheck {
+    /// It was remembered.
+    Remembered,
+    /// It was verified, and holds.
+    Verified,
+    /// It was looked at, and does not hold.
+    Refused,
+}
+
 macro_rules! label {
     ($type:ident { $($variant:ident = $text:literal),* }) => {
         impl EncodeLabelValue for $type {
@@ -49,6 +60,12 @@ macro_rules! label {
 
 label!(LoginOutcome { Started = "started", Completed = "completed", Failed = "failed" });
 label!(RefreshOutcome { Refreshed = "refreshed", Ended = "ended", Unavailable = "unavailable" });
+label!(SignatureCheck { Remembered = "remembered", Verified = "verified", Refused = "refused" });
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct SignatureLabels {
+    outcome: SignatureCheck,
+}
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct CheckLabels {
@@ -90,6 +107,7 @@ pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     policy_problems: Gauge,
     groups_maybe_truncated: Counter,
+    bearer_signatures: Family<SignatureLabels, Counter>,
     keys: Family<IssuerLabels, Gauge>,
     keys_age: Family<IssuerLabels, Gauge>,
     provider_up: Family<IssuerLabels, Gauge>,
@@ -115,6 +133,7 @@ impl Metrics {
             reloads: Family::default(),
             policy_problems: Gauge::default(),
             groups_maybe_truncated: Counter::default(),
+            bearer_signatures: Family::default(),
             keys: Family::default(),
             keys_age: Family::default(),
             provider_up: Family::default(),
@@ -143,6 +162,11 @@ impl Metrics {
             "groups_maybe_truncated",
             "Tokens with exactly 100 groups, which Okta may have cut",
             metrics.groups_maybe_truncated.clone(),
+        );
+        r.register(
+            "bearer_signatures",
+            "Bearer tokens whose signature was verified, refused, or remembered",
+            metrics.bearer_signatures.clone(),
         );
         r.register("provider_keys", "Signing keys that are in force", metrics.keys.clone());
         r.register_with_unit(
@@ -196,6 +220,11 @@ impl Metrics {
     /// Counts a token with as many groups as Okta lists at most.
     pub fn groups_maybe_truncated(&self) {
         self.groups_maybe_truncated.inc();
+    }
+
+    /// Counts a bearer by what became of its signature.
+    pub fn bearer_signature(&self, outcome: SignatureCheck) {
+        self.bearer_signatures.get_or_create(&SignatureLabels { outcome }).inc();
     }
 
     /// Takes over how the issuers stand.
