@@ -34,7 +34,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint deny unit differential fuzz soak-short validate demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: lint deny unit differential fuzz soak-short validate gateway catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
@@ -72,6 +72,12 @@ validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
 	    printf '%s: ' "$$file"; \
 	    (cd "$$(dirname "$$file")" && "$(CURDIR)/$(ENVOY)" --mode validate --log-level error -c "$$(basename "$$file")") || exit 1; \
 	done
+
+.PHONY: gateway
+gateway: tools chromium build ## What only real Envoy and a real Chromium can show: faults, floods, drain, reload, CSRF
+	mkdir -p $(RESULTS)
+	node --test --test-concurrency=2 --test-reporter=spec --test-reporter-destination=stdout \
+	    --test-reporter=tap --test-reporter-destination=$(RESULTS)/gateway.tap tests/gateway/*.test.mjs
 
 .PHONY: demo-check
 demo-check: tools chromium build ## Walk through the guide with curl-like requests and a real Chromium
