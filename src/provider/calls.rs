@@ -159,11 +159,8 @@ impl<'a> Call<'a> {
             Kind::Exchange => &self.entry.exchanges,
             Kind::Refresh | Kind::Aside => &self.entry.others,
         };
-        let turn = match timeout(self.shared.timeout, turns.acquire()).await {
-            Ok(Ok(turn)) => turn,
-            Ok(Err(_)) | Err(_) => {
-                return Err(TokenEndpointError::unasked("too many calls at a time", None));
-            }
+        let Ok(Ok(turn)) = timeout(self.shared.timeout, turns.acquire()).await else {
+            return Err(TokenEndpointError::unasked("too many calls at a time", None));
         };
         // After the wait: those before may have found out that it is no use.
         let pause = self.entry.state().refreshes_pause(self.shared.clock.now());

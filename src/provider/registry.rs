@@ -199,13 +199,18 @@ impl Providers {
         // Before the turn is taken, so that no fetch ends unseen.
         let mut fetches = entry.fetches.subscribe();
         let search = entry.state().search(clock.now());
-        if search == Search::Starts {
-            entry.bell.notify_one();
+        match search {
+            Search::Starts => entry.bell.notify_one(),
+            Search::Joins | Search::MakesDo => {}
+            Search::GivesUp => return Err(unavailable()),
         }
         if search != Search::MakesDo {
             let _waiting = entry.waiters.try_acquire().map_err(|_too_many| unavailable())?;
-            let fetched = timeout(SEARCH_TIMEOUT, fetches.changed()).await;
-            fetched.map_err(|_late| unavailable())?.map_err(|_ended| unavailable())?;
+            let Ok(fetched) = timeout(SEARCH_TIMEOUT, fetches.changed()).await else {
+                entry.state().waited_in_vain();
+                return Err(unavailable());
+            };
+            fetched.map_err(|_ended| unavailable())?;
         }
         let keys = known(&entry).ok_or_else(unavailable)?;
         let reached = !entry.state().fetch_failed();

@@ -44,6 +44,8 @@ pub(super) struct IssuerState {
     /// How often in a row the fetch of metadata and keys failed; 0 when the last one was well.
     fetch_failures: u32,
     pending: Pending,
+    /// The fetch under way takes longer than a check may wait.
+    slow: bool,
     /// The fetch that is asked for is for an unknown key: checks wait for it.
     hurry: bool,
     /// When a search for an unknown key last started a fetch.
@@ -97,6 +99,8 @@ pub(super) enum Search {
     Joins,
     /// It makes do with what is known.
     MakesDo,
+    /// There is one under way that others waited for in vain.
+    GivesUp,
 }
 
 impl IssuerState {
@@ -144,7 +148,7 @@ impl IssuerState {
     /// Takes the turn of a search for an unknown key; one fetch in 30 s is started by such.
     pub(super) fn search(&mut self, now: UnixTime) -> Search {
         if self.pending != Pending::Nothing {
-            return Search::Joins;
+            return if self.slow { Search::GivesUp } else { Search::Joins };
         }
         let recent = |at: UnixTime| now < at.plus(EXTRA_FETCH_EVERY);
         if now < self.hold_until || self.extra_fetch_at.is_some_and(recent) {
@@ -154,6 +158,11 @@ impl IssuerState {
         self.pending = Pending::Asked;
         self.hurry = true;
         Search::Starts
+    }
+
+    /// Somebody waited for the fetch under way as long as a check may: the next need not.
+    pub(super) fn waited_in_vain(&mut self) {
+        self.slow = self.pending != Pending::Nothing;
     }
 
     /// Somebody has reason to ask how the provider is. Returns whether a fetch should find out: one
@@ -261,6 +270,7 @@ impl IssuerState {
 
     const fn finish(&mut self) {
         self.pending = Pending::Nothing;
+        self.slow = false;
         self.first_fetch_over = true;
     }
 }

@@ -82,7 +82,10 @@ fn searches_once_in_30_seconds() {
     state.succeed(keys(), None, 0, NOW);
     assert_eq!(state.search(NOW), Search::Starts);
     assert_eq!(state.search(NOW), Search::Joins);
+    state.waited_in_vain();
+    assert_eq!(state.search(NOW), Search::GivesUp);
     state.succeed(keys(), None, 0, NOW);
+    state.waited_in_vain();
     assert_eq!(state.search(after(29)), Search::MakesDo);
     assert_eq!(state.search(after(30)), Search::Starts);
 }
