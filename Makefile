@@ -7,6 +7,8 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
+# What test runs print, for the summary of the catalogue.
+RESULTS := $(TARGET)/results
 ENVOY := .tools/venv/bin/envoy
 NPM := .tools/node/.installed
 CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
@@ -31,7 +33,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint unit validate demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: lint unit differential validate demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
@@ -41,8 +43,18 @@ lint: ## Format, lints and docs, without changing anything
 
 .PHONY: unit
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
-	cargo test --locked
-	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs
+	mkdir -p $(RESULTS)
+	cargo test --locked | tee $(RESULTS)/cargo.txt
+	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs tests/differential/*.test.mjs
+
+.PHONY: catalogue
+catalogue: ## Print the catalogue of hostile inputs, by what the last `make unit` and `make gateway` saw
+	node tests/catalogue/summary.mjs $(RESULTS)/cargo.txt $(RESULTS)/gateway.tap
+
+.PHONY: differential
+differential: $(NPM) ## Hold our verdict on thousands of mutated tokens against that of npm jose
+	cargo test --locked --test differential
+	node tests/differential/main.mjs $(TARGET)/tmp/differential.jsonl
 
 .PHONY: validate
 validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/

@@ -43,8 +43,10 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-/// Longest life that a session can be given; what ended one is remembered for as long.
+/// Longest life that a session can be given.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// What ended a session, or a token that may live as long, is remembered for longer than clocks differ.
+const KEEP_REVOCATIONS: Duration = LONGEST_LIFE.saturating_add(Duration::from_secs(3600));
 
 /// Decides on requests. Clones share everything.
 #[derive(Clone, Debug)]
@@ -95,7 +97,7 @@ impl Checker {
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
             sessions: MemorySessions::default(),
             refreshes: Refreshes::new(LONGEST_LIFE),
-            revocations: Revocations::new(LONGEST_LIFE),
+            revocations: Revocations::new(KEEP_REVOCATIONS),
             completions: Completions::default(),
             replays: Replays::default(),
             users: Users::default(),

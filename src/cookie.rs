@@ -104,15 +104,15 @@ impl Cookies {
     ///
     /// Envoy joins the `Cookie` lines of an HTTP/1.1 client with commas (Envoy 1.19.1), so one of
     /// ours may stand behind a comma. A browser sends one line, and a sibling host could plant such
-    /// a comma in a cookie of its own; a request with `sec-fetch-site` comes from a browser, and
-    /// there a name behind a comma is removed but never believed.
+    /// a comma in a cookie of its own; in what a browser sends, a name behind a comma is removed but
+    /// never believed.
     #[must_use]
     pub fn read(headers: &Headers, prefix: &str) -> Self {
-        let believe_joined = !headers.has("sec-fetch-site");
+        let believe_joined = !is_from_a_browser(headers);
         let mut cookies = Self::default();
         for line in headers.all("cookie") {
             for pair in line.split(';') {
-                cookies.add_pair(pair.trim(), prefix, believe_joined);
+                cookies.add_pair(trim(pair), prefix, believe_joined);
             }
         }
         cookies
@@ -122,21 +122,21 @@ impl Cookies {
     fn add_pair(&mut self, pair: &str, prefix: &str, believe_joined: bool) {
         let mut other = String::new();
         for (place, piece) in pair.split(',').enumerate() {
-            let whole = piece.trim();
+            let whole = trim(piece);
             let (name, value) = whole.split_once('=').unwrap_or((whole, ""));
             if is_ours(name, prefix) {
                 self.any_of_ours = true;
                 if place == 0 || believe_joined {
-                    self.ours.push((name.to_owned(), value.trim().to_owned()));
+                    self.ours.push((name.to_owned(), trim(value).to_owned()));
                 }
-            } else if !piece.trim().is_empty() || place > 0 {
+            } else if !whole.is_empty() || place > 0 {
                 if !other.is_empty() {
                     other.push(',');
                 }
                 other.push_str(piece);
             }
         }
-        if !other.trim().is_empty() {
+        if !trim(&other).is_empty() {
             self.others.push(other);
         }
     }
@@ -168,12 +168,29 @@ impl Cookies {
     }
 }
 
+/// Whether a browser says so: by Fetch Metadata, which come over https alone and not from old ones,
+/// or by the name that all of them give themselves.
+fn is_from_a_browser(headers: &Headers) -> bool {
+    headers.has("sec-fetch-site")
+        || headers.all("user-agent").any(|agent| agent.starts_with("Mozilla/"))
+}
+
+/// Without the white space that may stand around a pair (RFC 9110 §5.6.3). No other: to a browser the
+/// rest is part of the name, and a name that it takes for another may come from a sibling host.
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// Beginnings of names that browsers know; the longer ones first.
+const BROWSER_PREFIXES: [&str; 4] = ["__Host-Http-", "__Host-", "__Http-", "__Secure-"];
+
 fn is_ours(name: &str, prefix: &str) -> bool {
-    // Browsers match the prefix in any letter case (RFC 6265bis §5.5), so removal does as well.
-    let bare = match name.get(..7) {
-        Some(start) if start.eq_ignore_ascii_case("__Host-") => name.get(7..).unwrap_or_default(),
-        _ => name,
-    };
+    // Browsers match them in any letter case (RFC 6265bis §5.5), so removal does as well.
+    let bare = BROWSER_PREFIXES.iter().find_map(|known| {
+        let (start, rest) = name.split_at_checked(known.len())?;
+        start.eq_ignore_ascii_case(known).then_some(rest)
+    });
+    let bare = bare.unwrap_or(name);
     bare.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
@@ -233,6 +250,35 @@ mod tests {
             Case { lines: &["portcullis-s=x"], ours: None, upstream: None },
             Case { lines: &["portcullisx=1"], ours: None, upstream: Some("portcullisx=1") },
             Case { lines: &["__Host-portcullis-s2=x"], ours: None, upstream: None },
+            Case { lines: &["__Secure-portcullis-s=x"], ours: None, upstream: None },
+            Case { lines: &["__hOsT-hTTp-portcullis-s=x"], ours: None, upstream: None },
+            Case { lines: &["__Host-portcullis-s =x"], ours: None, upstream: None },
+            Case {
+                lines: &["=__Host-portcullis-s=x"],
+                ours: None,
+                upstream: Some("=__Host-portcullis-s=x"),
+            },
+            Case {
+                lines: &[" \t__Host-portcullis-s=x \t;a=1"],
+                ours: Some("x"),
+                upstream: Some("a=1"),
+            },
+            // White space that is none to a browser: there it is part of a name that any sibling host may set.
+            Case {
+                lines: &["\u{a0}__Host-portcullis-s=x"],
+                ours: None,
+                upstream: Some("\u{a0}__Host-portcullis-s=x"),
+            },
+            Case {
+                lines: &["\u{2003}__Host-portcullis-s=x"],
+                ours: None,
+                upstream: Some("\u{2003}__Host-portcullis-s=x"),
+            },
+            Case {
+                lines: &["\u{b}__Host-portcullis-s=x"],
+                ours: None,
+                upstream: Some("\u{b}__Host-portcullis-s=x"),
+            },
         ];
         for Case { lines, ours, upstream } in cases {
             let cookies = read(lines, false);
@@ -246,6 +292,10 @@ mod tests {
         let cookies = read(&["tossed=1,__Host-portcullis-s=evil"], true);
         assert_eq!(cookies.get("__Host-portcullis-s"), None);
         assert_eq!(cookies.for_upstream().as_deref(), Some("tossed=1"));
+        let mut headers = Headers::default();
+        headers.add("cookie", "tossed=1,__Host-portcullis-s=evil");
+        headers.add("user-agent", "Mozilla/5.0 (Macintosh) Version/15.6 Safari/605.1.15");
+        assert_eq!(Cookies::read(&headers, "portcullis").get("__Host-portcullis-s"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Bounded memory of the process: verified tokens, sessions, revocations. The only door to moka.
 
 mod completions;
+mod fingerprint;
 mod refreshes;
 mod replays;
 mod revocations;

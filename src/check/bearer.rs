@@ -4,7 +4,9 @@ use super::answers;
 use super::call::Call;
 use crate::config::PrincipalClaim;
 use crate::decision::{CredentialKind, Denied, Facts};
-use crate::identity::{Identity, client_principal, is_user_principal, wanted_claims};
+use crate::identity::{
+    Identity, client_principal, is_user_principal, user_principal, wanted_claims,
+};
 use crate::policy::{Environment, Membership, PlanIssuer, PortalId, Route};
 use crate::provider::IssuerSource;
 use crate::store::{Subject, VerifiedToken};
@@ -207,10 +209,9 @@ fn as_access_token<'c>(
 /// The claim that the settings name, else what the kind of token says.
 fn principal(call: &Call<'_>, claims: &Claims, auto: String) -> Result<String, Refused> {
     match &call.settings().tokens.principal_claim {
-        PrincipalClaim::Auto => Some(auto),
-        PrincipalClaim::Named(name) => claims.string(name).map(str::to_owned),
+        PrincipalClaim::Auto => Some(auto).filter(|principal| is_user_principal(principal)),
+        PrincipalClaim::Named(name) => user_principal(claims, name).map(str::to_owned),
     }
-    .filter(|principal| is_user_principal(principal))
     .ok_or(Refused::NoPrincipal)
 }
 

@@ -3,7 +3,7 @@
 
 use super::Inner;
 use crate::config::{PrincipalClaim, RequireAtHash};
-use crate::identity::{is_user_principal, wanted_claims};
+use crate::identity::{user_principal, wanted_claims};
 use crate::policy::{Login, PortalId, Snapshot};
 use crate::provider::{
     CodeGrant, KeysUnavailable, RelyingParty, TokenEndpointError, TokenResponse,
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How old the ID token of a login, or of a refresh, may be.
+/// How old an ID token may be that the token endpoint gives.
 pub(super) const MAX_AGE: Duration = Duration::from_secs(600);
 /// Groups that Okta lists at most, in some of its ways.
 const OKTA_GROUP_LIMIT: usize = 100;
@@ -37,8 +37,8 @@ pub(super) enum Fault {
     /// The ID token does not hold.
     #[error(transparent)]
     Token(TokenError),
-    /// The claim of `tokens.principal_claim` is not there.
-    #[error("the ID token lacks the claim of tokens.principal_claim")]
+    /// The claim of `tokens.principal_claim` is not there, or names no person.
+    #[error("the ID token names no person by the claim of tokens.principal_claim")]
     NoPrincipal,
     /// Userinfo is about somebody else (OpenID Connect Core 1.0 §5.3.2).
     #[error("userinfo is about another subject")]
@@ -124,10 +124,13 @@ pub(super) fn granted(asked: &[String], tokens: &TokenResponse) -> Vec<String> {
 }
 
 /// The value of the claim that the settings name as principal; empty where it is the subject.
-fn principal(claim: &PrincipalClaim, claims: &Claims) -> Result<String, Fault> {
-    let PrincipalClaim::Named(name) = claim else { return Ok(String::new()) };
-    let named = claims.string(name).filter(|value| is_user_principal(value));
-    named.map(str::to_owned).ok_or(Fault::NoPrincipal)
+pub(super) fn principal(claim: &PrincipalClaim, claims: &Claims) -> Result<String, Fault> {
+    let (name, is_subject) = match claim {
+        PrincipalClaim::Auto => ("sub", true),
+        PrincipalClaim::Named(name) => (name.as_str(), false),
+    };
+    let principal = user_principal(claims, name).ok_or(Fault::NoPrincipal)?;
+    Ok(if is_subject { String::new() } else { principal.to_owned() })
 }
 
 /// The claims of a token that the token endpoint itself gave us, once its signature was verified.

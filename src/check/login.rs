@@ -19,6 +19,8 @@ use std::time::Duration;
 pub(super) const LOGIN_TIME: Duration = Duration::from_secs(600);
 /// Suffix of flow cookies; the flow's id follows.
 const FLOW: &str = "l-";
+/// Flow cookies that one answer clears.
+const MOST_CLEARED: usize = 50;
 /// Characters of a flow's id.
 const FLOW_ID_CHARACTERS: usize = 8;
 
@@ -71,10 +73,11 @@ pub(super) fn return_to(call: &Call<'_>, portal: &Portal, text: &str) -> ReturnT
     let Some(base) = call.base_url(portal) else { return ReturnTo::start() };
     let endpoints = &call.settings().endpoints;
     let callback = format!("{}{}", portal.url.path().trim_end_matches('/'), endpoints.callback);
-    let own = [endpoints.base.as_str(), callback.as_str()];
-    let own = if call.environment().is_some() { own.get(..1) } else { own.get(..) };
-    let own = own.unwrap_or_default();
-    ReturnTo::parse(text, &base, &origin::return_origins(call, portal), own)
+    // On an Environment's own hosts the redirect URI's path is the upstream's.
+    let upstreams = call.environment().is_some() && text.starts_with('/');
+    let callback = Some(callback.as_str()).filter(|_| !upstreams);
+    let own: Vec<&str> = std::iter::once(endpoints.base.as_str()).chain(callback).collect();
+    ReturnTo::parse(text, &base, &origin::return_origins(call, portal), &own)
 }
 
 /// Which form of the provider to ask for.
@@ -168,6 +171,7 @@ fn begin(call: &Call<'_>, portal: &Portal, issuer: &str, return_to: &ReturnTo) -
 }
 
 /// Clears flow cookies that are over or unreadable, and the oldest, so that one more is not too many.
+/// Some at a time: an answer has room for so many fields, and what is left goes with the next.
 fn make_room(call: &Call<'_>) -> Vec<SetCookie> {
     let most = call.settings().limits.max_pending_logins.saturating_sub(1);
     let (mut pending, mut cleared) = (Vec::new(), Vec::new());
@@ -180,9 +184,12 @@ fn make_room(call: &Call<'_>) -> Vec<SetCookie> {
         }
     }
     pending.sort_unstable();
+    pending.dedup();
     let too_many = pending.len().saturating_sub(most);
     cleared.extend(pending.into_iter().take(too_many).map(|(_, suffix)| suffix));
-    cleared.into_iter().map(|suffix| call.names.clear(suffix)).collect()
+    cleared.sort_unstable();
+    cleared.dedup();
+    cleared.into_iter().take(MOST_CLEARED).map(|suffix| call.names.clear(suffix)).collect()
 }
 
 /// Whether a login that started then is over.

@@ -48,11 +48,13 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
         None => call.login_portal().map(|(_, portal)| portal),
     };
     let mut to = portal.map_or_else(|| "/".to_owned(), home);
+    let mut here_alone = false;
     if let Some((session, portal)) = found {
         session::identity(call, &session).tell(facts);
         revoke(call, &session);
-        if let Some(url) = at_provider(call, portal, &session) {
-            to = url;
+        match at_provider(call, portal, &session) {
+            Some(url) => to = url,
+            None => here_alone = true,
         }
         tracing::info!(issuer = session.issuer, portal = session.portal, "logout");
     }
@@ -61,6 +63,14 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
         // where that is: the URL has the ID token in it, which is a bearer.
         let Some(location) = sealed(call, portal, to) else { return answers::internal() };
         Denied::json(Status::Ok, json!({ "location": location }).to_string())
+    } else if here_alone {
+        // The start page would lead to the provider, which still knows the person, and straight back in.
+        let page = Denied::page(
+            "You are signed out",
+            "You are signed out here. The sign-in service has no sign-out of its own: it may still \
+             know you.",
+        );
+        page.link("Sign in", format!("{}/login", call.settings().endpoints.base))
     } else {
         Denied::redirect(Reason::Endpoint, Status::SeeOther, to)
     };

@@ -207,6 +207,7 @@ async fn take(
     let mut rules = IdTokenRules::new(&login.issuer, &login.client_id);
     rules.clock_skew = inner.parts.settings.tokens.clock_skew;
     rules.max_lifetime = inner.parts.settings.provider.max_id_token_lifetime;
+    // A refresh gives a new token (OpenID Connect Core 1.0 §12.2), not an old one once more.
     rules.max_age = Some(exchange::MAX_AGE);
     rules.access_token = Some(tokens.access_token.expose());
     rules.require_at_hash = false;
@@ -219,6 +220,7 @@ async fn take(
     let token = judge_id_token(&claims, &rules, now).map_err(Fault::Token)?;
     newer.identity_expires_at = token.expires_at.0;
     newer.id_token.clone_from(id_token.expose());
+    newer.principal = exchange::principal(&inner.parts.settings.tokens.principal_claim, &claims)?;
     exchange::take_claims(inner, policy, login, &claims, &tokens.access_token, &mut newer).await?;
     Ok(newer)
 }

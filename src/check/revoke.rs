@@ -39,7 +39,8 @@ async fn end(call: &Call<'_>, login: &Login, token: &str) -> Result<(), exchange
     let mut rules = LogoutTokenRules::new(&login.issuer, &login.client_id);
     rules.clock_skew = call.settings().tokens.clock_skew;
     let logout = judge_logout_token(&claims, &rules, call.now).map_err(exchange::Fault::Token)?;
-    if !call.inner.replays.is_first(login.issuer.as_str(), logout.token_id) {
+    let end = logout.expires_at.plus(rules.clock_skew);
+    if !call.inner.replays.is_first(login.issuer.as_str(), logout.token_id, end, call.now) {
         return Err(exchange::Fault::Replayed);
     }
     let issuer = login.issuer.as_str();

@@ -210,8 +210,13 @@ fn live(call: &Call<'_>, opened: Opened, portal: &Portal, last_use: Option<UnixT
         cookies.extend(write(call, &session, portal).unwrap_or_default());
     }
     let renew_after = portal.session.idle_timeout.checked_div(10).unwrap_or_default();
-    if last_use.is_none_or(|at| call.now >= at.plus(renew_after)) {
+    let renewed = last_use.is_none_or(|at| call.now >= at.plus(renew_after));
+    if renewed {
         cookies.extend(write_last_use(call, &session, portal));
+    }
+    // A sealed session may be the first that this process sees of somebody.
+    let known = || call.inner.users.knows(&session.issuer, &session.subject);
+    if renewed || session.generation > in_browser || !known() {
         remember(call, &session);
     }
     // A session that holds: whatever was counted against a login loop is over.

@@ -50,7 +50,9 @@ async fn authorize(
     rules.clock_skew = call.settings().tokens.clock_skew;
     let judged = judge_global_revocation_token(&claims, &rules, call.now);
     let revocation = judged.map_err(exchange::Fault::Token)?;
-    let first = call.inner.replays.is_first(login.issuer.as_str(), revocation.token_id);
+    let end = revocation.expires_at.plus(rules.clock_skew);
+    let (issuer, id) = (login.issuer.as_str(), revocation.token_id);
+    let first = call.inner.replays.is_first(issuer, id, end, call.now);
     if first { Ok(()) } else { Err(exchange::Fault::Replayed) }
 }
 
@@ -91,16 +93,19 @@ enum Named {
     Email(String),
 }
 
-/// Reads `sub_id` (RFC 9493 §3.2.2 and §3.2.3): an object with one of two formats.
+/// Reads `sub_id` (RFC 9493 §3.2.2 and §3.2.3): an object with one of two formats, and with no member
+/// that the format does not have (§3).
 fn subject(body: &[u8]) -> Option<Named> {
     let body = parse_object(body)?;
     let Value::Object(id) = body.get("sub_id")? else { return None };
     let text = |id: &Map<String, Value>, name: &str| {
         id.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
     };
-    match text(id, "format")?.as_str() {
-        "iss_sub" => Some(Named::Subject { issuer: text(id, "iss")?, subject: text(id, "sub")? }),
-        "email" => Some(Named::Email(text(id, "email")?)),
+    match (text(id, "format")?.as_str(), id.len()) {
+        ("iss_sub", 3) => {
+            Some(Named::Subject { issuer: text(id, "iss")?, subject: text(id, "sub")? })
+        }
+        ("email", 2) => Some(Named::Email(text(id, "email")?)),
         _ => None,
     }
 }

@@ -2,15 +2,22 @@
 
 use super::answers;
 use super::call::Call;
+use super::origin::has_same_origin_evidence;
 use super::session::{self, Found};
 use crate::attributes::Method;
-use crate::decision::{Denied, Facts, Status};
+use crate::decision::{ClientKind, Denied, Facts, Status};
 use serde_json::json;
 
 /// The session as JSON; 401 without one. It says no more than the person it is about may know.
 pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     if call.attributes.method != Method::Get {
         return answers::method_not_allowed("GET");
+    }
+    // No page of another site could read the answer; it need not be made for one either.
+    let by_a_page =
+        call.client != ClientKind::Navigation && call.attributes.headers.has("sec-fetch-site");
+    if by_a_page && !has_same_origin_evidence(call) {
+        return answers::cross_site();
     }
     let live = match session::find(call, facts).await {
         Found::None => return answers::no_credentials(call),

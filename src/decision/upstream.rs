@@ -7,9 +7,9 @@ use crate::credential::{API_KEY_HEADER, Credential, classify};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeSet;
 
-/// Longest groups header.
-const MAX_GROUPS_BYTES: usize = 8192;
-/// Set in its place.
+/// Longest value that we write; a list is never cut, and neither is anything else.
+const MAX_VALUE_BYTES: usize = 8192;
+/// Set in place of groups that are longer.
 const GROUPS_OMITTED: &str = "x-portcullis-groups-omitted";
 /// Names besides the identity headers that only we may write.
 const OWN: [&str; 4] =
@@ -72,7 +72,7 @@ impl HeaderPolicy {
             strip.iter().partition(|pattern| pattern.ends_with('*'));
         let mut strip_exact: BTreeSet<String> = exact.into_iter().cloned().collect();
         strip_exact.insert(FAILURE_MARK.to_owned());
-        let prefix = |pattern: &String| pattern.trim_end_matches('*').to_owned();
+        let prefix = |pattern: &String| folded(pattern.trim_end_matches('*'));
         let strip_prefixes = prefixes.into_iter().map(prefix).collect();
         Self { identity: identity.to_vec(), strip_exact, strip_prefixes }
     }
@@ -97,19 +97,23 @@ impl HeaderPolicy {
     }
 
     fn values(&self, identity: IdentityHeaders<'_>) -> Vec<(String, String)> {
-        let mut set = Vec::new();
+        let mut set: Vec<(String, String)> = Vec::new();
         for (header, claim) in &self.identity {
             if claim == "groups" {
                 let groups: Vec<String> =
                     identity.groups.iter().map(|group| encode_group(group)).collect();
                 let joined = groups.join(",");
-                if joined.len() > MAX_GROUPS_BYTES {
+                if joined.len() > MAX_VALUE_BYTES {
+                    set.retain(|(name, _)| name != GROUPS_OMITTED);
                     set.push((GROUPS_OMITTED.to_owned(), "true".to_owned()));
                 } else if !joined.is_empty() {
                     set.push((header.clone(), joined));
                 }
-            } else if let Some(value) = identity.claim.value(claim).filter(|v| !v.is_empty()) {
-                set.push((header.clone(), percent_encode_value(&value)));
+            } else if let Some(value) = identity.claim.value(claim) {
+                let value = percent_encode_value(&value);
+                if (1..=MAX_VALUE_BYTES).contains(&value.len()) {
+                    set.push((header.clone(), value));
+                }
             }
         }
         set
@@ -126,15 +130,22 @@ impl HeaderPolicy {
         names.chain(twins).collect::<Vec<_>>().into_iter()
     }
 
-    /// Whether a name is one of ours, or looks like one to a server that folds `_` and `.` to `-`.
+    /// Whether a name is one of ours, or looks like one to a server that folds names.
     fn is_protected(&self, name: &str) -> bool {
-        let folded = name.to_ascii_lowercase().replace(['_', '.'], "-");
-        let folded_is = |own: &str| own.replace(['_', '.'], "-") == folded;
+        let name = folded(name);
+        let folded_is = |own: &str| folded(own) == name;
         self.identity.iter().any(|(header, _)| folded_is(header))
             || OWN.into_iter().any(folded_is)
             || self.strip_exact.iter().any(|own| folded_is(own))
-            || self.strip_prefixes.iter().any(|prefix| folded.starts_with(prefix))
+            || self.strip_prefixes.iter().any(|prefix| name.starts_with(prefix))
     }
+}
+
+/// A name as servers fold it that make variables of fields: CGI turns `-` into `_` (RFC 3875 §4.1.18),
+/// PHP `.` as well, others whatever is neither letter nor digit.
+fn folded(name: &str) -> String {
+    let fold = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    name.chars().map(fold).collect()
 }
 
 fn encode_group(group: &str) -> String {

@@ -90,9 +90,10 @@ fn denied_response(denied: &Denied, client: ClientKind, request_id: &str) -> Den
 
 /// A header field. `append` stays unset: with it, Envoy drops fields of a denied answer, and keeps
 /// a client's value beside ours. A control character would become a line of its own on the wire, so
-/// what has one is cut there; values are encoded long before, this is the last door.
+/// what has one is cut there; values are encoded long before, this is the last door. A tab may stand in
+/// a field (RFC 9110 §5.5), and in a cookie of the upstream's.
 fn field(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOption {
-    let value = value.split(|character: char| character.is_ascii_control()).next();
+    let value = value.split(|c: char| c.is_ascii_control() && c != '\t').next();
     HeaderValueOption {
         header: Some(HeaderValue {
             key: name.to_owned(),

@@ -56,14 +56,20 @@ impl ReturnTo {
         if text.len() > MAX_BYTES || !visible || text.contains('\\') {
             return None;
         }
-        let (base, relative) =
-            if text.starts_with('/') { (here.clone(), text) } else { split_origin(text, trusted)? };
+        let (origin, base, relative) = if text.starts_with('/') {
+            (String::new(), here.clone(), text.to_owned())
+        } else {
+            split_origin(text, trusted)?
+        };
         let path = relative.split(['?', '#']).next().unwrap_or_default();
-        if !is_plain(path) || endpoints.iter().any(|endpoint| is_at_or_below(path, endpoint)) {
+        if !is_plain(path, endpoints) {
             return None;
         }
         // Last of all, what the browser's own parser makes of it.
-        (base.join(relative).ok()?.origin() == base.origin()).then(|| Self(text.to_owned()))
+        if base.join(&relative).ok()?.origin() != base.origin() {
+            return None;
+        }
+        Some(Self(format!("{origin}{relative}")))
     }
 
     /// What goes into a `Location`.
@@ -73,19 +79,31 @@ impl ReturnTo {
     }
 }
 
-/// The trusted origin that `text` begins with, and the rest, which begins with a slash.
-fn split_origin<'t>(text: &'t str, trusted: &[TrustedOrigin]) -> Option<(Url, &'t str)> {
-    let url = Url::parse(text).ok()?;
-    let origin = trusted.iter().find(|TrustedOrigin(origin)| *origin == url.origin())?;
-    let origin = origin.0.ascii_serialization();
-    let rest = text.strip_prefix(origin.as_str())?;
-    rest.starts_with('/')
-        .then(|| (Url::parse(&origin).ok(), rest))
-        .and_then(|(base, rest)| Some((base?, rest)))
+/// The trusted origin that `text` begins with, and the rest, which begins with a slash. The origin is
+/// written by us, not as it came, so that there is one way to read it.
+fn split_origin(text: &str, trusted: &[TrustedOrigin]) -> Option<(String, Url, String)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at_checked(end)?;
+    // A host and perhaps a port: no user, nothing that is encoded.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    if authority.is_empty() || !authority.bytes().all(plain) {
+        return None;
+    }
+    let origin = Url::parse(text).ok()?.origin();
+    let TrustedOrigin(origin) = trusted.iter().find(|TrustedOrigin(own)| *own == origin)?;
+    let origin = origin.ascii_serialization();
+    let base = Url::parse(&origin).ok()?;
+    if !scheme.eq_ignore_ascii_case(base.scheme()) {
+        return None;
+    }
+    let slash = if rest.starts_with('/') { "" } else { "/" };
+    Some((origin, base, format!("{slash}{rest}")))
 }
 
-/// Whether no reader can see a second host, a dot segment or a control character in `path`.
-fn is_plain(path: &str) -> bool {
+/// Whether no reader can see a second host, a dot segment, a control character or one of our endpoints
+/// in `path`.
+fn is_plain(path: &str, endpoints: &[&str]) -> bool {
     let mut bytes = path.as_bytes().to_vec();
     for _round in 0..=DECODING_ROUNDS {
         let confusing = |byte: &u8| !matches!(byte, 0x21..=0x7e) || *byte == b'\\';
@@ -95,6 +113,9 @@ fn is_plain(path: &str) -> bool {
         let text = String::from_utf8_lossy(&bytes);
         let dots = |segment: &str| segment == "." || segment == "..";
         if !text.starts_with('/') || text.contains("//") || text.split('/').any(dots) {
+            return false;
+        }
+        if endpoints.iter().any(|endpoint| is_at_or_below(&text, endpoint)) {
             return false;
         }
         let decoded = percent_decode(text.as_bytes()).collect();
@@ -137,6 +158,19 @@ mod tests {
     }
 
     #[test]
+    fn writes_the_origin_itself() {
+        let written = [
+            ("https://portal.example", "https://portal.example/"),
+            ("https://portal.example?a#b", "https://portal.example/?a#b"),
+            ("HTTPS://Portal.EXAMPLE:443/a", "https://portal.example/a"),
+            ("https://API.example:8443/a", "https://api.example:8443/a"),
+        ];
+        for (text, want) in written {
+            assert_eq!(parse(text), want, "{text}");
+        }
+    }
+
+    #[test]
     fn replaces_what_could_lead_away() {
         let replaced = [
             "",
@@ -164,8 +198,15 @@ mod tests {
             "https://evil/app",
             "https://portal.example:8443/",
             "http://portal.example/",
-            "https://portal.example",
             "https://api.example/",
+            "https://portal.example./",
+            "https:///portal.example/",
+            "https:portal.example/",
+            "https:/portal.example/",
+            "https://portal.exa%6dple/",
+            "https://portal.example:8443:443/",
+            "blob:https://portal.example/a",
+            "x:https://portal.example/a",
             "/..//evil",
             "/a/../..//evil",
             "/.//evil",
@@ -180,7 +221,11 @@ mod tests {
             "/%EF%BC%8Fevil",
             "/.auth/logout",
             "/.auth",
+            "/.%61uth/logout",
+            "/%2eauth/logout",
+            "/%252e%2561uth/logout",
             "/callback?code=x",
+            "/%63allback?code=x",
             "https://portal.example//evil",
             "https://portal.example/.auth/logout",
             "https://user@portal.example/",

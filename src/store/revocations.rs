@@ -1,39 +1,52 @@
 //! Sessions and callers that signed out, for as long as a session of theirs could live.
 
-use crate::time::UnixTime;
+use super::fingerprint::Fingerprints;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+/// Entries at most, of some 40 bytes each.
+const CAPACITY: usize = 500_000;
 /// Entries between two clean-ups.
 const CLEAN_UP_EVERY: usize = 1024;
+/// The part of the entries that goes where there is no more room.
+const TENTH: usize = 10;
 
-/// What ends a session, besides time. Who may add to it was authenticated: it cannot be filled from
-/// outside.
+/// What ends a session, besides time.
+///
+/// An entry ends what it names, as far as that began until then: who signs in again afterwards is not
+/// concerned. No entry that counts is forgotten: where there is no more room the oldest ones go, and
+/// everything that began until the newest of those is over with them. Some people then sign in once
+/// more; nothing that was ended comes back.
 #[derive(Clone, Debug)]
 pub struct Revocations {
-    entries: Arc<RwLock<HashMap<Key, Entry>>>,
-    keep: Duration,
+    held: Arc<RwLock<Held>>,
+    names: Fingerprints,
+    keep_ms: u64,
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// What began until then, in milliseconds, is over.
+    entries: HashMap<u128, u64>,
+    /// The same for everybody.
+    floor_ms: Option<u64>,
+    /// Entries since the last clean-up.
+    added: usize,
 }
 
 /// A field each: nothing is joined, so nothing can be made to collide.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-enum Key {
+#[derive(Clone, Copy, Debug, Hash)]
+enum Key<'k> {
     /// Our own session.
-    Session(String),
+    Session(&'k str),
     /// Issuer and `sid`.
-    ProviderSession(String, String),
+    ProviderSession(&'k str, &'k str),
     /// Issuer and subject.
-    Subject(String, String),
+    Subject(&'k str, &'k str),
     /// The same, where the token had no `sid`.
-    SubjectWithoutSession(String, String),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// Milliseconds; what began later is not concerned.
-    before_ms: u64,
-    until: UnixTime,
+    SubjectWithoutSession(&'k str, &'k str),
 }
 
 /// What may have been revoked.
@@ -55,59 +68,85 @@ impl Revocations {
     /// Entries are kept for `keep`, the longest life of a session.
     #[must_use]
     pub fn new(keep: Duration) -> Self {
-        Self { entries: Arc::default(), keep }
+        Self::of(keep, CAPACITY)
+    }
+
+    fn of(keep: Duration, capacity: usize) -> Self {
+        let keep_ms = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+        Self { held: Arc::default(), names: Fingerprints::default(), keep_ms, capacity }
     }
 
     /// Ends our own session `id`.
     pub fn revoke_session(&self, id: &str, now_ms: u64) {
-        self.insert(Key::Session(id.to_owned()), now_ms);
+        self.insert(Key::Session(id), now_ms);
     }
 
-    /// Ends every session of the provider's session `sid`.
+    /// Ends every session of the provider's session `sid` that began until now.
     pub fn revoke_provider_session(&self, issuer: &str, sid: &str, now_ms: u64) {
-        self.insert(Key::ProviderSession(issuer.to_owned(), sid.to_owned()), now_ms);
+        self.insert(Key::ProviderSession(issuer, sid), now_ms);
     }
 
     /// Ends every session of `subject` that began until now.
     pub fn revoke_subject(&self, issuer: &str, subject: &str, now_ms: u64) {
-        self.insert(Key::Subject(issuer.to_owned(), subject.to_owned()), now_ms);
+        self.insert(Key::Subject(issuer, subject), now_ms);
     }
 
     /// Ends every session of `subject` that began until now and whose token had no `sid`.
     pub fn revoke_subject_without_session(&self, issuer: &str, subject: &str, now_ms: u64) {
-        self.insert(Key::SubjectWithoutSession(issuer.to_owned(), subject.to_owned()), now_ms);
+        self.insert(Key::SubjectWithoutSession(issuer, subject), now_ms);
     }
 
-    fn insert(&self, key: Key, now_ms: u64) {
-        let now = UnixTime(now_ms / 1000);
-        let entry = Entry { before_ms: now_ms, until: now.plus(self.keep) };
-        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() % CLEAN_UP_EVERY == CLEAN_UP_EVERY - 1 {
-            entries.retain(|_, entry| entry.until > now);
-        }
-        entries.insert(key, entry);
+    fn insert(&self, key: Key<'_>, now_ms: u64) {
+        let name = self.names.of(&key);
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.make_room(self.capacity, now_ms.saturating_sub(self.keep_ms));
+        let until = held.entries.entry(name).or_default();
+        *until = now_ms.max(*until);
     }
 
     /// Whether it was revoked.
     #[must_use]
     pub fn is_revoked(&self, subject: Subject<'_>) -> bool {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        if entries.is_empty() {
+        let Subject { session, issuer, provider_session, subject, began_ms } = subject;
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        if held.floor_ms.is_some_and(|floor| began_ms <= floor) {
+            return true;
+        }
+        if held.entries.is_empty() {
             return false;
         }
-        let issuer = || subject.issuer.to_owned();
-        let keys = [
-            subject.session.map(|id| Key::Session(id.to_owned())),
-            subject.provider_session.map(|sid| Key::ProviderSession(issuer(), sid.to_owned())),
-            Some(Key::Subject(issuer(), subject.subject.to_owned())),
-            Some(Key::SubjectWithoutSession(issuer(), subject.subject.to_owned()))
-                .filter(|_| subject.provider_session.is_none()),
+        let entry = |key: Key<'_>| held.entries.get(&self.names.of(&key)).copied();
+        let by_time = [
+            provider_session.map(|sid| Key::ProviderSession(issuer, sid)),
+            Some(Key::Subject(issuer, subject)),
+            Some(Key::SubjectWithoutSession(issuer, subject))
+                .filter(|_| provider_session.is_none()),
         ];
-        let mut found = keys.into_iter().flatten().filter_map(|key| {
-            let whatever_began = matches!(key, Key::Session(_) | Key::ProviderSession(..));
-            entries.get(&key).map(|entry| whatever_began || subject.began_ms <= entry.before_ms)
-        });
-        found.any(|revoked| revoked)
+        // Our own ids count once, so the time says no more.
+        session.is_some_and(|id| entry(Key::Session(id)).is_some())
+            || by_time.into_iter().flatten().filter_map(entry).any(|until| began_ms <= until)
+    }
+}
+
+impl Held {
+    /// Makes room for one more. What began until `over_ms` is over by its age.
+    fn make_room(&mut self, capacity: usize, over_ms: u64) {
+        self.added = self.added.saturating_add(1);
+        let full = |held: &Self| held.entries.len() >= capacity;
+        if self.added >= CLEAN_UP_EVERY || full(self) {
+            self.added = 0;
+            self.entries.retain(|_, until| *until > over_ms);
+        }
+        if !full(self) {
+            return;
+        }
+        let mut times: Vec<u64> = self.entries.values().copied().collect();
+        let tenth = times.len().checked_div(TENTH).unwrap_or_default();
+        let (_, floor, _) = times.select_nth_unstable(tenth);
+        self.entries.retain(|_, until| *until > *floor);
+        self.floor_ms = self.floor_ms.max(Some(*floor));
+        let until = *floor / 1000;
+        tracing::error!(until, "too many logouts to remember: sessions that began before are over");
     }
 }
 
@@ -115,7 +154,9 @@ impl Revocations {
 mod tests {
     use super::*;
 
-    fn subject(session: &'static str, sid: &'static str, began_ms: u64) -> Subject<'static> {
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn subject<'s>(session: &'s str, sid: &'s str, began_ms: u64) -> Subject<'s> {
         let provider_session = Some(sid).filter(|sid| !sid.is_empty());
         Subject {
             session: Some(session),
@@ -128,13 +169,14 @@ mod tests {
 
     #[test]
     fn ends_what_it_names_and_nothing_else() {
-        let revocations = Revocations::new(Duration::from_secs(60));
+        let revocations = Revocations::new(MINUTE);
         assert!(!revocations.is_revoked(subject("a", "p", 1)));
         revocations.revoke_session("a", 1000);
         assert!(revocations.is_revoked(subject("a", "p", 2000)));
         assert!(!revocations.is_revoked(subject("b", "p", 1)));
         revocations.revoke_provider_session("i", "p", 1000);
-        assert!(revocations.is_revoked(subject("b", "p", 2000)));
+        assert!(revocations.is_revoked(subject("b", "p", 1000)));
+        assert!(!revocations.is_revoked(subject("b", "p", 1001)), "signed in again");
         assert!(!revocations.is_revoked(subject("b", "q", 1)));
         assert!(!revocations.is_revoked(Subject { issuer: "j", ..subject("b", "p", 1) }));
         revocations.revoke_subject_without_session("i", "alice", 1000);
@@ -145,5 +187,47 @@ mod tests {
         assert!(revocations.is_revoked(subject("b", "", 1000)));
         assert!(!revocations.is_revoked(subject("b", "", 1001)), "signed in again");
         assert!(!revocations.is_revoked(Subject { subject: "bob", ..subject("b", "", 1) }));
+        // Which field it is counts as well.
+        assert!(!revocations.is_revoked(Subject { subject: "bob", ..subject("p", "alice", 1) }));
+        // A clock that was set back takes nothing away.
+        revocations.revoke_subject("i", "alice", 500);
+        assert!(revocations.is_revoked(subject("b", "q", 1000)));
+    }
+
+    #[test]
+    fn i04_holds_for_as_long_as_a_session_could_live_and_beside_100_000_others() {
+        let revocations = Revocations::new(MINUTE);
+        revocations.revoke_session("a", 1000);
+        revocations.revoke_subject("i", "alice", 1000);
+        for other in 0..100_000 {
+            revocations.revoke_session(&format!("other-{other}"), 60_999);
+        }
+        assert!(revocations.is_revoked(subject("a", "", 1000)));
+        assert!(revocations.is_revoked(subject("b", "", 1000)));
+        assert!(!revocations.is_revoked(subject("b", "", 1001)));
+        let held = || revocations.held.read().expect("a lock").entries.len();
+        assert_eq!(held(), 100_002);
+        // From here on no session is alive that began until then.
+        for other in 0..CLEAN_UP_EVERY {
+            revocations.revoke_session(&format!("later-{other}"), 61_000);
+        }
+        assert!(held() <= 100_000 + CLEAN_UP_EVERY);
+    }
+
+    #[test]
+    fn i04_ends_too_much_rather_than_too_little_when_it_is_full() {
+        const CAPACITY: usize = 1000;
+        let revocations = Revocations::of(Duration::from_secs(3600), CAPACITY);
+        let id = |number: u64| format!("session-{number}");
+        for number in 0..5000 {
+            revocations.revoke_session(&id(number), 10_000 + number);
+            assert!(revocations.held.read().expect("a lock").entries.len() <= CAPACITY);
+        }
+        for number in 0..5000 {
+            let id = id(number);
+            assert!(revocations.is_revoked(subject(&id, "", 10_000 + number)), "{id}");
+        }
+        assert!(revocations.is_revoked(subject("never-ended", "", 10_000)), "older than the floor");
+        assert!(!revocations.is_revoked(subject("never-ended", "", 14_999)), "newer");
     }
 }

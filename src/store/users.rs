@@ -1,5 +1,6 @@
 //! Users who are signed in through this process, for logouts that name them by e-mail.
 
+use super::fingerprint::Fingerprints;
 use super::lru;
 use moka::sync::Cache;
 use std::fmt;
@@ -13,13 +14,18 @@ const KEEP: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What is known of a user.
 struct User {
+    issuer: String,
+    subject: String,
     email: String,
     email_verified: bool,
 }
 
 /// Users by issuer and subject.
 #[derive(Clone)]
-pub struct Users(Cache<(String, String), Arc<User>>);
+pub struct Users {
+    known: Cache<u128, Arc<User>>,
+    names: Fingerprints,
+}
 
 impl fmt::Debug for Users {
     /// Shows nothing: these are people.
@@ -30,7 +36,8 @@ impl fmt::Debug for Users {
 
 impl Default for Users {
     fn default() -> Self {
-        Self(lru(CAPACITY).time_to_live(KEEP).build())
+        let known = lru(CAPACITY).time_to_live(KEEP).build();
+        Self { known, names: Fingerprints::default() }
     }
 }
 
@@ -48,27 +55,31 @@ pub enum Owner {
 impl Users {
     /// Somebody is signed in.
     pub fn seen(&self, issuer: &str, subject: &str, email: &str, email_verified: bool) {
-        let user = User { email: email.to_owned(), email_verified };
-        self.0.insert((issuer.to_owned(), subject.to_owned()), Arc::new(user));
+        let user = User {
+            issuer: issuer.to_owned(),
+            subject: subject.to_owned(),
+            email: email.to_owned(),
+            email_verified,
+        };
+        self.known.insert(self.names.of(&(issuer, subject)), Arc::new(user));
     }
 
     /// Whether `subject` of `issuer` was seen.
     #[must_use]
     pub fn knows(&self, issuer: &str, subject: &str) -> bool {
-        self.0.contains_key(&(issuer.to_owned(), subject.to_owned()))
+        self.known.contains_key(&self.names.of(&(issuer, subject)))
     }
 
     /// Whose e-mail it is: compared byte for byte, and only where the provider has verified it.
     #[must_use]
     pub fn owner(&self, issuer: &str, email: &str) -> Owner {
         let mut owner = Owner::Nobody;
-        for (key, user) in &self.0 {
-            let (own_issuer, subject) = key.as_ref();
-            if own_issuer == issuer && user.email_verified && user.email == email {
+        for (_, user) in &self.known {
+            if user.issuer == issuer && user.email_verified && user.email == email {
                 if owner != Owner::Nobody {
                     return Owner::Several;
                 }
-                owner = Owner::Subject(subject.clone());
+                owner = Owner::Subject(user.subject.clone());
             }
         }
         owner

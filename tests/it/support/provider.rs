@@ -161,11 +161,16 @@ impl Provider {
 
     /// An access token for `audience`, as Okta writes it.
     pub(crate) fn access_token(&self, audience: &str, changes: &Value) -> String {
+        self.sign(&self.access_claims(audience, changes))
+    }
+
+    /// The claims of such a token.
+    pub(crate) fn access_claims(&self, audience: &str, changes: &Value) -> Value {
         let now = self.shared.clock.now().0;
         let claims = json!({"iss": self.issuer, "aud": audience, "sub": "ann@example.com",
             "uid": "00u1", "cid": "0oaOther", "scp": ["pets"], "groups": ["PetstoreUsers"],
             "iat": now, "exp": now + 3600, "jti": "AT.1", "ver": 1});
-        self.sign(&with(claims, changes))
+        with(claims, changes)
     }
 
     /// A logout token.
