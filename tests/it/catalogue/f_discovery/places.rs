@@ -93,6 +93,18 @@ async fn f07_f09_endpoints_elsewhere_are_refused_unless_they_are_listed() {
     let home = gateway.ask(Ask::get(&format!("{PORTAL}/home")).navigate()).await;
     home.sent_to("https://login.example/authorize?", "no_credentials");
     refused(&meeting(Setup::default(), login).await, "not listed").await;
+    // On a port of its own, the port has to be listed with it.
+    let port =
+        trap.issuer.split(':').nth(2).and_then(|rest| rest.split('/').next()).expect("a port");
+    let keys = json!({"jwks_uri": format!("{}/keys", trap.issuer)});
+    for (listed, good) in [(format!("'127.0.0.1:{port}'"), true), ("127.0.0.1".to_owned(), false)] {
+        let settings = format!(
+            "{{allow_http: true, allow_addresses: [127.0.0.0/8], extra_hosts: [{listed}]}}"
+        );
+        let setup = Setup::default().setting("provider", &settings);
+        let gateway = meeting(setup, keys.clone()).await;
+        assert_eq!(gateway.providers.report()[0].keys, usize::from(good), "{listed}");
+    }
 }
 
 #[tokio::test]
