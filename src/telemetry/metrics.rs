@@ -2,7 +2,7 @@
 //! policy, never from a request.
 
 use crate::decision::Checked;
-use crate::provider::IssuerStatus;
+use crate::provider::{Counts, IssuerStatus};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What became of a login.
@@ -96,6 +97,12 @@ struct IssuerLabels {
     issuer: String,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct FetchLabels {
+    issuer: String,
+    outcome: &'static str,
+}
+
 /// All metrics; clones count into the same ones.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -111,6 +118,8 @@ pub struct Metrics {
     keys: Family<IssuerLabels, Gauge>,
     keys_age: Family<IssuerLabels, Gauge>,
     provider_up: Family<IssuerLabels, Gauge>,
+    provider_fetches: Family<FetchLabels, Counter>,
+    key_alarms: Family<IssuerLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -137,6 +146,8 @@ impl Metrics {
             keys: Family::default(),
             keys_age: Family::default(),
             provider_up: Family::default(),
+            provider_fetches: Family::default(),
+            key_alarms: Family::default(),
         };
         let r = &mut registry;
         r.register(
@@ -179,6 +190,16 @@ impl Metrics {
             "provider_up",
             "Whether the provider could be reached",
             metrics.provider_up.clone(),
+        );
+        r.register(
+            "provider_fetches",
+            "Fetches of metadata and keys, well or not",
+            metrics.provider_fetches.clone(),
+        );
+        r.register(
+            "provider_key_alarms",
+            "Keys left out of a set that should not have been in it",
+            metrics.key_alarms.clone(),
         );
         metrics.registry = Arc::new(registry);
         metrics
@@ -230,9 +251,17 @@ impl Metrics {
     /// Takes over how the issuers stand.
     pub fn issuers(&self, statuses: &[IssuerStatus]) {
         for status in statuses {
+            let Counts { fetched, not_fetched, key_alarms } = status.counts;
+            for (outcome, count) in [("well", fetched), ("failed", not_fetched)] {
+                let labels = FetchLabels { issuer: status.issuer.as_str().to_owned(), outcome };
+                let counter = self.provider_fetches.get_or_create(&labels);
+                counter.inner().store(count, Ordering::Relaxed);
+            }
             let labels = IssuerLabels { issuer: status.issuer.as_str().to_owned() };
             let keys = i64::try_from(status.keys).unwrap_or(i64::MAX);
             self.keys.get_or_create(&labels).set(keys);
+            let alarms = self.key_alarms.get_or_create(&labels);
+            alarms.inner().store(key_alarms, Ordering::Relaxed);
             self.provider_up.get_or_create(&labels).set(i64::from(!status.down));
             if let Some(age) = status.keys_age {
                 let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
