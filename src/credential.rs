@@ -71,7 +71,7 @@ mod tests {
         const AUTHORIZATION: &str = "authorization";
         const KEY: &str = "api-key";
         type Case<'c> = (&'c [(&'c str, &'c str)], Credential<'c>);
-        let cases: [Case<'_>; 27] = [
+        let cases: [Case<'_>; 29] = [
             (&[], Cookie),
             (&[(AUTHORIZATION, "Basic dTpw")], Cookie),
             (&[(AUTHORIZATION, "Basic a"), (AUTHORIZATION, "Basic b")], Cookie),
@@ -82,6 +82,8 @@ mod tests {
             (&[(AUTHORIZATION, "Bearer  x")], MalformedBearer),
             (&[(AUTHORIZATION, " Bearer x")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer\tx")], MalformedBearer),
+            (&[(AUTHORIZATION, "\u{b}Bearer x")], MalformedBearer),
+            (&[(AUTHORIZATION, "\u{a0}Bearer x")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer x y")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer x\u{e9}")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer=x")], MalformedBearer),

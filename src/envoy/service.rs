@@ -32,7 +32,7 @@ impl AuthorizationService {
     }
 
     /// Decodes, checks, encodes. `received` is `None` where the message was none.
-    pub(super) async fn answer(
+    pub async fn answer(
         &self,
         received: Option<CheckRequest>,
         metadata: &MetadataMap,

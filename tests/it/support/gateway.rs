@@ -1,7 +1,7 @@
 //! The service in this process, and what speaks to it in Envoy's place.
 
 use super::token::Signer;
-use super::{Answer, Ask, NOW, Provider, Setup};
+use super::{Answer, Ask, Line, NOW, Provider, Setup};
 use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use portcullis::app::App;
@@ -53,6 +53,13 @@ impl Gateway {
         let clock = Clock::manual(UnixTime(NOW));
         let provider = Provider::start(clock.clone()).await;
         Self::beside(Arc::new(provider), clock, setup).await
+    }
+
+    /// A service whose provider is reached by a line that may have troubles.
+    pub(crate) async fn behind_a_line(setup: Setup) -> (Self, Line) {
+        let clock = Clock::manual(UnixTime(NOW));
+        let (provider, line) = Provider::behind_a_line(clock.clone()).await;
+        (Self::beside(Arc::new(provider), clock, setup).await, line)
     }
 
     /// A service beside a provider; its first fetch is over.

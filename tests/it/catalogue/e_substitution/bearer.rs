@@ -38,7 +38,14 @@ async fn e02_an_id_token_is_no_bearer_where_access_tokens_are_wanted() {
     ] {
         refused(&gateway, what, &provider.id_token(&changes)).await;
     }
-    let access = gateway.provider.access_token(AUDIENCE, &json!({}));
+    // One claim of an ID token's or a logout token's is enough to make a right access token none.
+    for name in ["nonce", "at_hash", "c_hash", "events"] {
+        for value in [json!("A"), json!(""), json!({})] {
+            let token = provider.access_token(AUDIENCE, &json!({ name: value }));
+            refused(&gateway, &format!("{name}: {value}"), &token).await;
+        }
+    }
+    let access = provider.access_token(AUDIENCE, &json!({}));
     gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&access)).await.granted();
 }
 

@@ -1,6 +1,6 @@
 //! P22: a session that was signed out does not come back with a copy of what it was.
 
-use crate::logout::logout;
+use crate::catalogue::j_logout::logout;
 use crate::support::{API, Ask, Browser, Gateway, PORTAL, Setup};
 
 const STORES: [fn(Setup) -> Setup; 2] = [|setup| setup, Setup::in_memory];

@@ -1,6 +1,6 @@
 //! P15: nothing that is secret stands in the log, whatever happens and however much is logged.
 
-use crate::logout::logout;
+use crate::catalogue::j_logout::logout;
 use crate::support::{API, Answer, Ask, Browser, Gateway, Log, PORTAL, SECRET, Setup};
 use portcullis::config::LogFormat;
 use serde_json::json;
