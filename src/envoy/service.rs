@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_a_denied_503() {
+    async fn o13_a_panic_in_a_check_is_a_denied_503() {
         let checked = guarded(async { panic!("a bug") }, None).await;
         assert_eq!(checked.reason, Reason::Internal);
         let status = checked.outcome.err().map(|denied| denied.status);

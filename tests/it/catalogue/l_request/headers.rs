@@ -212,7 +212,7 @@ async fn l32_a_context_extension_that_is_empty_unknown_or_another_s_is_refused()
 }
 
 #[tokio::test]
-async fn l28_upgrades_and_grpc_are_requests_like_others() {
+async fn upgrades_and_grpc_are_requests_like_others() {
     let gateway = Gateway::new().await;
     let browser = Browser::signed_in(&gateway, &format!("{API}/pets")).await;
     let kinds = [

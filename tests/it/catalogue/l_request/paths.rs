@@ -288,8 +288,8 @@ async fn l29_no_path_and_no_user_agent_of_a_health_check_passes() {
 }
 
 #[tokio::test]
-async fn l16_nothing_in_a_path_is_a_pattern() {
-    // L33 for paths: base paths are words, whatever characters they have.
+async fn l33_nothing_in_a_path_is_a_pattern() {
+    // Base paths are words, whatever characters they have.
     let setup = two_products().edit("basePath: /bank", "basePath: '/b.nk/(a+)+$'");
     let gateway = Gateway::with(setup).await;
     let bank = |path: &str| as_member(&gateway, json!([]), Ask::get(API).path(path));
