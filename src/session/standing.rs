@@ -15,8 +15,10 @@
 //! |---|---|---|
 //! | refreshed | the provider answers with tokens that hold | answers by the new record |
 //! | over | `invalid_grant`, or tokens that do not hold | as without session |
-//! | in grace | it cannot be reached; less than `outage_grace` past | answers by the old record |
+//! | in grace | it cannot be reached, or says nothing of the session; less than `outage_grace` past | answers by the old record |
 //! | unavailable | it cannot be reached; more than that past | 503, the session stays |
+//! | over | it says nothing of the session (`invalid_client`); more than that past | as without session: a new login will tell |
+//! | over | a logout or a newer login came meanwhile | as without session, and no cookie is touched |
 //!
 //! Nothing outlives `lifetime`.
 //!

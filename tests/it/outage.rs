@@ -10,7 +10,7 @@ const SESSION: &str = "__Host-portcullis-s";
 const LONG: &str = "{petstore-portal.default: {session: {idle_timeout: 12h}}}";
 /// Short limits, so that what hangs is over soon.
 const QUICK: &str =
-    "{allow_http: true, allow_addresses: [127.0.0.0/8], connect_timeout: 150ms, timeout: 150ms}";
+    "{allow_http: true, allow_addresses: [127.0.0.0/8], connect_timeout: 1s, timeout: 1s}";
 const DAY: u64 = 24 * 60 * 60;
 
 fn home() -> String {
@@ -162,7 +162,7 @@ async fn a_refresh_that_fails_alone_keeps_nobody_from_signing_in() {
     gateway.later(5);
     page(&gateway, &browser).await.granted();
     assert!(refreshes(&gateway) > 0);
-    gateway.later(20);
+    gateway.later(120);
     let start = format!("{}/authorize", gateway.provider.issuer);
     let answer = gateway.ask(Ask::get(&home()).navigate()).await;
     answer.sent_to(&start, "no_credentials");

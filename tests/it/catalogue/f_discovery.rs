@@ -8,7 +8,7 @@ use portcullis::token::Issuer;
 
 /// Short limits, so that what hangs is over soon.
 const QUICK: &str =
-    "{allow_http: true, allow_addresses: [127.0.0.0/8], connect_timeout: 150ms, timeout: 150ms}";
+    "{allow_http: true, allow_addresses: [127.0.0.0/8], connect_timeout: 1s, timeout: 1s}";
 
 fn quick() -> Setup {
     Setup::default().setting("provider", QUICK)

@@ -59,7 +59,12 @@ impl Gateway {
     pub(crate) async fn behind_a_line(setup: Setup) -> (Self, Line) {
         let clock = Clock::manual(UnixTime(NOW));
         let (provider, line) = Provider::behind_a_line(clock.clone()).await;
-        (Self::beside(Arc::new(provider), clock, setup).await, line)
+        let gateway = Self::beside(Arc::new(provider), clock, setup).await;
+        // Its limits of time may be short, and this machine busy.
+        while let Some(missing) = gateway.providers.report().iter().find(|one| one.keys == 0) {
+            let _fetched = gateway.providers.refresh_keys(&missing.issuer).await;
+        }
+        (gateway, line)
     }
 
     /// A service beside a provider; its first fetch is over.

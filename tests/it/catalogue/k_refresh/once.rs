@@ -79,6 +79,8 @@ async fn k07_an_answer_after_the_logout_revives_nothing() {
         gate.add_permits(9);
         let answer = late.await.expect("answered");
         answer.refused(401, "invalid_session");
+        let refreshed = "portcullis_refreshes_total{outcome=\"refreshed\"}";
+        assert_eq!(gateway.metric(refreshed).await, 0, "what came is dropped");
         plain(&gateway, &tab).await.refused(401, "invalid_session");
         gateway.later(20);
         plain(&gateway, &tab).await.refused(401, "invalid_session");
