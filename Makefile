@@ -103,7 +103,7 @@ fuzz-by-coverage:
 	@for target in $$(ls tests/fuzz/corpus); do \
 	    mkdir -p $(TARGET)/fuzz/$$target; \
 	    FUZZ_TARGET=$$target $(TARGET)/debug/portcullis-fuzz $(TARGET)/fuzz/$$target tests/fuzz/corpus/$$target \
-	        -dict=tests/fuzz/dictionary.txt -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
+	        -dict=tests/fuzz/dictionary.txt -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -seed=1 -timeout=20 \
 	        -artifact_prefix=$(TARGET)/fuzz/$$target- > $(TARGET)/fuzz/$$target.log 2>&1 \
 	        || { tail -40 $(TARGET)/fuzz/$$target.log; exit 1; }; \
 	    printf 'fuzz: %-10s %s\n' $$target "$$(grep DONE $(TARGET)/fuzz/$$target.log | tr -s '\t ' ' ')"; \
