@@ -242,7 +242,7 @@ mod tests {
             let here = Url::parse("https://portal.example").expect("a URL");
             let kept = parse(&text);
             // It is judged again at the end of the login.
-            prop_assert_eq!(parse(&kept), kept.clone());
+            prop_assert_eq!(&parse(&kept), &kept);
             let target = here.join(&kept).expect("resolves");
             prop_assert!(matches!(target.host_str(), Some("portal.example" | "api.example")));
         }
