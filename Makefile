@@ -11,6 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 RESULTS := $(TARGET)/results
 ENVOY := .tools/venv/bin/envoy
 NPM := .tools/node/.installed
+DENY := .tools/deny/bin/cargo-deny
 CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
 
 # The binary that the demo and its check run.
@@ -33,23 +34,37 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: lint unit validate demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: lint deny unit differential fuzz soak-short validate gateway catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --test soak -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
+
+.PHONY: deny
+deny: $(DENY) ## What the dependencies may be: bans, licences, sources; advisories where their database can be reached
+	$(DENY) --log-level error check bans licenses sources
+	@if timeout 60 $(DENY) --log-level off fetch db >/dev/null 2>&1; then \
+	    $(DENY) --log-level error check --disable-fetch advisories; \
+	else \
+	    echo 'deny: advisories NOT CHECKED: their database cannot be reached from here'; \
+	fi
 
 .PHONY: unit
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
 	mkdir -p $(RESULTS)
 	cargo test --locked | tee $(RESULTS)/cargo.txt
-	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs
+	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs tests/differential/*.test.mjs
 
 .PHONY: catalogue
 catalogue: ## Print the catalogue of hostile inputs, by what the last `make unit` and `make gateway` saw
 	node tests/catalogue/summary.mjs $(RESULTS)/cargo.txt $(RESULTS)/gateway.tap
+
+.PHONY: differential
+differential: $(NPM) ## Hold our verdict on thousands of mutated tokens against that of npm jose
+	cargo test --locked --test differential
+	node tests/differential/main.mjs $(TARGET)/tmp/differential.jsonl
 
 .PHONY: validate
 validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
@@ -58,9 +73,57 @@ validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
 	    (cd "$$(dirname "$$file")" && "$(CURDIR)/$(ENVOY)" --mode validate --log-level error -c "$$(basename "$$file")") || exit 1; \
 	done
 
+.PHONY: gateway
+gateway: tools chromium build ## What only real Envoy and a real Chromium can show: faults, floods, drain, reload, CSRF
+	mkdir -p $(RESULTS)
+	node --test --test-concurrency=2 --test-reporter=spec --test-reporter-destination=stdout \
+	    --test-reporter=tap --test-reporter-destination=$(RESULTS)/gateway.tap tests/gateway/*.test.mjs
+
 .PHONY: demo-check
 demo-check: tools chromium build ## Walk through the guide with curl-like requests and a real Chromium
 	node tests/guide/main.mjs
+
+# How long each fuzz target runs under libFuzzer at most, and how often.
+FUZZ_SECONDS ?= 4
+FUZZ_RUNS ?= 50000
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target: its corpus and fixed mutations, then libFuzzer led by coverage (FUZZ_SECONDS a target)
+	cargo test --locked --test fuzz
+	@if command -v c++ >/dev/null; then \
+	    $(MAKE) --no-print-directory fuzz-by-coverage; \
+	else \
+	    echo 'fuzz: libFuzzer NOT RUN: it needs a C++ compiler, and there is no c++ here'; \
+	fi
+
+# The dependencies are those of `make build`; the library alone is compiled once more.
+.PHONY: fuzz-by-coverage
+fuzz-by-coverage:
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/libfuzzer/instrument.sh cargo build --locked --package portcullis-fuzz
+	@for target in $$(ls tests/fuzz/corpus); do \
+	    mkdir -p $(TARGET)/fuzz/$$target; \
+	    FUZZ_TARGET=$$target $(TARGET)/debug/portcullis-fuzz $(TARGET)/fuzz/$$target tests/fuzz/corpus/$$target \
+	        -dict=tests/fuzz/dictionary.txt -runs=$(FUZZ_RUNS) -max_total_time=$(FUZZ_SECONDS) -timeout=20 \
+	        -artifact_prefix=$(TARGET)/fuzz/$$target- > $(TARGET)/fuzz/$$target.log 2>&1 \
+	        || { tail -40 $(TARGET)/fuzz/$$target.log; exit 1; }; \
+	    printf 'fuzz: %-10s %s\n' $$target "$$(grep DONE $(TARGET)/fuzz/$$target.log | tr -s '\t ' ' ')"; \
+	done
+
+# A short one, by the build that is there already.
+.PHONY: soak-short
+soak-short:
+	cargo test --locked --test soak -- 25
+
+SOAK_SECONDS ?= 180
+SOAK_SEED ?= 1
+
+.PHONY: soak
+soak: ## The service for SOAK_SECONDS with clients of every kind and faults; every answer is judged
+	cargo test --locked --profile soak --test soak -- $(SOAK_SECONDS) $(SOAK_SEED)
+
+.PHONY: soak-memory
+soak-memory: ## Memory under 1,000,000 distinct bad tokens and 100,000 started logins
+	cargo test --locked --profile soak --test soak -- memory
 
 .PHONY: bench
 bench: ## Benchmarks of a check
@@ -79,6 +142,12 @@ $(ENVOY): deploy/demo/requirements.txt
 	rm -rf .tools/venv
 	python3 -m venv .tools/venv
 	.tools/venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
+	touch $@
+
+$(DENY): .cargo/requirements.txt
+	rm -rf .tools/deny
+	python3 -m venv .tools/deny
+	.tools/deny/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement $<
 	touch $@
 
 $(NPM): deploy/demo/package.json deploy/demo/package-lock.json

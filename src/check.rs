@@ -187,11 +187,11 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
         Authenticated::Nobody { stale } => match access {
             Access::Required => Err(login::refuse_or_start(call, &route, stale, facts)),
             Access::Optional | Access::Public => {
-                Ok((Reason::Public, allow(call, &route, None, stale)))
+                Ok((Reason::Public, allow(call, &route, None, stale.unwrap_or_default())))
             }
         },
         Authenticated::Unavailable => match access {
-            Access::Required => Err(answers::provider_unavailable()),
+            Access::Required => Err(answers::session_unavailable(call)),
             Access::Optional | Access::Public => {
                 Ok((Reason::Public, allow(call, &route, None, Vec::new())))
             }

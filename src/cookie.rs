@@ -124,7 +124,8 @@ impl Cookies {
         for (place, piece) in pair.split(',').enumerate() {
             let whole = trim(piece);
             let (name, value) = whole.split_once('=').unwrap_or((whole, ""));
-            if !is_ours(name, prefix) {
+            // Some servers trim names; none that a browser sends needs it, so it is not believed.
+            if !is_ours(name.trim_end(), prefix) {
                 rest.push(piece);
                 continue;
             }
@@ -248,6 +249,8 @@ mod tests {
             // Byte for byte: another case, no prefix and a longer name are not the session.
             Case { lines: &["__host-portcullis-s=x"], ours: None, upstream: None },
             Case { lines: &["portcullis-s=x"], ours: None, upstream: None },
+            Case { lines: &["__Host-portcullis-s =x"], ours: None, upstream: None },
+            Case { lines: &["portcullis\t=x; a=1"], ours: None, upstream: Some("a=1") },
             Case { lines: &["portcullisx=1"], ours: None, upstream: Some("portcullisx=1") },
             Case { lines: &["__Host-portcullis-s2=x"], ours: None, upstream: None },
             Case { lines: &["__Secure-portcullis-s=x"], ours: None, upstream: None },

@@ -41,19 +41,24 @@ pub fn classify(headers: &Headers) -> Credential<'_> {
 /// Whether a field means to be a bearer, well-formed or not. Schemes ignore letter case
 /// (RFC 9110 §11.1).
 fn is_bearer(field: &str) -> bool {
-    let field = field.trim_start();
-    let scheme = field.split([' ', '\t', '=']).next().unwrap_or_default();
-    scheme.eq_ignore_ascii_case("bearer")
+    scheme(field.trim_start()).eq_ignore_ascii_case("bearer")
+}
+
+/// What stands before the first character that no scheme has (RFC 9110 §5.6.2).
+fn scheme(field: &str) -> &str {
+    let ends = |c: char| !c.is_ascii_alphanumeric() && !"!#$%&'*+-.^_`|~".contains(c);
+    field.split(ends).next().unwrap_or_default()
 }
 
 /// The token behind the scheme and exactly one space.
 fn token(field: &str) -> Credential<'_> {
-    let token = field.split_once(' ').map_or("", |(_scheme, token)| token);
-    let fits = |byte: u8| byte.is_ascii_graphic();
-    if token.is_empty() || field.starts_with(' ') || !token.bytes().all(fits) {
-        return Credential::MalformedBearer;
+    let behind = field.strip_prefix(scheme(field)).filter(|behind| behind.len() < field.len());
+    match behind.and_then(|behind| behind.strip_prefix(' ')) {
+        Some(token) if !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Credential::Bearer(token)
+        }
+        _ => Credential::MalformedBearer,
     }
-    Credential::Bearer(token)
 }
 
 #[cfg(test)]
@@ -66,7 +71,7 @@ mod tests {
         const AUTHORIZATION: &str = "authorization";
         const KEY: &str = "api-key";
         type Case<'c> = (&'c [(&'c str, &'c str)], Credential<'c>);
-        let cases: [Case<'_>; 21] = [
+        let cases: [Case<'_>; 29] = [
             (&[], Cookie),
             (&[(AUTHORIZATION, "Basic dTpw")], Cookie),
             (&[(AUTHORIZATION, "Basic a"), (AUTHORIZATION, "Basic b")], Cookie),
@@ -77,9 +82,17 @@ mod tests {
             (&[(AUTHORIZATION, "Bearer  x")], MalformedBearer),
             (&[(AUTHORIZATION, " Bearer x")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer\tx")], MalformedBearer),
+            (&[(AUTHORIZATION, "\u{b}Bearer x")], MalformedBearer),
+            (&[(AUTHORIZATION, "\u{a0}Bearer x")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer x y")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer x\u{e9}")], MalformedBearer),
             (&[(AUTHORIZATION, "Bearer=x")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer\t x")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer= x")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer:x")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer\u{a0}x")], MalformedBearer),
+            (&[(AUTHORIZATION, "\u{a0}Bearer x")], MalformedBearer),
+            (&[(AUTHORIZATION, "Bearer-x y")], Cookie),
             (&[(AUTHORIZATION, "Bearer a,Bearer b")], Conflict),
             (&[(AUTHORIZATION, "Bearer a"), (AUTHORIZATION, "Bearer a")], Conflict),
             (&[(AUTHORIZATION, "Bearer a"), (AUTHORIZATION, "Basic b")], Conflict),

@@ -109,6 +109,14 @@ pub fn is_user_principal(value: &str) -> bool {
     !value.is_empty() && !value.starts_with("client:")
 }
 
+/// The person that the claim `name` names. An e-mail names somebody only once it is verified: before
+/// that, anybody could have entered it.
+#[must_use]
+pub fn user_principal<'c>(claims: &'c Claims, name: &str) -> Option<&'c str> {
+    let holds = name != "email" || claims.email_verified;
+    claims.string(name).filter(|value| holds && is_user_principal(value))
+}
+
 /// Those claims that the identity headers name, as text: a string as it is, anything else as JSON.
 #[must_use]
 pub fn wanted_claims(

@@ -118,10 +118,12 @@ async fn serve(file: ConfigFile) -> ExitCode {
     ) else {
         return fail("signals cannot be listened to");
     };
-    let reload = app.reload();
+    let (reload, providers) = (app.reload(), app.providers());
     tokio::spawn(async move {
         while hang_up.recv().await.is_some() {
             reload.notify_one();
+            // Whoever knows of a withdrawn key does not wait for the next fetch.
+            providers.refetch();
         }
     });
     tracing::info!(

@@ -4,6 +4,7 @@
 //! is there and waits only for a key that nobody knows yet.
 
 mod address;
+mod answer;
 mod calls;
 mod client;
 mod fetch;
@@ -15,8 +16,9 @@ mod token_endpoint;
 
 pub use calls::CodeGrant;
 pub use client::{ClientError, ProvidersError};
-pub use metadata::{MetadataError, ProviderMetadata};
+pub use metadata::{EndpointRules, MetadataError, ProviderMetadata};
 pub use registry::{IssuerSource, IssuerStatus, KeysUnavailable, Providers};
+pub use state::Counts;
 pub use token_endpoint::{RelyingParty, TokenEndpointError, TokenResponse};
 
 #[cfg(test)]

@@ -17,6 +17,11 @@ use tokio::sync::{Notify, watch};
 
 /// How often files are looked at.
 pub const INTERVAL: Duration = Duration::from_secs(1);
+/// Files that have not changed for so long are taken for finished: somebody who edits several writes
+/// them one after another, and what lies between is nobody's policy.
+const REST: Duration = Duration::from_millis(200);
+/// How often that is waited for, before the next look.
+const ROUNDS: u32 = 10;
 
 /// Loads the policy, and remembers what held.
 #[derive(Clone, Debug)]
@@ -93,6 +98,24 @@ impl Loader {
         Ok(Loaded { snapshot, held: Arc::clone(&self.held), problems })
     }
 
+    /// Loads everything from disk once it is at rest, so that nothing was read of which the rest
+    /// changed meanwhile. `None`: it does not come to rest. Sleeps; not for an async task.
+    fn load_at_rest(&mut self) -> Option<(Fingerprint, Result<Loaded, Vec<Problem>>)> {
+        let mut before = self.fingerprint();
+        for _round in 0..ROUNDS {
+            std::thread::sleep(REST);
+            let mut next = self.clone();
+            let loaded = (next.fingerprint() == before).then(|| next.load());
+            let after = next.fingerprint();
+            if let Some(loaded) = loaded.filter(|_| after == before) {
+                *self = next;
+                return Some((after, loaded));
+            }
+            before = after;
+        }
+        None
+    }
+
     /// What the files look like from outside; another value, and one of them may have changed.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
@@ -139,29 +162,33 @@ pub async fn watch(
     let mut loader = loader;
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut asked = false;
     loop {
-        let asked = tokio::select! {
+        tokio::select! {
             () = publish.closed() => return,
-            () = trigger.notified() => true,
-            _ = ticks.tick() => false,
-        };
+            () = trigger.notified() => asked = true,
+            _ = ticks.tick() => {}
+        }
         let mut next = loader.clone();
-        let before = seen.clone();
+        let (wanted, before) = (asked, seen.clone());
         let work = move || {
-            let now = next.fingerprint();
-            let loaded = (asked || now != before).then(|| next.load());
-            (next, now, loaded)
+            let changed = wanted || next.fingerprint() != before;
+            changed.then(|| next.load_at_rest().map(|(now, loaded)| (next, now, loaded)))
         };
         // A panic in there loses one round; the loader that held before is still here.
-        let Ok((next, now, loaded)) = tokio::task::spawn_blocking(work).await else { continue };
-        (loader, seen) = (next, now);
+        let Ok(Some(ended)) = tokio::task::spawn_blocking(work).await else { continue };
+        let Some((next, now, loaded)) = ended else {
+            // Another look will come to it.
+            tracing::warn!("reload: the files do not come to rest; the last policy stays in force");
+            continue;
+        };
+        (loader, seen, asked) = (next, now, false);
         match loaded {
-            Some(Ok(loaded)) => {
+            Ok(loaded) => {
                 report(&Reload::Applied(loaded.problems));
                 publish.send_replace(loaded.snapshot);
             }
-            Some(Err(problems)) => report(&Reload::Kept(problems)),
-            None => {}
+            Err(problems) => report(&Reload::Kept(problems)),
         }
     }
 }

@@ -13,8 +13,10 @@ use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Identity, Server, ServerTlsConfig};
 use tonic_health::server::HealthReporter;
 
-/// Largest check that is read: all headers that Envoy takes by default are 60 KiB.
-const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+/// Largest check that is read. What is larger can only be an error of the RPC, after which a gateway
+/// that fails open lets the request pass; so this is above all that Envoy can be set to take for
+/// headers (8 MiB), twice over for a body. By default Envoy takes 60 KiB.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
 /// Streams that one Envoy worker may have open; beyond that it queues.
 const MAX_STREAMS: u32 = 4096;
 /// Envoy hands its clients' resets on, and one client can reset many in one write. With the default
@@ -152,7 +154,7 @@ pub async fn serve(
     if let Some(tls) = tls {
         server = server.tls_config(tls).map_err(ListenError::Tls)?;
     }
-    let checks = Authorization::new(service).max_decoding_message_size(MAX_MESSAGE_BYTES);
+    let checks = Authorization::new(service, MAX_MESSAGE_BYTES);
     let router = server.add_service(health).add_service(checks);
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let stop = async {

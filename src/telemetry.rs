@@ -3,8 +3,8 @@
 mod logs;
 mod metrics;
 
-pub use logs::{install, log_check, log_endpoint};
-pub use metrics::{LoginOutcome, Metrics, RefreshOutcome};
+pub use logs::{dispatch, install, log_check, log_endpoint};
+pub use metrics::{LoginOutcome, Metrics, RefreshOutcome, SignatureCheck};
 
 use crate::decision::{Checked, Reason};
 use std::time::Duration;

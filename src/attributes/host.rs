@@ -5,7 +5,7 @@
 use std::fmt;
 
 /// A host name: lower case, without port, without final dot; letters, digits, `-`, `_`, `.`, or an
-/// IPv6 literal in brackets.
+/// IPv6 literal in brackets. Only one that a client named may have letters outside ASCII.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct HostName(String);
 
@@ -13,11 +13,15 @@ impl HostName {
     /// Reads a name without port; `None` where it is not one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        Self::of(text, |letter| letter.is_ascii_alphanumeric())
+    }
+
+    fn of(text: &str, is_letter: fn(char) -> bool) -> Option<Self> {
         let name = text.strip_suffix('.').unwrap_or(text);
         let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let fits = match inner {
             Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => !name.is_empty() && name.split('.').all(is_label),
+            None => name.split('.').all(|label| is_label(label, is_letter)),
         };
         (fits && name.len() <= 253).then(|| Self(name.to_ascii_lowercase()))
     }
@@ -41,9 +45,9 @@ impl fmt::Display for HostName {
     }
 }
 
-fn is_label(label: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    !label.is_empty() && label.len() <= 63 && label.bytes().all(fits)
+fn is_label(label: &str, is_letter: fn(char) -> bool) -> bool {
+    let fits = |character: char| is_letter(character) || matches!(character, '-' | '_');
+    !label.is_empty() && label.len() <= 63 && label.chars().all(fits)
 }
 
 /// A host name and the port, where the client named one (RFC 9110 §7.2).
@@ -60,11 +64,23 @@ impl Host {
     /// that Envoy joined with a comma.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (name, port) = match text.rsplit_once(':') {
-            Some((name, port)) if !port.ends_with(']') => (name, Some(parse_port(port)?)),
-            _ => (text, None),
-        };
+        let (name, port) = split(text)?;
         HostName::parse(name).map(|name| Self { name, port })
+    }
+
+    /// The same for what a client sent. A name with letters of other scripts reads in one way as
+    /// well: as one that nobody here has, since the names of the policy are ASCII.
+    #[must_use]
+    pub fn of_request(text: &str) -> Option<Self> {
+        let (name, port) = split(text)?;
+        HostName::of(name, char::is_alphanumeric).map(|name| Self { name, port })
+    }
+
+    /// Whether both can be the same: one name, and no two ports.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let one_port = self.port.is_none() || other.port.is_none() || self.port == other.port;
+        self.name == other.name && one_port
     }
 }
 
@@ -77,10 +93,18 @@ impl fmt::Display for Host {
     }
 }
 
-/// Digits alone: `u16::from_str` would take a sign.
+/// Name and port.
+fn split(text: &str) -> Option<(&str, Option<u16>)> {
+    match text.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => Some((name, Some(parse_port(port)?))),
+        _ => Some((text, None)),
+    }
+}
+
+/// In its one spelling: `u16::from_str` would take a sign, and zeros in front.
 fn parse_port(text: &str) -> Option<u16> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { text.parse().ok() } else { None }
+    let port: u16 = text.parse().ok()?;
+    (port.to_string() == text).then_some(port)
 }
 
 #[cfg(test)]
@@ -108,14 +132,43 @@ mod tests {
             ("example.com:", None),
             ("example.com:+80", None),
             ("example.com:65616", None),
+            ("example.com:080", None),
+            ("example.com:0", Some("example.com:0")),
             ("example.com:80:80", None),
             ("ex\u{e4}mple.com", None),
             ("%65xample.com", None),
             ("[::1", None),
+            ("::1", None),
+            ("[::1]x:80", None),
+            ("[fe80::1%25eth0]", None),
         ];
         for (text, want) in cases {
             let got = Host::parse(text).map(|host| host.to_string());
             assert_eq!(got.as_deref(), want, "{text:?}");
         }
+    }
+
+    #[test]
+    fn l08_a_name_of_another_script_is_a_client_s_and_never_the_policy_s() {
+        let cases = [
+            // Cyrillic а, full-width letters, the Kelvin sign: not the names that they look like.
+            ("\u{430}pi.example.com", Some("\u{430}pi.example.com")),
+            ("\u{ff41}pi.example.com", Some("\u{ff41}pi.example.com")),
+            ("\u{212a}.example.com", Some("\u{212a}.example.com")),
+            ("b\u{fc}cher.example:80", Some("b\u{fc}cher.example:80")),
+            // What some server takes for a dot, a slash, or nothing.
+            ("api\u{3002}example.com", None),
+            ("api\u{ff0e}example.com", None),
+            ("api.example.com\u{2044}x", None),
+            ("api\u{ad}.example.com", None),
+            ("api\u{200b}.example.com", None),
+        ];
+        for (text, want) in cases {
+            let got = Host::of_request(text).map(|host| host.to_string());
+            assert_eq!(got.as_deref(), want, "{text:?}");
+            assert_eq!(Host::parse(text), None, "{text:?}");
+        }
+        let known = Host::of_request("API.example.com.:80");
+        assert_eq!(known, Host::parse("api.example.com:80"));
     }
 }

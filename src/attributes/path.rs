@@ -20,7 +20,8 @@ pub struct RequestPath {
 impl RequestPath {
     /// Reads path and query as on the request line; `None` where two servers could read the path
     /// in two ways: dot segments, empty segments, encoded slashes, `;` parameters, double encoding,
-    /// what does not decode to UTF-8, control characters, a fragment.
+    /// what does not decode to UTF-8, control characters, a fragment, and what looks like any of
+    /// these to a server that folds Unicode to ASCII.
     #[must_use]
     pub fn parse(raw: &str) -> Option<Self> {
         let path = raw.split_once('?').map_or(raw, |(path, _query)| path);
@@ -68,6 +69,22 @@ impl RequestPath {
         &self.segments
     }
 
+    /// The segments as a server reads them that decodes the path before it looks for its end: up to
+    /// an escaped `?` or `#`. `None` where there is none.
+    #[must_use]
+    pub fn segments_to_escaped_end(&self) -> Option<Vec<String>> {
+        let mut segments = Vec::new();
+        for segment in &self.segments {
+            let Some((before, _)) = segment.split_once(['?', '#']) else {
+                segments.push(segment.clone());
+                continue;
+            };
+            segments.extend((!before.is_empty()).then(|| before.to_owned()));
+            return Some(segments);
+        }
+        None
+    }
+
     /// What is left of the segments below `base`; `None` where they do not begin with it.
     #[must_use]
     pub fn below(&self, base: &[String]) -> Option<&[String]> {
@@ -87,11 +104,30 @@ fn decode_segment(segment: &str) -> Option<String> {
         return None;
     }
     let decoded = percent_decode_str(segment).decode_utf8().ok()?.into_owned();
-    let confusing =
-        |character: char| matches!(character, '/' | '\\' | ';') || character.is_control();
     let twice = percent_decode_str(&decoded).any_changed();
-    let dots = decoded == "." || decoded == "..";
-    (!decoded.is_empty() && !dots && !twice && !decoded.chars().any(confusing)).then_some(decoded)
+    // What is left of it where a server takes an escaped `?` or `#` for the end of the path.
+    let start = decoded.split(['?', '#']).next().unwrap_or_default();
+    let names = !names_nothing(&decoded) && (start.is_empty() || !names_nothing(start));
+    (names && !twice && !decoded.chars().any(is_confusing)).then_some(decoded)
+}
+
+/// Whether a segment is empty, or made of dots, at least for servers that trim it.
+fn names_nothing(segment: &str) -> bool {
+    let is_dot = |character: char| {
+        matches!(character, '.' | '\u{2024}' | '\u{2025}' | '\u{2026}' | '\u{fe52}' | '\u{ff0e}')
+    };
+    segment.trim().chars().all(is_dot)
+}
+
+/// Whether some server ends a segment, a name or a line here: `/`, `\`, `;`, control characters,
+/// and what NFKC or a best-fit mapping turns into one of them, or into `%`.
+fn is_confusing(character: char) -> bool {
+    let slash = matches!(character, '/' | '\u{2044}' | '\u{2215}' | '\u{ff0f}');
+    let backslash = matches!(character, '\\' | '\u{2216}' | '\u{fe68}' | '\u{ff3c}');
+    let semicolon = matches!(character, ';' | '\u{37e}' | '\u{fe54}' | '\u{ff1b}');
+    let percent = matches!(character, '\u{fe6a}' | '\u{ff05}');
+    let line = character.is_control() || matches!(character, '\u{2028}' | '\u{2029}');
+    slash || backslash || semicolon || percent || line
 }
 
 /// Whether decoding would change anything.
@@ -152,6 +188,24 @@ mod tests {
             "/a?b#c",
             "/a?b\u{0}",
             "https://h/a",
+            "/a/...",
+            "/a/..%3f",
+            "/a/..%23/b",
+            "/a/.%3Fb",
+            "/a/%20../b",
+            "/a/..%20/b",
+            "/a/.%09./b",
+            "/a/%20/b",
+            "/a%c2%85b",
+            "/a%e2%80%a8b",
+            "/a/%ef%bc%8e%ef%bc%8e/b",
+            "/a/%e2%80%a5/b",
+            "/a%ef%bc%8fb",
+            "/a%e2%88%95b",
+            "/a%ef%bc%bcb",
+            "/a%ef%bc%9bb",
+            "/a%cd%beb",
+            "/a%ef%bc%852eb",
         ];
         for raw in cases {
             assert_eq!(RequestPath::parse(raw), None, "{raw:?}");
@@ -161,7 +215,7 @@ mod tests {
 
     #[test]
     fn reads_segments_path_and_query() {
-        let cases: [(&str, &str, &[&str], Option<&str>); 8] = [
+        let cases: [(&str, &str, &[&str], Option<&str>); 10] = [
             ("/", "/", &[], None),
             ("/?", "/", &[], Some("")),
             ("/api/pets", "/api/pets", &["api", "pets"], None),
@@ -170,11 +224,30 @@ mod tests {
             ("/a%20b/100%25", "/a%20b/100%25", &["a b", "100%"], None),
             ("/a%3fb%23", "/a%3fb%23", &["a?b#"], None),
             ("/%C3%A4", "/%C3%A4", &["\u{e4}"], None),
+            ("/.well-known/a..b", "/.well-known/a..b", &[".well-known", "a..b"], None),
+            ("/a%20b%20/..a", "/a%20b%20/..a", &["a b ", "..a"], None),
         ];
         for (raw, path, segments, query) in cases {
             let got = RequestPath::parse(raw).expect(raw);
             assert_eq!((got.path(), got.query()), (path, query), "{raw}");
             assert_eq!(got.segments(), segments, "{raw}");
+        }
+    }
+
+    #[test]
+    fn l22_knows_where_an_escaped_query_or_fragment_would_end_the_path() {
+        let cases: [(&str, Option<&[&str]>); 6] = [
+            ("/a/b", None),
+            ("/a/b?c%3fd#", None),
+            ("/a/b%3fc/d", Some(&["a", "b"])),
+            ("/a%23/b", Some(&["a"])),
+            ("/a/%3Fb", Some(&["a"])),
+            ("/%23", Some(&[])),
+        ];
+        for (raw, want) in cases {
+            let got = RequestPath::parse(raw).and_then(|path| path.segments_to_escaped_end());
+            let want = want.map(|want| want.iter().map(|part| (*part).to_owned()).collect());
+            assert_eq!(got, want, "{raw}");
         }
     }
 

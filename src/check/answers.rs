@@ -3,10 +3,13 @@
 use super::call::Call;
 use crate::decision::{Denied, Reason, Status};
 use crate::policy::PortalId;
+use std::time::Duration;
 use url::form_urlencoded;
 
 /// Seconds after which a client may try again while something is out of reach.
 const RETRY_AFTER: &str = "5";
+/// Longest that a provider can have a browser wait.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// Host, path or context lead nowhere.
 pub(super) fn no_route() -> Box<Denied> {
@@ -140,28 +143,65 @@ pub(super) fn cross_site() -> Box<Denied> {
 
 /// The issuer's keys cannot be had.
 pub(super) fn keys_unavailable() -> Box<Denied> {
-    unavailable(
+    Box::new(unavailable(
         Reason::KeysUnavailable,
-        "The keys to check this sign-in with cannot be fetched right now.",
-    )
+        "Not available right now",
+        "The keys to check this sign-in with cannot be fetched right now. Nothing is wrong with the \
+         sign-in itself: please try again in a few minutes.",
+    ))
 }
 
-/// The provider cannot be reached.
-pub(super) fn provider_unavailable() -> Box<Denied> {
-    unavailable(
+/// A login cannot begin: the provider cannot be reached.
+pub(super) fn provider_unavailable(call: &Call<'_>) -> Box<Denied> {
+    let denied = unavailable(
         Reason::ProviderUnavailable,
-        "The sign-in service cannot be reached right now. Whoever is signed in can go on.",
-    )
+        "Signing in is not possible right now",
+        "The sign-in service cannot be reached. It is not your account or your browser: please try \
+         again in a few minutes.",
+    );
+    Box::new(denied.link("Try again", call.attributes.path.as_str()))
+}
+
+/// A login cannot end: the provider cannot be reached. The code that came is spent.
+pub(super) fn login_unavailable(call: &Call<'_>, retry_after: Option<Duration>) -> Box<Denied> {
+    let mut denied = unavailable(
+        Reason::ProviderUnavailable,
+        "Signing in is not possible right now",
+        "The sign-in service did not answer, so this sign-in could not be finished. It is not your \
+         account or your browser: please sign in again in a few minutes.",
+    );
+    if let Some(wait) = retry_after.filter(|wait| wait.as_secs() > 0) {
+        let seconds = wait.min(LONGEST_RETRY_AFTER).as_secs().to_string();
+        denied.headers.retain(|(name, _)| *name != "retry-after");
+        denied = denied.header("retry-after", seconds);
+    }
+    Box::new(denied.link("Sign in again", login_start(call)))
+}
+
+/// A session whose identity is over, and cannot be renewed while the provider is out of reach.
+pub(super) fn session_unavailable(call: &Call<'_>) -> Box<Denied> {
+    let denied = unavailable(
+        Reason::ProviderUnavailable,
+        "Your sign-in cannot be renewed right now",
+        "The sign-in service cannot be reached, and your sign-in is too old to go on without it. \
+         You stay signed in, and can go on as soon as it is back: please try again in a few minutes.",
+    );
+    let denied = denied.link("Try again", call.attributes.path.as_str());
+    Box::new(denied.link("Sign in anew", login_again(call)))
 }
 
 /// The system gives no randomness, or the cipher failed.
 pub(super) fn internal() -> Box<Denied> {
-    unavailable(Reason::Internal, "Something went wrong on our side. Please try again.")
+    Box::new(unavailable(
+        Reason::Internal,
+        "Not available right now",
+        "Something went wrong on our side. Please try again.",
+    ))
 }
 
-fn unavailable(reason: Reason, detail: &'static str) -> Box<Denied> {
-    let (status, title) = (Status::ServiceUnavailable, "Not available right now");
-    Box::new(Denied::refuse(reason, status, title, detail).header("retry-after", RETRY_AFTER))
+fn unavailable(reason: Reason, title: &'static str, detail: &'static str) -> Denied {
+    let status = Status::ServiceUnavailable;
+    Denied::refuse(reason, status, title, detail).header("retry-after", RETRY_AFTER)
 }
 
 /// A login that came back wrong. The link starts again.

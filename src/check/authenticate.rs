@@ -16,10 +16,10 @@ pub(super) enum Authenticated {
     Identity(Box<Identity>, Vec<SetCookie>),
     /// Somebody who was known, and cannot be asked about.
     Unavailable,
-    /// Nobody. `stale` clears the cookies that do not hold.
+    /// Nobody.
     Nobody {
-        /// Empty where no session cookie came.
-        stale: Vec<SetCookie>,
+        /// Clears the cookies of a session that does not hold; `None`: none came.
+        stale: Option<Vec<SetCookie>>,
     },
 }
 
@@ -59,8 +59,8 @@ pub(super) async fn authenticate(
 
 async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, Box<Denied>> {
     match session::find(call, facts).await {
-        Found::None => Ok(Authenticated::Nobody { stale: Vec::new() }),
-        Found::Stale(cookies) => Ok(Authenticated::Nobody { stale: cookies }),
+        Found::None => Ok(Authenticated::Nobody { stale: None }),
+        Found::Stale(cookies) => Ok(Authenticated::Nobody { stale: Some(cookies) }),
         Found::Unavailable => Ok(Authenticated::Unavailable),
         Found::Live(live) => {
             let identity = session::identity(call, &live.session);

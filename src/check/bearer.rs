@@ -4,10 +4,13 @@ use super::answers;
 use super::call::Call;
 use crate::config::PrincipalClaim;
 use crate::decision::{CredentialKind, Denied, Facts};
-use crate::identity::{Identity, client_principal, is_user_principal, wanted_claims};
+use crate::identity::{
+    Identity, client_principal, is_user_principal, user_principal, wanted_claims,
+};
 use crate::policy::{Environment, Membership, PlanIssuer, PortalId, Route};
 use crate::provider::IssuerSource;
 use crate::store::{Subject, VerifiedToken};
+use crate::telemetry::SignatureCheck;
 use crate::token::{
     AccessTokenForm, AccessTokenRules, Claims, IdTokenRules, Issuer, Jws, Principal, TokenError,
     judge_access_token, judge_id_token, verify,
@@ -114,13 +117,19 @@ async fn verified(
         let asked = providers.keys_for_kid(&origin.source, jws.kid());
         keys = call.in_time(asked).await.ok_or(Refused::KeysUnavailable)?.map_err(unavailable)?;
     }
-    let tokens = &call.inner.tokens;
+    let (tokens, metrics) = (&call.inner.tokens, &call.inner.parts.metrics);
     let keys_from = origin.source.jwks_url.as_ref().map_or("", |url| url.as_str());
     let key = tokens.key(origin.issuer.as_str(), keys_from, token);
     if let Some(claims) = tokens.get(&key, &keys) {
+        metrics.bearer_signature(SignatureCheck::Remembered);
         return Ok(claims);
     }
-    let claims = Arc::new(verify(jws, &keys)?);
+    let verified = verify(jws, &keys);
+    metrics.bearer_signature(match verified {
+        Ok(_) => SignatureCheck::Verified,
+        Err(_) => SignatureCheck::Refused,
+    });
+    let claims = Arc::new(verified?);
     tokens.insert(key, VerifiedToken { claims: Arc::clone(&claims), keys });
     Ok(claims)
 }
@@ -207,10 +216,9 @@ fn as_access_token<'c>(
 /// The claim that the settings name, else what the kind of token says.
 fn principal(call: &Call<'_>, claims: &Claims, auto: String) -> Result<String, Refused> {
     match &call.settings().tokens.principal_claim {
-        PrincipalClaim::Auto => Some(auto),
-        PrincipalClaim::Named(name) => claims.string(name).map(str::to_owned),
+        PrincipalClaim::Auto => Some(auto).filter(|principal| is_user_principal(principal)),
+        PrincipalClaim::Named(name) => user_principal(claims, name).map(str::to_owned),
     }
-    .filter(|principal| is_user_principal(principal))
     .ok_or(Refused::NoPrincipal)
 }
 

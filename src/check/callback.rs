@@ -162,7 +162,7 @@ async fn conclude(
     let providers = &call.inner.parts.providers;
     let Some(metadata) = providers.metadata(&login.issuer) else {
         facts.hint = Some("the provider's metadata cannot be had".to_owned());
-        return answers::provider_unavailable();
+        return answers::login_unavailable(call, None);
     };
     let code = match parameters.judge(&login.issuer, metadata.sends_iss) {
         Ok(Callback::Code(code)) => code,
@@ -195,9 +195,10 @@ async fn conclude(
     }
     match signed_in.as_deref() {
         Some(Ok(session)) => sign_in(call, portal, session, return_to.as_str(), facts),
-        Some(Err(Fault::Unavailable)) => {
-            facts.hint = Some(Fault::Unavailable.to_string());
-            answers::provider_unavailable()
+        Some(Err(Fault::Unavailable(retry_after))) => {
+            facts.hint = Some(Fault::Unavailable(None).to_string());
+            call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
+            answers::login_unavailable(call, *retry_after)
         }
         Some(Err(Fault::Internal)) | None => answers::internal(),
         Some(Err(fault)) => refuse(call, facts, fault.to_string()),

@@ -3,19 +3,22 @@
 
 use super::Inner;
 use crate::config::{PrincipalClaim, RequireAtHash};
-use crate::identity::{is_user_principal, wanted_claims};
+use crate::identity::{user_principal, wanted_claims};
 use crate::policy::{Login, PortalId, Snapshot};
-use crate::provider::{CodeGrant, KeysUnavailable, RelyingParty, TokenEndpointError};
+use crate::provider::{
+    CodeGrant, KeysUnavailable, RelyingParty, TokenEndpointError, TokenResponse,
+};
 use crate::random;
 use crate::secret::Secret;
 use crate::session::{Flow, Session};
 use crate::token::{Claims, IdTokenRules, Issuer, Jws, TokenError, judge_id_token, verify};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How old the ID token of a login may be.
-const MAX_AGE: Duration = Duration::from_secs(600);
+/// How old an ID token may be that the token endpoint gives.
+pub(super) const MAX_AGE: Duration = Duration::from_secs(600);
 /// Groups that Okta lists at most, in some of its ways.
 const OKTA_GROUP_LIMIT: usize = 100;
 
@@ -34,8 +37,8 @@ pub(super) enum Fault {
     /// The ID token does not hold.
     #[error(transparent)]
     Token(TokenError),
-    /// The claim of `tokens.principal_claim` is not there.
-    #[error("the ID token lacks the claim of tokens.principal_claim")]
+    /// The claim of `tokens.principal_claim` is not there, or names no person.
+    #[error("the ID token names no person by the claim of tokens.principal_claim")]
     NoPrincipal,
     /// Userinfo is about somebody else (OpenID Connect Core 1.0 §5.3.2).
     #[error("userinfo is about another subject")]
@@ -43,9 +46,9 @@ pub(super) enum Fault {
     /// A token that counts once came again.
     #[error("the token was used before")]
     Replayed,
-    /// The provider, or its keys, cannot be had.
+    /// The provider, or its keys, cannot be had; how long it asks to wait, if it does.
     #[error("the provider cannot be reached")]
-    Unavailable,
+    Unavailable(Option<Duration>),
     /// No randomness.
     #[error("the system gives no randomness")]
     Internal,
@@ -68,10 +71,11 @@ pub(super) async fn exchange(
     let grant = CodeGrant { code, code_verifier: &code_verifier, redirect_uri };
     let providers = &inner.parts.providers;
     let answer = providers.exchange_code(&login.issuer, &RelyingParty::from(login), &grant).await;
-    let tokens = answer.map_err(|error| {
-        if error.is_outage() { Fault::Unavailable } else { Fault::Refused(error) }
+    let tokens = answer.map_err(|error| match error {
+        TokenEndpointError::Unavailable { retry_after, .. } => Fault::Unavailable(retry_after),
+        error => Fault::Refused(error),
     })?;
-    let id_token = tokens.id_token.ok_or(Fault::NoIdToken)?;
+    let id_token = tokens.id_token.clone().ok_or(Fault::NoIdToken)?;
     let claims = verified(inner, &login.issuer, id_token.expose()).await?;
     let settings = &inner.parts.settings;
     let mut rules = IdTokenRules::new(&login.issuer, &login.client_id);
@@ -93,7 +97,7 @@ pub(super) async fn exchange(
         subject: token.subject.to_owned(),
         provider_session: claims.session_id.clone().unwrap_or_default(),
         signed_in_at_ms,
-        scopes: login.scopes.clone(),
+        scopes: granted(&login.scopes, &tokens),
         principal: principal(&settings.tokens.principal_claim, &claims)?,
         refreshed_at: now.0,
         identity_expires_at: token.expires_at.0,
@@ -111,18 +115,29 @@ pub(super) async fn exchange(
     Ok(session)
 }
 
+/// What of `asked` was granted: a refresh may ask for no more than that (RFC 6749 §6). An answer that
+/// does not count `openid` among it speaks of something else.
+pub(super) fn granted(asked: &[String], tokens: &TokenResponse) -> Vec<String> {
+    let said = tokens.scopes.iter().find(|scopes| scopes.iter().any(|scope| scope == "openid"));
+    let holds = |scope: &&String| said.is_none_or(|said| said.contains(*scope));
+    asked.iter().filter(holds).cloned().collect()
+}
+
 /// The value of the claim that the settings name as principal; empty where it is the subject.
-fn principal(claim: &PrincipalClaim, claims: &Claims) -> Result<String, Fault> {
-    let PrincipalClaim::Named(name) = claim else { return Ok(String::new()) };
-    let named = claims.string(name).filter(|value| is_user_principal(value));
-    named.map(str::to_owned).ok_or(Fault::NoPrincipal)
+pub(super) fn principal(claim: &PrincipalClaim, claims: &Claims) -> Result<String, Fault> {
+    let (name, is_subject) = match claim {
+        PrincipalClaim::Auto => ("sub", true),
+        PrincipalClaim::Named(name) => (name.as_str(), false),
+    };
+    let principal = user_principal(claims, name).ok_or(Fault::NoPrincipal)?;
+    Ok(if is_subject { String::new() } else { principal.to_owned() })
 }
 
 /// The claims of a token that the token endpoint itself gave us, once its signature was verified.
 ///
 /// Its key may be newer than what we have. Bearers can use up the throttled fetch for unknown keys;
 /// nobody outside can have us ask the token endpoint, so here the keys are fetched without throttle. A
-/// key that is then still unknown is one that the provider has not published yet.
+/// key that is then still unknown is none of the issuer's: a fault of the token, as at a bearer.
 pub(super) async fn verified(inner: &Inner, issuer: &Issuer, token: &str) -> Result<Claims, Fault> {
     let jws = parse(inner, token)?;
     let providers = &inner.parts.providers;
@@ -131,13 +146,10 @@ pub(super) async fn verified(inner: &Inner, issuer: &Issuer, token: &str) -> Res
         // Not for ever: whoever waits for this session waits for this.
         let longest = inner.parts.settings.provider.timeout.saturating_mul(2);
         let fetched = timeout(longest, providers.refresh_keys(issuer)).await;
-        fetched.map_err(|_elapsed| Fault::Unavailable)?.map_err(unavailable)?;
+        fetched.map_err(|_elapsed| Fault::Unavailable(None))?.map_err(unavailable)?;
         keys = providers.keys(issuer).map_err(unavailable)?;
     }
-    match verify(&jws, &keys) {
-        Err(TokenError::UnknownKey) => Err(Fault::Unavailable),
-        verified => verified.map_err(Fault::Token),
-    }
+    verify(&jws, &keys).map_err(Fault::Token)
 }
 
 /// The same for a token that somebody sent us: the fetch for unknown keys is throttled.
@@ -162,7 +174,7 @@ fn parse<'t>(inner: &Inner, token: &'t str) -> Result<Jws<'t>, Fault> {
 }
 
 fn unavailable(_unavailable: KeysUnavailable) -> Fault {
-    Fault::Unavailable
+    Fault::Unavailable(None)
 }
 
 /// Writes into `session` what the caller's claims say: e-mail, groups, and what goes upstream. Where
@@ -185,21 +197,70 @@ pub(super) async fn take_claims(
     let wanted = wanted_claims(claims, &inner.parts.settings.identity_headers);
     session.claims = wanted.into_iter().collect();
     let mut groups = claims.groups(&login.group_claim);
-    if groups.is_none() {
-        let userinfo = inner.parts.providers.userinfo(&login.issuer, access_token).await;
-        match userinfo {
-            Ok(userinfo) => {
-                let subject = userinfo.get("sub").and_then(serde_json::Value::as_str);
-                if subject != Some(&session.subject) {
-                    return Err(Fault::OtherSubject);
-                }
-                groups = userinfo.get(&login.group_claim).map(texts);
-                take_email(&userinfo, session);
+    if groups.is_none()
+        && let Some(userinfo) = userinfo(inner, login, access_token, session).await?
+    {
+        groups = userinfo.get(&login.group_claim).map(texts);
+        take_email(&userinfo, session);
+    }
+    take_groups(inner, policy, login, groups, session);
+    Ok(())
+}
+
+/// Writes into `session` the groups that userinfo has, where a refresh brought no ID token. What it
+/// does not say stays as it was.
+///
+/// # Errors
+///
+/// As [`take_claims`].
+pub(super) async fn take_userinfo(
+    inner: &Inner,
+    policy: &Snapshot,
+    login: &Login,
+    access_token: &Secret<String>,
+    session: &mut Session,
+) -> Result<(), Fault> {
+    let userinfo = userinfo(inner, login, access_token, session).await?;
+    if let Some(groups) = userinfo.and_then(|userinfo| userinfo.get(&login.group_claim).map(texts))
+    {
+        take_groups(inner, policy, login, Some(groups), session);
+    }
+    Ok(())
+}
+
+/// What the userinfo endpoint says of this caller; `None` where there is none, or it refuses.
+async fn userinfo(
+    inner: &Inner,
+    login: &Login,
+    access_token: &Secret<String>,
+    session: &Session,
+) -> Result<Option<Map<String, Value>>, Fault> {
+    match inner.parts.providers.userinfo(&login.issuer, access_token).await {
+        Ok(userinfo) => {
+            let subject = userinfo.get("sub").and_then(Value::as_str);
+            if subject == Some(&session.subject) {
+                Ok(Some(userinfo))
+            } else {
+                Err(Fault::OtherSubject)
             }
-            Err(error) if error.is_outage() => return Err(Fault::Unavailable),
-            Err(error) => tracing::info!(issuer = session.issuer, %error, "no userinfo"),
+        }
+        Err(TokenEndpointError::Unavailable { retry_after, .. }) => {
+            Err(Fault::Unavailable(retry_after))
+        }
+        Err(error) => {
+            tracing::info!(issuer = session.issuer, %error, "no userinfo");
+            Ok(None)
         }
     }
+}
+
+fn take_groups(
+    inner: &Inner,
+    policy: &Snapshot,
+    login: &Login,
+    groups: Option<Vec<String>>,
+    session: &mut Session,
+) {
     if groups.as_ref().is_some_and(|groups| groups.len() == OKTA_GROUP_LIMIT) {
         inner.parts.metrics.groups_maybe_truncated();
     }
@@ -213,24 +274,22 @@ pub(super) async fn take_claims(
         );
     }
     session.groups = policy.known_groups(&groups.unwrap_or_default());
-    Ok(())
 }
 
 /// An e-mail that the ID token does not have.
-fn take_email(userinfo: &serde_json::Map<String, serde_json::Value>, session: &mut Session) {
-    let email = userinfo.get("email").and_then(serde_json::Value::as_str);
+fn take_email(userinfo: &Map<String, Value>, session: &mut Session) {
+    let email = userinfo.get("email").and_then(Value::as_str);
     if let Some(email) = email.filter(|_| session.email.is_empty()) {
         email.clone_into(&mut session.email);
-        session.email_verified =
-            userinfo.get("email_verified") == Some(&serde_json::Value::Bool(true));
+        session.email_verified = userinfo.get("email_verified") == Some(&Value::Bool(true));
     }
 }
 
 /// A string is one group, an array of strings many; anything else is none.
-fn texts(value: &serde_json::Value) -> Vec<String> {
+fn texts(value: &Value) -> Vec<String> {
     match value {
-        serde_json::Value::String(group) => vec![group.clone()],
-        serde_json::Value::Array(groups) => {
+        Value::String(group) => vec![group.clone()],
+        Value::Array(groups) => {
             let all: Option<Vec<_>> =
                 groups.iter().map(|group| group.as_str().map(str::to_owned)).collect();
             all.unwrap_or_default()

@@ -29,7 +29,7 @@ const FLOW_ID_CHARACTERS: usize = 8;
 pub(super) fn refuse_or_start(
     call: &Call<'_>,
     route: &Route<'_>,
-    stale: Vec<SetCookie>,
+    stale: Option<Vec<SetCookie>>,
     facts: &mut Facts,
 ) -> Box<Denied> {
     let portal = portal_of(call, route);
@@ -42,15 +42,15 @@ pub(super) fn refuse_or_start(
         (ClientKind::Navigation | ClientKind::Document, None) if call.portals().count() > 1 => {
             answers::several_logins(call)
         }
-        _ if stale.is_empty() => {
+        _ if stale.is_none() => {
             answers::with_login(call, login.map(|(id, _)| id), answers::no_credentials(call))
         }
         _ => answers::with_login(call, login.map(|(id, _)| id), answers::invalid_session(call)),
     };
-    if !stale.is_empty() && denied.reason == Reason::NoCredentials {
+    if stale.is_some() && denied.reason == Reason::NoCredentials {
         denied.reason = Reason::InvalidSession;
     }
-    Box::new(denied.cookies(stale))
+    Box::new(denied.cookies(stale.unwrap_or_default()))
 }
 
 fn portal_of<'c>(call: &Call<'c>, route: &Route<'c>) -> Option<(PortalId, &'c Portal)> {
@@ -102,12 +102,13 @@ pub(super) fn start(
     let providers = &call.inner.parts.providers;
     let metadata = providers.metadata(&login.issuer).filter(|_| !providers.is_down(&login.issuer));
     let Some(metadata) = metadata else {
-        facts.hint = Some("the provider's metadata cannot be had".to_owned());
-        return answers::provider_unavailable();
+        facts.hint = Some("the provider cannot be reached".to_owned());
+        providers.look(&login.issuer);
+        return answers::provider_unavailable(call);
     };
     if !metadata.supports_s256 {
         facts.hint = Some("the provider does not announce PKCE with S256".to_owned());
-        return answers::provider_unavailable();
+        return answers::provider_unavailable(call);
     }
     let Some(begun) = begin(call, portal, login.issuer.as_str(), return_to) else {
         return answers::internal();

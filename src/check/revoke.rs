@@ -26,7 +26,7 @@ pub(super) async fn backchannel(call: &Call<'_>, facts: &mut Facts) -> Box<Denie
     for login in logins {
         match end(call, login, token).await {
             Ok(()) => return Box::new(Denied::empty(Reason::Endpoint, Status::Ok)),
-            Err(exchange::Fault::Unavailable) => return answers::keys_unavailable(),
+            Err(exchange::Fault::Unavailable(_)) => return answers::keys_unavailable(),
             Err(fault) => why = fault.to_string(),
         }
     }

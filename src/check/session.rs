@@ -1,5 +1,6 @@
 //! The session of a browser: found, judged, refreshed, and given back.
 
+use super::Inner;
 use super::call::Call;
 use super::refresh;
 use crate::config::StoreKind;
@@ -65,7 +66,7 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
     let Some((id, portal)) = portal_of(call, &opened.session) else {
         return stale(call, facts, "the session is of another Portal or login");
     };
-    if is_revoked(call, &opened.session) {
+    if is_revoked(call.inner, &opened.session) {
         return stale(call, facts, "the session was ended");
     }
     let last_use = last_use(call, &opened.session);
@@ -89,21 +90,34 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
             refresh::beside(call, id, &opened.session);
             live(call, opened, portal, last_use)
         }
-        Standing::Expired { grace } => match refresh::wait(call, id, &opened.session).await {
-            // Asked again: a logout may have come while the provider was asked.
-            _ if is_revoked(call, &opened.session) => stale(call, facts, "the session was ended"),
-            Refresh::Refreshed(newer) => {
-                live(call, Opened { session: newer, ..opened }, portal, last_use)
+        Standing::Expired { grace } => {
+            let refresh = refresh::wait(call, id, &opened.session, grace).await;
+            match refresh {
+                Refresh::Ended => stale(call, facts, "the provider ended the session"),
+                // A logout or a newer login came while the provider was asked. The browser has other
+                // cookies by now, and this answer must not clear those.
+                _ if is_revoked(call.inner, &opened.session) => {
+                    facts.hint = Some("the session was ended".to_owned());
+                    Found::Stale(Vec::new())
+                }
+                Refresh::Refreshed(newer) => {
+                    live(call, Opened { session: newer, ..opened }, portal, last_use)
+                }
+                Refresh::Unavailable(kept) if grace => {
+                    let session = kept.unwrap_or_else(|| Arc::clone(&opened.session));
+                    live(call, Opened { session, ..opened }, portal, last_use)
+                }
+                Refresh::Useless if grace => live(call, opened, portal, last_use),
+                Refresh::Unavailable(_) => {
+                    facts.hint = Some("the identity cannot be refreshed for now".to_owned());
+                    Found::Unavailable
+                }
+                // It answers, though not with tokens: a new login will tell.
+                Refresh::Useless | Refresh::Overtaken => {
+                    stale(call, facts, "the identity could not be refreshed")
+                }
             }
-            Refresh::Ended => stale(call, facts, "the provider ended the session"),
-            Refresh::Unavailable(kept) if grace => {
-                let session = kept.unwrap_or_else(|| Arc::clone(&opened.session));
-                live(call, Opened { session, ..opened }, portal, last_use)
-            }
-            Refresh::Unavailable(_) if provider_down => Found::Unavailable,
-            // It answers, though not with tokens: a new login will tell.
-            Refresh::Unavailable(_) => stale(call, facts, "the identity could not be refreshed"),
-        },
+        }
     }
 }
 
@@ -112,7 +126,7 @@ pub(super) fn read<'c>(call: &Call<'c>) -> Option<(Arc<Session>, &'c Portal)> {
     let Chunks::Whole(text) = Chunks::read(&call.cookies, &call.names) else { return None };
     let session = open(call, &text).ok()?.session;
     let (_, portal) = portal_of(call, &session)?;
-    (!is_revoked(call, &session)).then_some((session, portal))
+    (!is_revoked(call.inner, &session)).then_some((session, portal))
 }
 
 fn stale(call: &Call<'_>, facts: &mut Facts, why: &str) -> Found {
@@ -167,8 +181,9 @@ fn portal_of<'c>(call: &Call<'c>, session: &Session) -> Option<(PortalId, &'c Po
     (same && here.any(|own| own == id)).then_some((id, portal))
 }
 
-fn is_revoked(call: &Call<'_>, session: &Session) -> bool {
-    call.inner.revocations.is_revoked(Subject {
+/// Whether the session was ended by a logout, a newer login or the provider.
+pub(super) fn is_revoked(inner: &Inner, session: &Session) -> bool {
+    inner.revocations.is_revoked(Subject {
         session: Some(&session.id),
         issuer: &session.issuer,
         provider_session: Some(session.provider_session.as_str()).filter(|sid| !sid.is_empty()),

@@ -27,7 +27,7 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
         let Some(login) = &portal.login else { continue };
         match authorize(call, portal, login, token).await {
             Ok(()) => return end(call, login, facts),
-            Err(exchange::Fault::Unavailable) => return answers::keys_unavailable(),
+            Err(exchange::Fault::Unavailable(_)) => return answers::keys_unavailable(),
             Err(fault) => why = fault.to_string(),
         }
     }

@@ -22,7 +22,7 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     let live = match session::find(call, facts).await {
         Found::None => return answers::no_credentials(call),
         Found::Stale(cookies) => return Box::new(answers::invalid_session(call).cookies(cookies)),
-        Found::Unavailable => return answers::provider_unavailable(),
+        Found::Unavailable => return answers::session_unavailable(call),
         Found::Live(live) => live,
     };
     let identity = session::identity(call, &live.session);

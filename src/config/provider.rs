@@ -4,7 +4,7 @@
 
 use super::read::{Base, finish, optional, path, value};
 use super::{ProviderSettings, RequireAtHash, bounds};
-use crate::attributes::HostName;
+use crate::attributes::Host;
 use crate::document::{Field, Fields};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -57,9 +57,9 @@ fn addresses(field: &Field<'_>) -> Option<Vec<IpNet>> {
 fn hosts(field: &Field<'_>) -> Option<Vec<String>> {
     let mut hosts = Vec::new();
     for item in field.list() {
-        match item.string().map(|text| HostName::parse(&text)) {
-            Some(Some(host)) => hosts.push(host.as_str().to_owned()),
-            Some(None) => item.error("expected a host name, without port"),
+        match item.string().map(|text| Host::parse(&text)) {
+            Some(Some(host)) => hosts.push(host.to_string()),
+            Some(None) => item.error("expected a host name such as keys.example.com, or name:port"),
             None => {}
         }
     }

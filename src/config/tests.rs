@@ -84,7 +84,7 @@ forward_authorization: false
 endpoints: {base: /.gate, callback: /oidc/callback}
 provider:
   {connect_timeout: 1s, timeout: 3s, allow_http: true, allow_addresses: [127.0.0.0/8, '::1'],
-   extra_hosts: [Keys.Example.com], proxy: 'http://proxy:3128', ca_file: ca.pem,
+   extra_hosts: [Keys.Example.com, 'a:1'], proxy: 'http://proxy:3128', ca_file: ca.pem,
    max_id_token_lifetime: 1h, require_at_hash: true}
 limits: {max_pending_logins: 3, max_cached_tokens: 10}
 portals:
@@ -115,7 +115,7 @@ fn reads_every_key() {
     assert_eq!(settings.strip_headers, ["x-forwarded-user", "x-jwt-*"]);
     assert_eq!(settings.tokens.principal_claim, PrincipalClaim::Named("uid".to_owned()));
     assert_eq!(settings.provider.allow_addresses.len(), 2);
-    assert_eq!(settings.provider.extra_hosts, ["keys.example.com"]);
+    assert_eq!(settings.provider.extra_hosts, ["keys.example.com", "a:1"]);
     assert_eq!(settings.provider.require_at_hash, RequireAtHash::Always);
     let name = crate::name::ResourceName::new("petstore-portal", "default");
     let portal = &settings.portals[&name];
@@ -204,7 +204,7 @@ fn refuses_each_value_that_does_not_hold() {
         ("endpoints: {callback: /.auth}", "endpoints: expected base and callback apart"),
         ("provider: {timeout: 2m}", "provider.timeout: expected at most 1m"),
         ("provider: {allow_addresses: [ten]}", "provider.allow_addresses[0]: expected a network"),
-        ("provider: {extra_hosts: ['a:1']}", "provider.extra_hosts[0]: expected a host name"),
+        ("provider: {extra_hosts: ['a/b']}", "provider.extra_hosts[0]: expected a host name"),
         ("provider: {proxy: 'socks://x'}", "provider.proxy: expected a URL such as"),
         ("provider: {require_at_hash: on}", "provider.require_at_hash: expected one of: auto"),
         ("limits: {max_pending_logins: 0}", "limits.max_pending_logins: expected a whole number"),

@@ -37,7 +37,7 @@ pub fn classify_client(method: Method, headers: &Headers) -> ClientKind {
         (navigates, navigates && destination == Some("document") && !is_speculative(headers))
     } else {
         let page = accepts_html(headers) && !headers.has("x-requested-with");
-        (page, page)
+        (page, page && !is_speculative(headers))
     };
     match (navigates, on_top && method == Method::Get) {
         (true, true) => ClientKind::Navigation,
@@ -47,10 +47,15 @@ pub fn classify_client(method: Method, headers: &Headers) -> ClientKind {
     }
 }
 
-/// Prefetch and prerender: nobody asked for the page yet, so no login may start.
+/// Prefetch and prerender: nobody asked for the page yet, so no login may start. Older browsers have
+/// names of their own for it, and over plain http they are all that comes.
 fn is_speculative(headers: &Headers) -> bool {
-    let mut purposes = headers.all("sec-purpose").chain(headers.all("purpose"));
-    purposes.any(|purpose| purpose.contains("prefetch") || purpose.contains("prerender"))
+    let names = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
+    let mut purposes = names.iter().flat_map(|name| headers.all(name)).map(str::to_ascii_lowercase);
+    let speculative = |purpose: &str| {
+        ["prefetch", "prerender", "preview"].iter().any(|kind| purpose.contains(kind))
+    };
+    purposes.any(|purpose| speculative(&purpose))
 }
 
 fn speaks_grpc(headers: &Headers) -> bool {
@@ -87,7 +92,7 @@ mod tests {
         const DOCUMENT: (&str, &str) = ("sec-fetch-dest", "document");
         const HTML: (&str, &str) = ("accept", "text/html,*/*;q=0.8");
         type Case<'c> = (&'c str, &'c str, &'c [(&'c str, &'c str)], ClientKind);
-        let cases: [Case<'_>; 17] = [
+        let cases: [Case<'_>; 19] = [
             ("navigation", "GET", &[NAVIGATE, DOCUMENT], Navigation),
             ("iframe", "GET", &[NAVIGATE, ("sec-fetch-dest", "iframe"), HTML], Document),
             ("form POST", "POST", &[NAVIGATE, DOCUMENT], Document),
@@ -109,6 +114,8 @@ mod tests {
             ("old browser", "GET", &[HTML], Navigation),
             ("old browser, upper case", "GET", &[("accept", "Text/HTML;q=1")], Navigation),
             ("old browser, XHR", "GET", &[HTML, ("x-requested-with", "XMLHttpRequest")], Other),
+            ("old browser, prefetch", "GET", &[HTML, ("x-moz", "prefetch")], Other),
+            ("plain http, prefetch", "GET", &[HTML, ("sec-purpose", "Prefetch")], Other),
             ("old browser, POST", "POST", &[HTML], Document),
             ("curl", "GET", &[("accept", "*/*")], Other),
             ("nothing said", "GET", &[], Other),

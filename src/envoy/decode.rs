@@ -31,7 +31,12 @@ pub fn decode(request: CheckRequest) -> Result<Attributes, Ambiguous> {
     let http = attributes.request.and_then(|request| request.http).unwrap_or_default();
     let headers = headers(&http);
     let ambiguous = |part| Ambiguous { headers: headers.clone(), part };
-    let host = Host::parse(&http.host).ok_or_else(|| ambiguous("host"))?;
+    let host = Host::of_request(&http.host).ok_or_else(|| ambiguous("host"))?;
+    // Envoy makes one host of `:authority` and `host`; who sends another one along names two.
+    let agrees = |text: &str| Host::of_request(text).is_some_and(|other| host.agrees_with(&other));
+    if !headers.all("host").all(agrees) {
+        return Err(ambiguous("host"));
+    }
     let method = Method::parse(&http.method).ok_or_else(|| ambiguous("method"))?;
     let path = RequestPath::parse(&http.path).ok_or_else(|| ambiguous("path"))?;
     let body = if http.raw_body.is_empty() { http.body.into_bytes() } else { http.raw_body };
@@ -128,6 +133,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_missing_or_ambiguous() {
+        let host = |text: &str| [("Host".to_owned(), text.to_owned())].into();
         let cases = [
             ("host", HttpRequest { host: String::new(), ..http() }),
             ("host", HttpRequest { host: "a.example,b.example".to_owned(), ..http() }),
@@ -136,10 +142,20 @@ mod tests {
             ("method", HttpRequest { method: "get".to_owned(), ..http() }),
             ("path", HttpRequest { path: String::new(), ..http() }),
             ("path", HttpRequest { path: "/a/../b".to_owned(), ..http() }),
+            ("host", HttpRequest { headers: host("b.example"), ..http() }),
+            ("host", HttpRequest { headers: host("api.example:1"), ..http() }),
+            ("host", HttpRequest { headers: host("api.example,api.example"), ..http() }),
+            ("host", HttpRequest { headers: host(""), ..http() }),
         ];
         for (part, http) in cases {
             assert_eq!(decode(request(http)).map_err(|ambiguous| ambiguous.part).err(), Some(part));
         }
         assert!(decode(CheckRequest::default()).is_err());
+        for same in ["api.example:8443", "api.example", "API.example.:8443"] {
+            assert!(
+                decode(request(HttpRequest { headers: host(same), ..http() })).is_ok(),
+                "{same}"
+            );
+        }
     }
 }

@@ -1,24 +1,23 @@
-//! The gRPC service that Envoy calls.
+//! A message in, an answer out: what Envoy's call comes to.
 
-use super::{decode, encode};
+use super::{Ambiguous, decode, encode};
+use crate::attributes::{Headers, Method};
 use crate::check::{Checker, RequestId};
 use crate::decision::{
     Checked, ClientKind, Denied, Facts, Reason, Status as HttpStatus, classify_client,
 };
 use crate::telemetry::CheckMetrics;
-use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status};
 
 /// How long before the gateway's own deadline we answer, so that it is our answer that counts.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(50);
 
-/// Answers `envoy.service.auth.v3.Authorization/Check`.
+/// Answers checks.
 #[derive(Clone, Debug)]
 pub struct AuthorizationService {
     checker: Checker,
@@ -32,17 +31,32 @@ impl AuthorizationService {
         Self { checker, metrics }
     }
 
+    /// Decodes, checks, encodes. `received` is `None` where the message was none.
+    pub async fn answer(
+        &self,
+        received: Option<CheckRequest>,
+        metadata: &MetadataMap,
+    ) -> CheckResponse {
+        let started = Instant::now();
+        let deadline =
+            grpc_timeout(metadata).map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
+        let (checked, client, id) = self.decide(received, deadline).await;
+        self.metrics.ended(&checked, id.as_str(), started.elapsed());
+        encode(&checked, client, id.as_str())
+    }
+
     /// Decides, whatever happens: in time, and even where our own code is at fault.
     async fn decide(
         &self,
-        request: CheckRequest,
+        received: Option<CheckRequest>,
         deadline: Option<Instant>,
     ) -> (Checked, ClientKind, RequestId) {
-        let attributes = match decode(request) {
+        let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
+        let attributes = match received.ok_or_else(unreadable).and_then(decode) {
             Ok(attributes) => attributes,
             Err(ambiguous) => {
                 let id = RequestId::of(&ambiguous.headers);
-                let client = classify_client(crate::attributes::Method::Get, &ambiguous.headers);
+                let client = classify_client(Method::Get, &ambiguous.headers);
                 return (refuse_ambiguous(ambiguous.part), client, id);
             }
         };
@@ -54,23 +68,10 @@ impl AuthorizationService {
     }
 }
 
-#[tonic::async_trait]
-impl Authorization for AuthorizationService {
-    /// Decodes, checks, encodes.
-    ///
-    /// Always `Ok`: after a gRPC error Envoy asks its own `failure_mode_allow` whether to let the
-    /// request pass.
-    async fn check(
-        &self,
-        request: Request<CheckRequest>,
-    ) -> Result<Response<CheckResponse>, Status> {
-        let started = Instant::now();
-        let deadline = grpc_timeout(request.metadata())
-            .map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
-        let (checked, client, id) = self.decide(request.into_inner(), deadline).await;
-        self.metrics.ended(&checked, id.as_str(), started.elapsed());
-        Ok(Response::new(encode(&checked, client, id.as_str())))
-    }
+/// The answer where none could be made: our own fault, of which nothing else is known.
+pub(super) fn refuse_panic() -> CheckResponse {
+    let id = RequestId::of(&Headers::default());
+    encode(&refuse_internal(), ClientKind::Other, id.as_str())
 }
 
 /// What `check` comes to; a refusal where it panics, or is not over at `deadline`.

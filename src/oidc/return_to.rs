@@ -101,7 +101,7 @@ fn split_origin(text: &str, trusted: &[TrustedOrigin]) -> Option<(String, Url, S
     Some((origin, base, format!("{slash}{rest}")))
 }
 
-/// Whether no reader can see a second host, a dot segment, a control character or one of our endpoints
+/// Whether no reader can see a second host, a dot segment, a control character or one of `endpoints`
 /// in `path`.
 fn is_plain(path: &str, endpoints: &[&str]) -> bool {
     let mut bytes = path.as_bytes().to_vec();
@@ -226,7 +226,11 @@ mod tests {
             "/%252e%2561uth/logout",
             "/callback?code=x",
             "/%63allback?code=x",
+            "/.%61uth",
+            "/%252eauth/login",
+            "/.auth%2flogout",
             "https://portal.example//evil",
+            "https://portal.example/%2eauth/logout",
             "https://portal.example/.auth/logout",
             "https://user@portal.example/",
         ];

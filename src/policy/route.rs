@@ -169,17 +169,43 @@ fn product_named<'s>(
     products.max_by_key(|product| fits(product)).ok_or(NoRoute::ContextDisagrees)
 }
 
-/// The product below whose base path the request is: the longest base path wins, and two products
-/// that share it are told apart by nothing.
+/// The product that a path leads to, however a server reads it: one that does not decode at all, or
+/// that decodes an escaped `?` or `#` and ends the path there, must not come to another product.
 fn product_at<'s>(
     environment: &'s Environment,
     attributes: &Attributes,
 ) -> Result<&'s Product, NoRoute> {
-    let products = environment.products.iter();
-    let below = products.filter(|product| attributes.path.below(&product.base_path).is_some());
+    let path = &attributes.path;
+    let product = product_below(environment, path.segments())?;
+    if !path.path().contains('%') {
+        return Ok(product);
+    }
+    let undecoded: Vec<&str> = path.path().split('/').skip(1).collect();
+    let undecoded = match product_below(environment, &undecoded) {
+        // Nobody's path, undecoded; so it is nobody else's.
+        Err(NoRoute::NoProduct) => product,
+        found => found?,
+    };
+    let shorter = path.segments_to_escaped_end();
+    let shorter = shorter.map_or(Ok(product), |shorter| product_below(environment, &shorter))?;
+    let same = undecoded.name == product.name && shorter.name == product.name;
+    if same { Ok(product) } else { Err(NoRoute::SeveralProducts) }
+}
+
+/// The product below whose base path the segments are: the longest base path wins, and two products
+/// that share it are told apart by nothing.
+fn product_below<'s, S: AsRef<str>>(
+    environment: &'s Environment,
+    segments: &[S],
+) -> Result<&'s Product, NoRoute> {
+    let is_below = |product: &&Product| {
+        let base = product.base_path.iter().map(String::as_str);
+        let whole = segments.get(..base.len());
+        whole.is_some_and(|whole| base.eq(whole.iter().map(S::as_ref)))
+    };
     let mut best: Option<&Product> = None;
     let mut alone = true;
-    for product in below {
+    for product in environment.products.iter().filter(is_below) {
         match best {
             Some(held) if held.base_path.len() > product.base_path.len() => {}
             Some(held) if held.base_path.len() == product.base_path.len() => alone = false,

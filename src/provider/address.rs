@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn allows_public_addresses_and_what_settings_say() {
+    fn f16_allows_public_addresses_and_what_settings_say() {
         let none = AddressRules::new(Vec::new());
         let some = AddressRules::new(vec![
             "127.0.0.0/8".parse().expect("a net"),
@@ -125,6 +125,21 @@ mod tests {
             ("fc00::1", false, false),
             ("fd00::1", false, true),
             ("fe80::1", false, false),
+            // Other addresses in IPv6 clothes: mapped, NAT64 of what is private, 6to4, Teredo.
+            ("::ffff:10.0.0.1", false, false),
+            ("::ffff:169.254.169.254", false, false),
+            ("::ffff:0:127.0.0.1", false, false),
+            ("64:ff9b::7f00:1", false, false),
+            ("64:ff9b::a9fe:a9fe", false, false),
+            ("64:ff9b::6440:1", false, false),
+            ("2002:a00:1::1", false, false),
+            ("2002:a9fe:a9fe::1", false, false),
+            ("2001:0:4136:e378::1", false, false),
+            ("fe80::1:2:3:4", false, false),
+            ("fdff:ffff::1", false, true),
+            ("febf::1", false, false),
+            ("4000::1", false, false),
+            ("5f00::1", false, false),
             ("fec0::1", false, false),
             ("ff02::1", false, false),
         ];
@@ -136,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn judges_addresses_in_urls_however_they_are_written() {
+    fn f16_judges_addresses_in_urls_however_they_are_written() {
         let none = AddressRules::new(Vec::new());
         let cases = [
             ("https://example.okta.com/", true),

@@ -1,6 +1,7 @@
 //! Calls to a provider on behalf of one caller: code exchange, refresh, userinfo, revocation.
 
-use super::client::{Answer, ClientError};
+use super::answer::Answer;
+use super::client::ClientError;
 use super::fetch::{Entry, Shared};
 use super::metadata::ProviderMetadata;
 use super::registry::Providers;
@@ -27,13 +28,15 @@ pub struct CodeGrant<'a> {
     pub redirect_uri: &'a str,
 }
 
-/// On whose account a call is.
-#[derive(Clone, Copy)]
+/// What a call is for, and on whose account.
+#[derive(Clone, Copy, Eq, PartialEq)]
 enum Kind {
     /// Of whoever brings a code.
     Exchange,
     /// Of somebody who is signed in.
-    Renewal,
+    Refresh,
+    /// Besides one of those: userinfo, revocation.
+    Aside,
 }
 
 impl Providers {
@@ -77,7 +80,7 @@ impl Providers {
         if !scope.is_empty() {
             fields.push(("scope", &scope));
         }
-        self.token(Kind::Renewal, issuer, client, &fields).await
+        self.token(Kind::Refresh, issuer, client, &fields).await
     }
 
     async fn token(
@@ -107,9 +110,9 @@ impl Providers {
         let call = Call::new(self, issuer)?;
         let endpoint = call.metadata.userinfo_endpoint.as_ref();
         let endpoint = endpoint.ok_or(TokenEndpointError::NoEndpoint)?;
-        let _turn = call.turn(Kind::Renewal).await?;
+        let _turn = call.turn(Kind::Aside).await?;
         let answer = call.shared.client.get(endpoint, Some(access_token)).await;
-        parse_userinfo(&call.judge(Kind::Renewal, answer)?)
+        parse_userinfo(&call.judge(Kind::Aside, answer)?)
     }
 
     /// Takes a refresh token back (RFC 7009). Whether it worked changes nothing for the caller.
@@ -128,7 +131,7 @@ impl Providers {
         let endpoint = endpoint.ok_or(TokenEndpointError::NoEndpoint)?;
         let fields =
             [("token", refresh_token.expose().as_str()), ("token_type_hint", "refresh_token")];
-        call.post(&endpoint, client, &fields, Kind::Renewal).await.map(|_answer| ())
+        call.post(&endpoint, client, &fields, Kind::Aside).await.map(|_answer| ())
     }
 }
 
@@ -146,24 +149,24 @@ impl<'a> Call<'a> {
             let metadata = entry.state().metadata.clone()?;
             Some(Self { shared: providers.shared(), entry, metadata })
         });
-        heard.ok_or_else(|| TokenEndpointError::Unavailable {
-            reason: "its metadata were never had".to_owned(),
-            retry_after: None,
-        })
+        heard.ok_or_else(|| TokenEndpointError::unasked("its metadata were never had", None))
     }
 
-    /// Waits for one of the few calls that may run at a time, no longer than a call may take.
+    /// Waits for one of the few calls that may run at a time, no longer than a call may take. There is
+    /// none while refreshes pause.
     async fn turn(&self, kind: Kind) -> Result<SemaphorePermit<'_>, TokenEndpointError> {
         let turns = match kind {
             Kind::Exchange => &self.entry.exchanges,
-            Kind::Renewal => &self.entry.renewals,
+            Kind::Refresh | Kind::Aside => &self.entry.others,
         };
-        match timeout(self.shared.timeout, turns.acquire()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => Err(TokenEndpointError::Unavailable {
-                reason: "too many calls at a time".to_owned(),
-                retry_after: None,
-            }),
+        let Ok(Ok(turn)) = timeout(self.shared.timeout, turns.acquire()).await else {
+            return Err(TokenEndpointError::unasked("too many calls at a time", None));
+        };
+        // After the wait: those before may have found out that it is no use.
+        let pause = self.entry.state().refreshes_pause(self.shared.clock.now());
+        match pause.filter(|_| kind == Kind::Refresh) {
+            Some(pause) => Err(TokenEndpointError::unasked("refreshes pause", Some(pause))),
+            None => Ok(turn),
         }
     }
 
@@ -193,24 +196,33 @@ impl<'a> Call<'a> {
     }
 
     /// Sorts an answer, and writes down whether the provider works.
+    ///
+    /// Anybody can bring codes, and could have the provider turn us away (429): that has a fetch find
+    /// out, and says nothing by itself. Nor does userinfo, which some providers have trouble with.
     fn judge(
         &self,
         kind: Kind,
         answer: Result<Answer, ClientError>,
     ) -> Result<Answer, TokenEndpointError> {
+        let now = self.shared.clock.now();
         let judged = match answer {
             Ok(answer) if answer.is_ok() => Ok(answer),
-            Ok(answer) => Err(refusal(&answer, self.shared.clock.now())),
+            Ok(answer) => Err(refusal(&answer, now)),
             Err(error) => Err(TokenEndpointError::from_client(&error)),
         };
         match (&judged, kind) {
-            // Anybody can bring codes, and could have the provider turn us away (429): that must not
-            // put other people's sessions into their time of grace.
-            (Err(error), Kind::Exchange) if error.is_outage() => {}
-            (Err(error), Kind::Renewal) if error.is_outage() => {
-                self.entry.record(Err(error.to_string()), self.shared);
+            (Err(TokenEndpointError::Unavailable { reason, retry_after, .. }), kind) => {
+                if kind == Kind::Refresh {
+                    self.entry.state().refresh_failed(reason.clone(), *retry_after, now);
+                }
+                self.entry.look(now);
             }
-            (Ok(_) | Err(_), _) => self.entry.record(Ok(()), self.shared),
+            (Ok(_) | Err(_), kind) => {
+                if kind == Kind::Refresh {
+                    self.entry.state().refresh_answered();
+                }
+                self.entry.reached(now);
+            }
         }
         judged
     }

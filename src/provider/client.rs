@@ -1,13 +1,11 @@
 //! One request, one bounded answer.
 
 use super::address::AddressRules;
+use super::answer::{Answer, is_plain};
 use super::resolver::Resolver;
 use crate::config::ProviderSettings;
 use crate::secret::Secret;
-use crate::time::UnixTime;
-use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
-};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, Proxy, RequestBuilder, redirect, retry};
 use std::error::Error;
 use std::time::Duration;
@@ -51,33 +49,24 @@ pub enum ClientError {
     /// More than 256 KiB.
     #[error("the answer is longer than {MAX_BODY} bytes")]
     TooLong,
-    /// No connection, no TLS, or one that broke.
+    /// No connection, or no TLS: nothing was sent.
     #[error("not reachable: {0}")]
-    Unreachable(String),
+    NotConnected(String),
+    /// The connection broke.
+    #[error("the connection broke: {0}")]
+    Broken(String),
+    /// The body is compressed, which was not asked for: it may grow beyond every limit.
+    #[error("the answer has a content-encoding that was not asked for")]
+    Encoded,
 }
 
-/// What a provider answered. The body may hold tokens: there is no `Debug`.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    /// Whether `Content-Type` is `application/json`.
-    pub(super) is_json: bool,
-    /// `max-age` of `Cache-Control`; nothing where `no-store` or `no-cache` stands beside it.
-    pub(super) max_age: Option<Duration>,
-    pub(super) body: Vec<u8>,
-    reset: Option<u64>,
-    retry_after: Option<u64>,
-}
-
-impl Answer {
-    pub(super) fn is_ok(&self) -> bool {
-        self.status == 200
-    }
-
-    /// How long the provider asks to wait: Okta's `X-Rate-Limit-Reset` (a point in time), else
-    /// `Retry-After` in seconds (RFC 9110 §10.2.3).
-    pub(super) fn wait(&self, now: UnixTime) -> Option<Duration> {
-        let until_reset = self.reset.map(|reset| UnixTime(reset).since(now));
-        until_reset.or_else(|| self.retry_after.map(Duration::from_secs))
+impl ClientError {
+    /// Whether the provider may have done what it was asked.
+    pub(super) const fn may_have_counted(&self) -> bool {
+        match self {
+            Self::Forbidden | Self::NotConnected(_) => false,
+            Self::TimedOut | Self::TooLong | Self::Broken(_) | Self::Encoded => true,
+        }
     }
 }
 
@@ -164,6 +153,9 @@ impl HttpClient {
         }
         let request = request.header(ACCEPT, "application/json");
         let mut response = request.send().await.map_err(ClientError::from)?;
+        if !is_plain(response.headers()) {
+            return Err(ClientError::Encoded);
+        }
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(ClientError::from)? {
             if body.len().saturating_add(chunk.len()) > MAX_BODY {
@@ -171,15 +163,7 @@ impl HttpClient {
             }
             body.extend_from_slice(&chunk);
         }
-        let headers = response.headers();
-        Ok(Answer {
-            status: response.status().as_u16(),
-            is_json: text(headers, CONTENT_TYPE.as_str()).is_some_and(is_json),
-            max_age: text(headers, CACHE_CONTROL.as_str()).map(max_age),
-            reset: text(headers, "x-rate-limit-reset").and_then(|value| value.parse().ok()),
-            retry_after: text(headers, RETRY_AFTER.as_str()).and_then(|value| value.parse().ok()),
-            body,
-        })
+        Ok(Answer::new(response.status().as_u16(), response.headers(), body))
     }
 }
 
@@ -193,10 +177,12 @@ fn sensitive(value: &Secret<String>) -> Result<HeaderValue, ClientError> {
 
 impl From<reqwest::Error> for ClientError {
     fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() {
-            return Self::TimedOut;
+        match (error.is_connect(), error.is_timeout()) {
+            (true, true) => Self::NotConnected("timed out".to_owned()),
+            (true, false) => Self::NotConnected(chain(&error.without_url())),
+            (false, true) => Self::TimedOut,
+            (false, false) => Self::Broken(chain(&error.without_url())),
         }
-        Self::Unreachable(chain(&error.without_url()))
     }
 }
 
@@ -207,50 +193,4 @@ fn chain(error: &dyn Error) -> String {
         innermost = source;
     }
     innermost.to_string().chars().flat_map(char::escape_debug).take(200).collect()
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn is_json(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/json")
-}
-
-/// How long an answer may be kept (RFC 9111 §5.2.2); what says nothing may not.
-fn max_age(cache_control: &str) -> Duration {
-    let mut directives = cache_control.split(',').map(|one| one.trim().to_ascii_lowercase());
-    let mut age = Duration::ZERO;
-    let forbidden = directives.any(|directive| {
-        if let Some(seconds) = directive.strip_prefix("max-age=") {
-            age = Duration::from_secs(seconds.trim_matches('"').parse().unwrap_or(0));
-        }
-        matches!(directive.as_str(), "no-store" | "no-cache")
-    });
-    if forbidden { Duration::ZERO } else { age }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_how_long_an_answer_may_be_kept() {
-        let cases = [
-            ("max-age=3832304, must-revalidate", 3_832_304),
-            ("public, Max-Age=60", 60),
-            ("max-age=\"60\"", 60),
-            ("no-cache, no-store", 0),
-            ("max-age=60, no-store", 0),
-            ("no-cache, max-age=60", 0),
-            ("max-age=-1", 0),
-            ("max-age=99999999999999999999", 0),
-            ("s-maxage=60", 0),
-            ("", 0),
-        ];
-        for (value, want) in cases {
-            assert_eq!(max_age(value), Duration::from_secs(want), "{value}");
-        }
-    }
 }

@@ -1,11 +1,13 @@
 //! One fetch of an issuer's metadata and keys, and the task that repeats it.
 
-use super::client::{Answer, ClientError, HttpClient};
+use super::answer::Answer;
+use super::client::{ClientError, HttpClient};
 use super::metadata::{EndpointRules, MetadataError, ProviderMetadata};
 use super::registry::IssuerSource;
 use super::state::IssuerState;
 use crate::clock::Clock;
 use crate::random;
+use crate::time::UnixTime;
 use crate::token::{KeySet, KeySetError};
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -46,7 +48,7 @@ pub(super) struct Entry {
     /// can bring a code, and one provider's slowness must not be another's.
     pub(super) exchanges: Semaphore,
     /// Refreshes, userinfo and revocations that may run at a time.
-    pub(super) renewals: Semaphore,
+    pub(super) others: Semaphore,
 }
 
 impl Entry {
@@ -61,7 +63,7 @@ impl Entry {
             fetches: watch::Sender::new(0),
             waiters: Semaphore::new(MAX_WAITERS),
             exchanges: Semaphore::new(MAX_CALLS),
-            renewals: Semaphore::new(MAX_CALLS),
+            others: Semaphore::new(MAX_CALLS),
         }
     }
 
@@ -71,16 +73,23 @@ impl Entry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call to the provider is over.
-    pub(super) fn record(&self, outcome: Result<(), String>, shared: &Shared) {
-        let now = shared.clock.now();
-        match outcome {
-            Ok(()) => self.state().reached(now),
-            Err(error) => {
-                if self.state().failed_a_call(error, now) {
-                    self.bell.notify_one();
-                }
-            }
+    /// The provider did what it was asked.
+    pub(super) fn reached(&self, now: UnixTime) {
+        let behind = {
+            let mut state = self.state();
+            state.reached(now);
+            state.fetch_failed()
+        };
+        // It is back, or one of its endpoints is: perhaps its keys are as well.
+        if behind {
+            self.look(now);
+        }
+    }
+
+    /// Has a fetch find out how the provider is, unless one did a moment ago.
+    pub(super) fn look(&self, now: UnixTime) {
+        if self.state().look(now) {
+            self.bell.notify_one();
         }
     }
 }
@@ -193,6 +202,7 @@ async fn fetch(
     };
     let answer = get(shared, "the key set", &keys_at).await?;
     let (keys, alarms) = KeySet::parse(&answer.body)?;
+    entry.state().alarmed(alarms.len());
     for alarm in alarms {
         tracing::warn!(issuer = %entry.source.issuer, %alarm, "a key is left out");
     }

@@ -71,10 +71,11 @@ pub enum MetadataError {
 
 /// What settings say of endpoints.
 #[derive(Clone, Debug)]
-pub(super) struct EndpointRules {
-    pub(super) allow_http: bool,
+pub struct EndpointRules {
+    /// Whether endpoints may be http.
+    pub allow_http: bool,
     /// `host`, or `host:port` for a port that is neither the scheme's nor the issuer's.
-    pub(super) extra_hosts: Vec<String>,
+    pub extra_hosts: Vec<String>,
 }
 
 impl EndpointRules {
@@ -109,7 +110,11 @@ impl ProviderMetadata {
     }
 
     /// Reads the metadata of `issuer`.
-    pub(super) fn parse(
+    ///
+    /// # Errors
+    ///
+    /// [`MetadataError`].
+    pub fn parse(
         bytes: &[u8],
         issuer: &Issuer,
         rules: &EndpointRules,

@@ -3,7 +3,7 @@
 use super::client::{HttpClient, ProvidersError};
 use super::fetch::{Entry, Shared, keep_fresh};
 use super::metadata::{EndpointRules, ProviderMetadata};
-use super::state::Search;
+use super::state::{Counts, Search};
 use crate::clock::Clock;
 use crate::config::ProviderSettings;
 use crate::policy::KeySource;
@@ -83,6 +83,8 @@ pub struct IssuerStatus {
     pub last_error: Option<String>,
     /// As [`Providers::is_down`].
     pub down: bool,
+    /// What happened so far.
+    pub counts: Counts,
 }
 
 /// All providers. Clones share everything; the tasks end with the last one.
@@ -197,13 +199,18 @@ impl Providers {
         // Before the turn is taken, so that no fetch ends unseen.
         let mut fetches = entry.fetches.subscribe();
         let search = entry.state().search(clock.now());
-        if search == Search::Starts {
-            entry.bell.notify_one();
+        match search {
+            Search::Starts => entry.bell.notify_one(),
+            Search::Joins | Search::MakesDo => {}
+            Search::GivesUp => return Err(unavailable()),
         }
         if search != Search::MakesDo {
             let _waiting = entry.waiters.try_acquire().map_err(|_too_many| unavailable())?;
-            let fetched = timeout(SEARCH_TIMEOUT, fetches.changed()).await;
-            fetched.map_err(|_late| unavailable())?.map_err(|_ended| unavailable())?;
+            let Ok(fetched) = timeout(SEARCH_TIMEOUT, fetches.changed()).await else {
+                entry.state().waited_in_vain();
+                return Err(unavailable());
+            };
+            fetched.map_err(|_ended| unavailable())?;
         }
         let keys = known(&entry).ok_or_else(unavailable)?;
         let reached = !entry.state().fetch_failed();
@@ -222,13 +229,16 @@ impl Providers {
         let source = source.into();
         let unavailable = || KeysUnavailable { issuer: source.issuer.clone() };
         let entry = self.entry(&source).ok_or_else(unavailable)?;
-        let mut fetches = entry.fetches.subscribe();
-        // A fetch that runs already may have read what is old by now.
-        let pending = entry.state().is_pending();
+        let (mut fetches, enough) = {
+            // Under the lock, so that no fetch begins or ends between the two looks.
+            let state = entry.state();
+            let fetches = entry.fetches.subscribe();
+            let over = *fetches.borrow();
+            // A fetch that runs already may have read what is old by now.
+            (fetches, over.saturating_add(1 + u64::from(state.is_running())))
+        };
         entry.bell.notify_one();
-        for _fetch in 0..=u8::from(pending) {
-            fetches.changed().await.map_err(|_ended| unavailable())?;
-        }
+        fetches.wait_for(|over| *over >= enough).await.map_err(|_ended| unavailable())?;
         if entry.state().fetch_failed() { Err(unavailable()) } else { Ok(()) }
     }
 
@@ -245,7 +255,29 @@ impl Providers {
         self.entry(&issuer.into()).and_then(|entry| entry.state().metadata.clone())
     }
 
-    /// Whether the provider was never heard, or its last call failed and none succeeded for 60 s.
+    /// Somebody was told that the provider cannot be reached: has a fetch find out whether that is so
+    /// still, at most once in 30 s.
+    pub fn look(&self, issuer: &Issuer) {
+        let now = self.shared().clock.now();
+        if let Some(entry) = self.entry(&issuer.into()) {
+            entry.look(now);
+        }
+    }
+
+    /// Fetches all keys anew, without waiting for them: somebody who runs this service asks.
+    pub fn refetch(&self) {
+        for entry in self.entries() {
+            entry.bell.notify_one();
+        }
+    }
+
+    /// Whether the last call that says something of the provider failed.
+    #[must_use]
+    pub fn is_failing(&self, issuer: &Issuer) -> bool {
+        self.entry(&issuer.into()).is_none_or(|entry| entry.state().is_failing())
+    }
+
+    /// Whether the provider was never heard, or the last fetch failed and no call succeeded for 60 s.
     #[must_use]
     pub fn is_down(&self, issuer: &Issuer) -> bool {
         let now = self.shared().clock.now();
@@ -269,6 +301,7 @@ impl Providers {
                     first_fetch_over: state.first_fetch_over,
                     last_error: state.last_error.clone(),
                     down: state.is_down(now),
+                    counts: state.counts,
                 }
             })
             .collect();

@@ -5,6 +5,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The system's resolver, but for `localhost`, and without the addresses that are not allowed.
+///
+/// What it returns is what is connected to: a name that says something else a moment later is judged
+/// again at the next connection, and never looked up in between.
 #[derive(Clone, Debug)]
 pub(super) struct Resolver {
     pub(super) rules: AddressRules,
@@ -27,13 +30,17 @@ impl Resolver {
         } else {
             tokio::net::lookup_host((name.as_str(), 0)).await?.collect()
         };
-        let trusted = self.proxy.as_deref() == Some(name.as_str());
-        let allowed: Vec<SocketAddr> =
-            found.into_iter().filter(|found| trusted || self.rules.allow(found.ip())).collect();
+        let allowed = self.allowed(&name, found);
         if allowed.is_empty() {
             return Err(NoAddress.into());
         }
         Ok(Box::new(allowed.into_iter()))
+    }
+
+    /// Those of the addresses of `name` that may be connected to.
+    fn allowed(&self, name: &str, found: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let trusted = self.proxy.as_deref() == Some(name);
+        found.into_iter().filter(|found| trusted || self.rules.allow(found.ip())).collect()
     }
 }
 
@@ -61,8 +68,19 @@ mod tests {
         Some(addresses.map(|address| address.ip().to_string()).collect())
     }
 
+    #[test]
+    fn f16_a_name_with_public_and_private_addresses_leads_to_the_public_ones_alone() {
+        let resolver = Resolver { rules: AddressRules::new(Vec::new()), proxy: None };
+        let all =
+            ["8.8.8.8", "10.0.0.1", "169.254.169.254", "::1", "64:ff9b::7f00:1", "2606:4700::1"];
+        let found = all.iter().map(|ip| SocketAddr::new(ip.parse().expect("an address"), 0));
+        let allowed = resolver.allowed("id.example", found.collect());
+        let allowed: Vec<String> = allowed.iter().map(|found| found.ip().to_string()).collect();
+        assert_eq!(allowed, ["8.8.8.8", "2606:4700::1"]);
+    }
+
     #[tokio::test]
-    async fn keeps_localhost_at_home_and_behind_the_rules() {
+    async fn f16_keeps_localhost_at_home_and_behind_the_rules() {
         let both = Some(vec!["127.0.0.1".to_owned(), "::1".to_owned()]);
         let four = Some(vec!["127.0.0.1".to_owned()]);
         assert_eq!(found(&["127.0.0.0/8", "::1/128"], "localhost").await, both);

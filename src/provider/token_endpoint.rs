@@ -2,7 +2,8 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::client::{Answer, ClientError};
+use super::answer::Answer;
+use super::client::ClientError;
 use crate::config::ClientAuthentication;
 use crate::policy::Login;
 use crate::random::NoRandomness;
@@ -17,7 +18,7 @@ use std::time::Duration;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 /// The error codes that are passed on (RFC 6749 §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1).
-const CODES: [&str; 9] = [
+const CODES: [&str; 15] = [
     "invalid_request",
     "invalid_client",
     "invalid_grant",
@@ -27,6 +28,14 @@ const CODES: [&str; 9] = [
     "invalid_scope",
     "invalid_token",
     "insufficient_scope",
+    // Said at a refresh about the person, as at the authorization endpoint (OpenID Connect Core 1.0
+    // §3.1.2.6).
+    "access_denied",
+    "login_required",
+    "interaction_required",
+    "consent_required",
+    "account_selection_required",
+    "unmet_authentication_requirements",
 ];
 
 /// This service to a provider.
@@ -68,6 +77,8 @@ pub enum TokenEndpointError {
         reason: String,
         /// How long it asks to wait.
         retry_after: Option<Duration>,
+        /// Whether it may have done what it was asked, and only the answer was lost.
+        lost: bool,
     },
     /// It answers something that is no answer.
     #[error("the provider's answer is malformed: {0}")]
@@ -91,7 +102,13 @@ impl TokenEndpointError {
     }
 
     pub(super) fn from_client(error: &ClientError) -> Self {
-        Self::Unavailable { reason: error.to_string(), retry_after: None }
+        let lost = error.may_have_counted();
+        Self::Unavailable { reason: error.to_string(), retry_after: None, lost }
+    }
+
+    /// The same without having asked.
+    pub(super) fn unasked(reason: &str, retry_after: Option<Duration>) -> Self {
+        Self::Unavailable { reason: reason.to_owned(), retry_after, lost: false }
     }
 }
 
@@ -106,6 +123,8 @@ pub struct TokenResponse {
     pub refresh_token: Option<Secret<String>>,
     /// `expires_in`: of the access token.
     pub expires_in: Option<Duration>,
+    /// `scope`: what was granted; `None`: what was asked for (RFC 6749 §5.1).
+    pub scopes: Option<Vec<String>>,
 }
 
 impl TokenResponse {
@@ -119,7 +138,10 @@ impl TokenResponse {
         }
         let secret = |name: &'static str| match members.get(name) {
             None => Ok(None),
-            Some(Value::String(text)) if !text.is_empty() => Ok(Some(Secret::new(text.clone()))),
+            // An empty ID token is one that does not hold, and ends what it was to go on with.
+            Some(Value::String(text)) if !text.is_empty() || name == "id_token" => {
+                Ok(Some(Secret::new(text.clone())))
+            }
             Some(_) => Err(malformed(name)),
         };
         let expires_in = match members.get("expires_in") {
@@ -131,6 +153,9 @@ impl TokenResponse {
             access_token: secret("access_token")?.ok_or_else(|| malformed("access_token"))?,
             refresh_token: secret("refresh_token")?,
             expires_in: expires_in.map(Duration::from_secs),
+            scopes: members.get("scope").and_then(Value::as_str).map(|scope| {
+                scope.split_ascii_whitespace().map(str::to_owned).collect::<Vec<String>>()
+            }),
         })
     }
 }
@@ -189,10 +214,14 @@ pub(super) fn refusal(answer: &Answer, now: UnixTime) -> TokenEndpointError {
             let error = CODES.into_iter().find(|code| Some(*code) == said);
             TokenEndpointError::Refused { error: error.unwrap_or("other") }
         }
-        408 | 429 | 500..=599 => TokenEndpointError::Unavailable {
-            reason: format!("status {}", answer.status),
-            retry_after: answer.wait(now),
-        },
+        408 | 429 | 500..=599 => {
+            let retry_after = answer.wait(now);
+            TokenEndpointError::Unavailable {
+                reason: format!("status {}", answer.status),
+                retry_after,
+                lost: retry_after.is_none() && answer.status != 429,
+            }
+        }
         _ => TokenEndpointError::Malformed("status"),
     }
 }

@@ -147,6 +147,32 @@ fn a_fingerprint_tells_every_kind_of_change() {
     }
 }
 
+#[test]
+fn l38_loads_nothing_that_is_being_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut loader = loader(folder.path());
+    let files = ["a.yaml", "b.yaml"].map(|name| folder.path().join("portal").join(name));
+    let write = |name: &str| {
+        for file in &files {
+            fs::write(file, group(name)).expect("a file");
+        }
+    };
+    write("a");
+    std::thread::scope(|scope| {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        scope.spawn(move || {
+            while stopped.try_recv() != Err(std::sync::mpsc::TryRecvError::Disconnected) {
+                write("b");
+            }
+        });
+        assert!(loader.load_at_rest().is_none());
+        drop(stop);
+    });
+    let (seen, loaded) = loader.load_at_rest().expect("rest");
+    assert_eq!(known(&loaded.expect("a policy").snapshot), ["b"]);
+    assert_eq!(seen, loader.fingerprint());
+}
+
 #[tokio::test]
 async fn publishes_what_changed_and_keeps_what_held() {
     let folder = tempfile::tempdir().expect("a folder");

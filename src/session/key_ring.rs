@@ -135,15 +135,16 @@ impl KeyRing {
     }
 
     fn add(&mut self, number: usize, line: &str) -> Result<(), KeyRingError> {
-        if PRINTED_KEYS.contains(&line) {
-            return Err(KeyRingError::Printed(number));
-        }
         let engines = [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD];
         let bytes = engines.iter().find_map(|engine| engine.decode(line).ok());
         let bytes = bytes.ok_or(KeyRingError::NotBase64(number))?;
         let wrong_length = KeyRingError::WrongLength(number, bytes.len());
         if bytes.len() != KEY_BYTES {
             return Err(wrong_length);
+        }
+        // By its bytes: without padding, or in the other alphabet, it is the same key.
+        if PRINTED_KEYS.iter().any(|key| STANDARD.decode(key).is_ok_and(|key| key == bytes)) {
+            return Err(KeyRingError::Printed(number));
         }
         if bytes.windows(2).all(|pair| pair.first() == pair.last()) {
             return Err(KeyRingError::NotRandom(number));

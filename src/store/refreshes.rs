@@ -12,8 +12,10 @@ use tokio::sync::watch;
 /// Refreshed sessions that are remembered, so that a browser which still shows the old record gets
 /// the new one.
 const CAPACITY: u64 = 100_000;
-/// How long a session is not refreshed again after the provider could not be reached.
+/// How long a session is not refreshed again after that failed, at least.
 const BACK_OFF: Duration = Duration::from_secs(10);
+/// And at most that much longer, so that sessions which ended together do not go on together.
+const BACK_OFF_JITTER: u64 = 5;
 
 /// What a refresh came to.
 #[derive(Clone, Debug)]
@@ -22,9 +24,13 @@ pub enum Refresh {
     Refreshed(Arc<Session>),
     /// The provider ended the session, or answered with tokens that do not hold.
     Ended,
+    /// It was ended here while the provider was asked: by a logout, or by a newer login.
+    Overtaken,
     /// The provider, or what else it takes, could not be reached. The record is there if the refresh
     /// token changed all the same: the old one must not be shown again.
     Unavailable(Option<Arc<Session>>),
+    /// The provider answers, but neither with tokens nor with a word about the session.
+    Useless,
 }
 
 /// Whose turn it is.
@@ -34,8 +40,8 @@ pub enum Turn {
     Newer(Arc<Session>),
     /// Somebody else is at it, or it is yours: see the second field.
     Running(watch::Receiver<Option<Refresh>>, Option<watch::Sender<Option<Refresh>>>),
-    /// It failed a moment ago.
-    BackingOff,
+    /// It failed a moment ago, in this way.
+    BackingOff(Refresh),
 }
 
 /// Refreshes under way and done, by session id.
@@ -43,7 +49,8 @@ pub enum Turn {
 pub struct Refreshes {
     running: Arc<Mutex<HashMap<String, watch::Receiver<Option<Refresh>>>>>,
     done: Cache<String, Arc<Session>>,
-    failed: Cache<String, UnixTime>,
+    /// What failed, and until when it is not tried again.
+    failed: Cache<String, (UnixTime, Refresh)>,
 }
 
 impl Refreshes {
@@ -74,31 +81,42 @@ impl Refreshes {
         if let Some(receiver) = alive {
             return Turn::Running(receiver.clone(), None);
         }
-        if self.failed.get(&session.id).is_some_and(|at| now < at.plus(BACK_OFF)) {
-            return Turn::BackingOff;
+        if let Some((until, failed)) = self.failed.get(&session.id)
+            && now < until
+        {
+            return Turn::BackingOff(failed);
         }
         let (sender, receiver) = watch::channel(None);
         running.insert(session.id.clone(), receiver.clone());
         Turn::Running(receiver, Some(sender))
     }
 
-    /// Tells everybody who waits what became of it.
+    /// Tells everybody who waits what became of it. After a failure the session waits, by `jitter` from
+    /// 0 to 255.
     pub fn finish(
         &self,
         id: &str,
         sender: &watch::Sender<Option<Refresh>>,
         refresh: Refresh,
+        jitter: u8,
         now: UnixTime,
     ) {
         match &refresh {
-            Refresh::Refreshed(session) => self.done.insert(id.to_owned(), Arc::clone(session)),
-            Refresh::Unavailable(kept) => {
-                self.failed.insert(id.to_owned(), now);
-                if let Some(session) = kept {
-                    self.done.insert(id.to_owned(), Arc::clone(session));
-                }
+            Refresh::Refreshed(session) | Refresh::Unavailable(Some(session)) => {
+                self.done.insert(id.to_owned(), Arc::clone(session));
             }
-            Refresh::Ended => {}
+            Refresh::Unavailable(None) | Refresh::Useless | Refresh::Ended | Refresh::Overtaken => {
+            }
+        }
+        if matches!(refresh, Refresh::Unavailable(_) | Refresh::Useless) {
+            let longer = Duration::from_secs(u64::from(jitter) * (BACK_OFF_JITTER + 1) / 256);
+            let until = now.plus(BACK_OFF).plus(longer);
+            // The record that it may have is in `done`.
+            let failed = match &refresh {
+                Refresh::Useless => Refresh::Useless,
+                _ => Refresh::Unavailable(None),
+            };
+            self.failed.insert(id.to_owned(), (until, failed));
         }
         self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
         sender.send_replace(Some(refresh));
@@ -122,7 +140,7 @@ mod tests {
         };
         assert!(matches!(refreshes.turn(&session(1), now), Turn::Running(_, None)));
         let newer = Arc::new(session(2));
-        refreshes.finish("a", &sender, Refresh::Refreshed(newer), now);
+        refreshes.finish("a", &sender, Refresh::Refreshed(newer), 0, now);
         assert!(matches!(*receiver.borrow(), Some(Refresh::Refreshed(_))));
         assert!(
             matches!(refreshes.turn(&session(1), now), Turn::Newer(newer) if newer.generation == 2)
@@ -132,13 +150,25 @@ mod tests {
 
     #[test]
     fn backs_off_after_a_failure() {
-        let refreshes = Refreshes::new(Duration::from_secs(60));
         let now = UnixTime(100);
-        let Turn::Running(_, Some(sender)) = refreshes.turn(&session(1), now) else {
-            panic!("not the first");
-        };
-        refreshes.finish("a", &sender, Refresh::Unavailable(None), now);
-        assert!(matches!(refreshes.turn(&session(1), UnixTime(109)), Turn::BackingOff));
-        assert!(matches!(refreshes.turn(&session(1), UnixTime(110)), Turn::Running(_, Some(_))));
+        for (failed, jitter, until) in [
+            (Refresh::Unavailable(None), 0, 110),
+            (Refresh::Unavailable(None), 255, 115),
+            (Refresh::Useless, 128, 113),
+        ] {
+            let refreshes = Refreshes::new(Duration::from_secs(60));
+            let Turn::Running(_, Some(sender)) = refreshes.turn(&session(1), now) else {
+                panic!("not the first");
+            };
+            refreshes.finish("a", &sender, failed.clone(), jitter, now);
+            let waits = |at| match refreshes.turn(&session(1), UnixTime(at)) {
+                Turn::BackingOff(with) => {
+                    assert_eq!(std::mem::discriminant(&with), std::mem::discriminant(&failed));
+                    true
+                }
+                Turn::Running(..) | Turn::Newer(_) => false,
+            };
+            assert!(waits(until - 1) && !waits(until), "{jitter}");
+        }
     }
 }

@@ -66,3 +66,36 @@ impl TokenCache {
         self.tokens.insert(key, verified);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::fixtures::{ec, issuer};
+    use crate::token::{Algorithm, Jws, verify};
+    use serde_json::json;
+
+    #[test]
+    fn p06_a_flood_neither_fills_the_memory_nor_drives_out_what_is_asked_for() {
+        const CAPACITY: u64 = 100;
+        let signer = ec("k", Algorithm::Es256);
+        let keys = json!({ "keys": [signer.jwk()] }).to_string();
+        let keys = Arc::new(KeySet::parse(keys.as_bytes()).expect("keys").0);
+        let token = signer.token(&json!({"iss": issuer().as_str(), "aud": "a"}));
+        let jws = Jws::parse(&token, 8192).expect("a token");
+        let claims = Arc::new(verify(&jws, &keys).expect("verified"));
+        let cache = TokenCache::new(CAPACITY).expect("randomness");
+        let verified = || VerifiedToken { claims: Arc::clone(&claims), keys: Arc::clone(&keys) };
+        let good = cache.key("issuer", "", &token);
+        cache.insert(good, verified());
+        let asked_for = || cache.get(&good, &keys).is_some();
+        assert!((0..20).all(|_| asked_for()));
+        // Asked for twice as rarely as it takes to fill the cache: what counts is how often, not when.
+        for number in 0..10_000 {
+            cache.insert(cache.key("issuer", "", &format!("bad {number}")), verified());
+            let asked = number % (2 * CAPACITY) == 0;
+            assert!(!asked || asked_for(), "driven out after {number}");
+        }
+        cache.tokens.run_pending_tasks();
+        assert!(cache.tokens.entry_count() <= CAPACITY, "{}", cache.tokens.entry_count());
+    }
+}

@@ -6,34 +6,38 @@ use crate::name::ResourceName;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt::Write;
 use std::time::Duration;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::Dispatch;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
 
 /// Sends log lines to stdout from now on; a second call changes nothing.
 pub fn install(settings: LogSettings) {
-    let level = LevelFilter::from_level(settings.level);
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_target(false);
-    let installed = match settings.format {
-        LogFormat::Json => {
-            builder.json().flatten_event(true).with_current_span(false).finish_and_set()
-        }
-        LogFormat::Text => builder.with_ansi(false).finish_and_set(),
-    };
-    if !installed {
+    if tracing::dispatcher::set_global_default(dispatch(settings, std::io::stdout)).is_err() {
         tracing::debug!("a log subscriber is installed already");
     }
 }
 
-/// Makes a subscriber the process's own.
-trait FinishAndSet {
-    fn finish_and_set(self) -> bool;
-}
-
-impl<N, E, F, W> FinishAndSet for tracing_subscriber::fmt::SubscriberBuilder<N, E, F, W>
+/// Writes log lines as the settings say.
+///
+/// Of other crates only warnings are written, whatever the level: the traces of an HTTP library show
+/// header fields, and with them cookies and tokens.
+#[must_use]
+pub fn dispatch<W>(settings: LogSettings, writer: W) -> Dispatch
 where
-    Self: Into<tracing::Dispatch>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    fn finish_and_set(self) -> bool {
-        tracing::dispatcher::set_global_default(self.into()).is_ok()
+    let own = LevelFilter::from_level(settings.level);
+    let filter = Targets::new()
+        .with_target(env!("CARGO_CRATE_NAME"), own)
+        .with_default(own.min(LevelFilter::WARN));
+    let lines = tracing_subscriber::fmt::layer().with_target(false).with_writer(writer);
+    let registry = tracing_subscriber::registry().with(filter);
+    match settings.format {
+        LogFormat::Json => {
+            registry.with(lines.json().flatten_event(true).with_current_span(false)).into()
+        }
+        LogFormat::Text => registry.with(lines.with_ansi(false)).into(),
     }
 }
 

@@ -2,7 +2,7 @@
 //! policy, never from a request.
 
 use crate::decision::Checked;
-use crate::provider::IssuerStatus;
+use crate::provider::{Counts, IssuerStatus};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// What became of a login.
@@ -36,6 +37,17 @@ pub enum RefreshOutcome {
     Unavailable,
 }
 
+/// Where the verdict on a bearer's signature came from.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SignatureCheck {
+    /// It was remembered.
+    Remembered,
+    /// It was verified, and holds.
+    Verified,
+    /// It was looked at, and does not hold.
+    Refused,
+}
+
 macro_rules! label {
     ($type:ident { $($variant:ident = $text:literal),* }) => {
         impl EncodeLabelValue for $type {
@@ -49,6 +61,12 @@ macro_rules! label {
 
 label!(LoginOutcome { Started = "started", Completed = "completed", Failed = "failed" });
 label!(RefreshOutcome { Refreshed = "refreshed", Ended = "ended", Unavailable = "unavailable" });
+label!(SignatureCheck { Remembered = "remembered", Verified = "verified", Refused = "refused" });
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct SignatureLabels {
+    outcome: SignatureCheck,
+}
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct CheckLabels {
@@ -79,6 +97,12 @@ struct IssuerLabels {
     issuer: String,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct FetchLabels {
+    issuer: String,
+    outcome: &'static str,
+}
+
 /// All metrics; clones count into the same ones.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -90,9 +114,12 @@ pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     policy_problems: Gauge,
     groups_maybe_truncated: Counter,
+    bearer_signatures: Family<SignatureLabels, Counter>,
     keys: Family<IssuerLabels, Gauge>,
     keys_age: Family<IssuerLabels, Gauge>,
     provider_up: Family<IssuerLabels, Gauge>,
+    provider_fetches: Family<FetchLabels, Counter>,
+    key_alarms: Family<IssuerLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -115,9 +142,12 @@ impl Metrics {
             reloads: Family::default(),
             policy_problems: Gauge::default(),
             groups_maybe_truncated: Counter::default(),
+            bearer_signatures: Family::default(),
             keys: Family::default(),
             keys_age: Family::default(),
             provider_up: Family::default(),
+            provider_fetches: Family::default(),
+            key_alarms: Family::default(),
         };
         let r = &mut registry;
         r.register(
@@ -144,6 +174,11 @@ impl Metrics {
             "Tokens with exactly 100 groups, which Okta may have cut",
             metrics.groups_maybe_truncated.clone(),
         );
+        r.register(
+            "bearer_signatures",
+            "Bearer tokens whose signature was verified, refused, or remembered",
+            metrics.bearer_signatures.clone(),
+        );
         r.register("provider_keys", "Signing keys that are in force", metrics.keys.clone());
         r.register_with_unit(
             "provider_keys_age",
@@ -155,6 +190,16 @@ impl Metrics {
             "provider_up",
             "Whether the provider could be reached",
             metrics.provider_up.clone(),
+        );
+        r.register(
+            "provider_fetches",
+            "Fetches of metadata and keys, well or not",
+            metrics.provider_fetches.clone(),
+        );
+        r.register(
+            "provider_key_alarms",
+            "Keys left out of a set that should not have been in it",
+            metrics.key_alarms.clone(),
         );
         metrics.registry = Arc::new(registry);
         metrics
@@ -198,12 +243,25 @@ impl Metrics {
         self.groups_maybe_truncated.inc();
     }
 
+    /// Counts a bearer by what became of its signature.
+    pub fn bearer_signature(&self, outcome: SignatureCheck) {
+        self.bearer_signatures.get_or_create(&SignatureLabels { outcome }).inc();
+    }
+
     /// Takes over how the issuers stand.
     pub fn issuers(&self, statuses: &[IssuerStatus]) {
         for status in statuses {
+            let Counts { fetched, not_fetched, key_alarms } = status.counts;
+            for (outcome, count) in [("well", fetched), ("failed", not_fetched)] {
+                let labels = FetchLabels { issuer: status.issuer.as_str().to_owned(), outcome };
+                let counter = self.provider_fetches.get_or_create(&labels);
+                counter.inner().store(count, Ordering::Relaxed);
+            }
             let labels = IssuerLabels { issuer: status.issuer.as_str().to_owned() };
             let keys = i64::try_from(status.keys).unwrap_or(i64::MAX);
             self.keys.get_or_create(&labels).set(keys);
+            let alarms = self.key_alarms.get_or_create(&labels);
+            alarms.inner().store(key_alarms, Ordering::Relaxed);
             self.provider_up.get_or_create(&labels).set(i64::from(!status.down));
             if let Some(age) = status.keys_age {
                 let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);

@@ -76,15 +76,15 @@ impl Claims {
     pub(super) fn parse(jws: &Jws<'_>) -> Result<Self, TokenError> {
         let all = parse_object(&jws.payload).ok_or(TokenError::BadPayload)?;
         let text = |name| optional_text(&all, name);
-        let time = |name| optional_time(&all, name);
+        let time_of = |name| optional_time(&all, name);
         Ok(Self {
             issuer: text("iss")?.ok_or(TokenError::BadClaim("iss"))?,
             audience: audience(&all).ok_or(TokenError::BadClaim("aud"))?,
             subject: text("sub")?.map(subject).transpose()?,
-            expires_at: time("exp")?,
-            not_before: time("nbf")?,
-            issued_at: time("iat")?,
-            auth_time: time("auth_time")?,
+            expires_at: time_of("exp")?,
+            not_before: time_of("nbf")?,
+            issued_at: time_of("iat")?,
+            auth_time: time_of("auth_time")?,
             nonce: text("nonce")?,
             access_token_hash: text("at_hash")?,
             code_hash: text("c_hash")?,
@@ -111,6 +111,12 @@ impl Claims {
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&Value> {
         self.all.get(name)
+    }
+
+    /// The time `name`, a part of a second counted as a whole one: for what is still to come.
+    pub(super) fn time_rounded_up(&self, name: &str) -> Option<UnixTime> {
+        let since = time(self.value(name)?)?;
+        Some(UnixTime(since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0))))
     }
 
     /// The claim `name`, where it is a string.
@@ -160,18 +166,23 @@ fn optional_text(
     }
 }
 
-/// Reads a `NumericDate` (RFC 7519 §2): not negative, less than 2^64, fractions cut off.
+/// Fractions of a second are cut off.
 fn optional_time(
     all: &Map<String, Value>,
     name: &'static str,
 ) -> Result<Option<UnixTime>, TokenError> {
     let Some(value) = all.get(name) else { return Ok(None) };
+    let since = time(value).ok_or(TokenError::BadClaim(name))?;
+    Ok(Some(UnixTime(since.as_secs())))
+}
+
+/// Reads a `NumericDate` (RFC 7519 §2): not negative, less than 2^64.
+fn time(value: &Value) -> Option<Duration> {
     let fraction = || {
         let seconds = value.as_f64().filter(|_| value.is_f64())?;
-        Duration::try_from_secs_f64(seconds).ok().map(|since| since.as_secs())
+        Duration::try_from_secs_f64(seconds).ok()
     };
-    let seconds = value.as_u64().or_else(fraction).ok_or(TokenError::BadClaim(name))?;
-    Ok(Some(UnixTime(seconds)))
+    value.as_u64().map(Duration::from_secs).or_else(fraction)
 }
 
 fn audience(all: &Map<String, Value>) -> Option<BTreeSet<String>> {

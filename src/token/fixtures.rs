@@ -99,7 +99,16 @@ impl Signer {
 
     /// Signs any header over any payload, with the hash and padding of `algorithm`.
     pub(crate) fn sign_as(&self, algorithm: Algorithm, header: &str, payload: &str) -> String {
-        let signed = format!("{}.{}", b64(header.as_bytes()), b64(payload.as_bytes()));
+        self.sign_bytes_as(algorithm, header.as_bytes(), payload.as_bytes())
+    }
+
+    /// Signs what need not be text.
+    pub(crate) fn sign_bytes(&self, header: &[u8], payload: &[u8]) -> String {
+        self.sign_bytes_as(self.algorithm, header, payload)
+    }
+
+    fn sign_bytes_as(&self, algorithm: Algorithm, header: &[u8], payload: &[u8]) -> String {
+        let signed = format!("{}.{}", b64(header), b64(payload));
         let signature = match &self.key {
             Key::Rsa(key) => {
                 let encoding: &'static dyn aws_lc_rs::signature::RsaEncoding = match algorithm {

@@ -42,12 +42,11 @@ fn judge_lifetime(
     if now >= expires_at.plus(clock_skew) {
         return Err(TokenError::Expired(expires_at));
     }
-    if let Some(not_before) = claims.not_before
-        && not_before > now.plus(clock_skew)
-    {
+    let to_come = |name| claims.time_rounded_up(name).filter(|time| *time > now.plus(clock_skew));
+    if let Some(not_before) = to_come("nbf") {
         return Err(TokenError::NotYetValid(not_before));
     }
-    if issued_at > now.plus(clock_skew) {
+    if let Some(issued_at) = to_come("iat") {
         return Err(TokenError::IssuedInFuture(issued_at));
     }
     if expires_at > issued_at.plus(max_lifetime).plus(clock_skew) {

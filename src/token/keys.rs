@@ -37,7 +37,7 @@ impl fmt::Display for KeyAlarm {
 }
 
 /// Why a set of keys is not taken at all.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum KeySetError {
     /// No JSON object, or members named twice.
     #[error("the key set is no JSON object with distinct members")]
@@ -48,9 +48,13 @@ pub enum KeySetError {
     /// More keys than anybody needs.
     #[error("the key set holds more than {MAX_KEYS} keys")]
     TooMany,
-    /// Not one key that can be used.
-    #[error("the key set holds no usable key")]
-    Empty,
+    /// Not one key that can be used, perhaps by a fault of the first that was left out.
+    #[error("the key set holds no usable key{}", because(.0.as_ref()))]
+    Empty(Option<KeyAlarm>),
+}
+
+fn because(alarm: Option<&KeyAlarm>) -> String {
+    alarm.map(|alarm| format!("; {alarm}")).unwrap_or_default()
 }
 
 impl KeySet {
@@ -95,7 +99,10 @@ impl KeySet {
                 Err(_harmless) => {}
             }
         }
-        if keys.is_empty() { Err(KeySetError::Empty) } else { Ok((Self(keys), alarms)) }
+        if keys.is_empty() {
+            return Err(KeySetError::Empty(alarms.into_iter().next()));
+        }
+        Ok((Self(keys), alarms))
     }
 
     /// The key of this name; names are compared byte for byte.

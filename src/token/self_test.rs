@@ -59,4 +59,14 @@ mod tests {
         assert_eq!(super::self_test(), Ok(()));
         assert_eq!(super::self_test(), Ok(()));
     }
+
+    /// Left to itself, the library panics at the first signature when it was built with both of its
+    /// back-ends or none. Nothing is left to it: the start installs one, and the first signatures
+    /// are the test's own.
+    #[test]
+    fn p20_installs_the_cryptography_before_the_first_signature() {
+        assert_eq!(super::self_test(), Ok(()));
+        let another = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+        assert!(another.is_err(), "none was installed");
+    }
 }

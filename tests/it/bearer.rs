@@ -259,10 +259,10 @@ async fn an_unknown_api_key_is_refused() {
     gateway.ask(pets().header("api-key", "k")).await.refused(401, "invalid_token");
 }
 
-const DEV: &str = "domains: [api.petstore.localhost, 'api.petstore.localhost:10000']";
+pub(crate) const DEV: &str = "domains: [api.petstore.localhost, 'api.petstore.localhost:10000']";
 
 /// A second Environment, whose plan of that name is another.
-const PROD: &str = "apiVersion: portal.gloo.solo.io/v1beta1
+pub(crate) const PROD: &str = "apiVersion: portal.gloo.solo.io/v1beta1
 kind: Environment
 metadata: {name: prod, namespace: default}
 spec:

@@ -1,6 +1,5 @@
 //! Logins that go wrong.
 
-use crate::support::knobs::Knobs;
 use crate::support::token::Signer;
 use crate::support::{API, Ask, Browser, Gateway, PORTAL, Setup, eventually};
 use serde_json::json;
@@ -14,21 +13,6 @@ async fn returning(gateway: &Gateway) -> (Browser, String) {
     (browser, callback)
 }
 
-fn changed(url: &str, name: &str, value: Option<&str>) -> String {
-    let mut to = url::Url::parse(url).expect("a URL");
-    let pairs: Vec<_> = to.query_pairs().into_owned().filter(|(own, _)| own != name).collect();
-    to.query_pairs_mut().clear().extend_pairs(pairs);
-    if let Some(value) = value {
-        to.query_pairs_mut().append_pair(name, value);
-    }
-    to.into()
-}
-
-fn parameter(url: &str, name: &str) -> String {
-    let url = url::Url::parse(url).expect("a URL");
-    url.query_pairs().find(|(own, _)| own == name).expect("a parameter").1.into_owned()
-}
-
 /// Loads a callback that has to be refused without a word to the token endpoint.
 async fn refused_unused(gateway: &Gateway, browser: &mut Browser, callback: &str) {
     let answer = browser.load(gateway, callback).await;
@@ -37,39 +21,6 @@ async fn refused_unused(gateway: &Gateway, browser: &mut Browser, callback: &str
     assert!(answer.body.contains("href=\"/.auth/login\""), "a link that starts again");
     assert!(answer.set_cookie("__Host-portcullis-s").is_none());
     assert_eq!(gateway.provider.calls("/token", "authorization_code"), 0, "{callback}");
-}
-
-#[tokio::test]
-async fn a_wrong_state_is_refused_and_the_code_stays_unused() {
-    let gateway = Gateway::new().await;
-    let (mut browser, callback) = returning(&gateway).await;
-    let state = parameter(&callback, "state");
-    let flip = |at: usize| {
-        let mut bytes = state.clone().into_bytes();
-        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
-        String::from_utf8(bytes).expect("text")
-    };
-    let wrong = [
-        changed(&callback, "state", None),
-        changed(&callback, "state", Some("")),
-        changed(&callback, "state", Some("garbage")),
-        changed(&callback, "state", Some(&flip(state.len() / 2))),
-        changed(&callback, "state", Some(&flip(state.len() - 3))),
-        format!("{callback}&state=x"),
-    ];
-    for callback in wrong {
-        refused_unused(&gateway, &mut browser, &callback).await;
-    }
-}
-
-#[tokio::test]
-async fn a_state_of_another_browser_is_refused() {
-    let gateway = Gateway::new().await;
-    let (_, callback) = returning(&gateway).await;
-    // Login CSRF: the victim's browser has a login of its own under way, or none.
-    let (mut victim, _) = returning(&gateway).await;
-    refused_unused(&gateway, &mut victim, &callback).await;
-    refused_unused(&gateway, &mut Browser::default(), &callback).await;
 }
 
 #[tokio::test]
@@ -86,59 +37,6 @@ async fn a_state_goes_only_with_its_own_flow_cookie() {
     for callback in [first, second] {
         refused_unused(&gateway, &mut browser, &callback).await;
     }
-}
-
-#[tokio::test]
-async fn an_answer_of_another_issuer_is_refused() {
-    let gateway = Gateway::new().await;
-    for iss in [None, Some("https://evil.example"), Some("")] {
-        let (mut browser, callback) = returning(&gateway).await;
-        let callback = changed(&callback, "iss", iss);
-        refused_unused(&gateway, &mut browser, &callback).await;
-    }
-}
-
-#[tokio::test]
-async fn an_answer_that_is_both_code_and_error_or_neither_is_refused() {
-    let gateway = Gateway::new().await;
-    let changes: [fn(&str) -> String; 4] = [
-        |callback| format!("{callback}&error=access_denied"),
-        |callback| changed(callback, "code", None),
-        |callback| format!("{callback}&code=other"),
-        |callback| changed(callback, "code", Some("")),
-    ];
-    for change in changes {
-        let (mut browser, callback) = returning(&gateway).await;
-        refused_unused(&gateway, &mut browser, &change(&callback)).await;
-    }
-}
-
-#[tokio::test]
-async fn access_denied_is_explained_and_other_errors_are_not_repeated() {
-    let gateway = Gateway::new().await;
-    let (mut browser, callback) = returning(&gateway).await;
-    let denied = changed(&changed(&callback, "code", None), "error", Some("access_denied"));
-    let answer = browser.load(&gateway, &denied).await;
-    assert!(answer.refused(403, "bad_callback").is_page());
-    let (mut browser, callback) = returning(&gateway).await;
-    let error = changed(&changed(&callback, "code", None), "error", Some("<script>alert(1)"));
-    let answer = browser.load(&gateway, &format!("{error}&error_description=evil-text")).await;
-    answer.refused(400, "bad_callback");
-    assert!(!answer.body.contains("evil-text") && !answer.body.contains("<script"));
-}
-
-#[tokio::test]
-async fn a_code_counts_once() {
-    let gateway = Gateway::new().await;
-    let (mut browser, callback) = returning(&gateway).await;
-    let thief = browser.clone();
-    assert_eq!(browser.load(&gateway, &callback).await.status, 302);
-    let answer = browser.load(&gateway, &callback).await;
-    answer.refused(400, "bad_callback");
-    // A copy of the flow cookie does not help either: the provider has seen the code.
-    let answer = gateway.ask(thief.dress(Ask::get(&callback).navigate())).await;
-    answer.refused(400, "bad_callback");
-    assert!(answer.set_cookie("__Host-portcullis-s").is_none());
 }
 
 #[tokio::test]
@@ -184,45 +82,6 @@ async fn an_id_token_signed_by_somebody_else_makes_no_session() {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_refuses_or_fails_is_told_apart() {
-    type Fault = (&'static str, fn(&mut Knobs), u16, &'static str);
-    let faults: [Fault; 5] = [
-        ("invalid_grant", |k| k.token_error = Some((400, "invalid_grant")), 400, "bad_callback"),
-        ("invalid_client", |k| k.token_error = Some((401, "invalid_client")), 400, "bad_callback"),
-        ("500", |k| k.token_error = Some((500, "server_error")), 503, "provider_unavailable"),
-        ("429", |k| k.token_error = Some((429, "slow_down")), 503, "provider_unavailable"),
-        ("no ID token", |k| k.response = json!({"id_token": null}), 400, "bad_callback"),
-    ];
-    for (name, fault, status, reason) in faults {
-        let gateway = Gateway::new().await;
-        let (mut browser, callback) = returning(&gateway).await;
-        gateway.provider.turn(fault);
-        let answer = browser.load(&gateway, &callback).await;
-        assert_eq!((answer.status, answer.reason()), (status, reason), "{name}");
-        assert!(answer.refused(status, reason).is_page());
-        assert_eq!(
-            gateway.provider.calls("/token", "authorization_code"),
-            1,
-            "{name}: never again"
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_login_of_another_sealing_key_restarts_once_and_then_asks() {
-    let gateway = Gateway::new().await;
-    let (mut browser, callback) = returning(&gateway).await;
-    let gateway = gateway.restarted(Setup::default().keys(&[7])).await;
-    let answer = browser.load(&gateway, &callback).await;
-    answer.sent_to(&gateway.provider.issuer, "bad_callback");
-    assert_eq!(gateway.provider.calls("/token", "authorization_code"), 0);
-    // The second time the person is asked, so that nobody goes round in circles.
-    let answer = browser.load(&gateway, &callback).await;
-    answer.refused(400, "bad_callback");
-    assert_eq!(gateway.provider.calls("/token", "authorization_code"), 0);
-}
-
-#[tokio::test]
 async fn a_login_of_another_sealing_key_with_a_live_session_goes_to_the_start_page() {
     let gateway = Gateway::new().await;
     let (_, callback) = returning(&gateway).await;
@@ -230,16 +89,6 @@ async fn a_login_of_another_sealing_key_with_a_live_session_goes_to_the_start_pa
     let mut browser = Browser::signed_in(&gateway, &format!("{PORTAL}/")).await;
     let answer = browser.load(&gateway, &callback).await;
     assert_eq!((answer.status, answer.location()), (302, "/"));
-}
-
-#[tokio::test]
-async fn a_login_that_took_too_long_begins_anew() {
-    let gateway = Gateway::new().await;
-    let (mut browser, callback) = returning(&gateway).await;
-    gateway.later(601);
-    let answer = browser.load(&gateway, &callback).await;
-    answer.sent_to(&gateway.provider.issuer, "bad_callback");
-    assert_eq!(gateway.provider.calls("/token", "authorization_code"), 0);
 }
 
 #[tokio::test]
@@ -310,28 +159,4 @@ async fn a_browser_that_hangs_up_does_not_lose_the_code() {
     let exchanges = gateway.provider.calls("/token", "authorization_code");
     println!("code exchanges: {exchanges}");
     assert_eq!(exchanges, 1);
-}
-
-#[tokio::test]
-async fn two_callbacks_at_once_exchange_the_code_once() {
-    let gateway = Gateway::new().await;
-    let (browser, callback) = returning(&gateway).await;
-    let ask = || browser.dress(Ask::get(&callback).navigate());
-    let (one, other) = tokio::join!(gateway.ask(ask()), gateway.ask(ask()));
-    assert!([&one, &other].iter().any(|answer| answer.location() == "/a"));
-    assert_eq!(gateway.provider.calls("/token", "authorization_code"), 1);
-}
-
-#[tokio::test]
-async fn a_provider_without_s256_takes_no_login() {
-    for methods in [json!(null), json!(["plain"])] {
-        let gateway = Gateway::new().await;
-        gateway.provider.turn(|knobs| {
-            knobs.discovery = json!({"code_challenge_methods_supported": methods});
-        });
-        let issuer = gateway.providers.report()[0].issuer.clone();
-        gateway.providers.refresh_keys(&issuer).await.expect("fetched");
-        let answer = gateway.ask(Ask::get(&format!("{PORTAL}/a")).navigate()).await;
-        assert!(answer.refused(503, "provider_unavailable").is_page());
-    }
 }

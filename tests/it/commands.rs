@@ -6,20 +6,20 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// Where nobody answers.
-const ISSUER: &str = "http://127.0.0.1:9/oauth2/default";
+pub(crate) const ISSUER: &str = "http://127.0.0.1:9/oauth2/default";
 
-fn portcullis(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn portcullis(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
     command.current_dir(folder).args(arguments).output().expect("runs")
 }
 
-fn folder(setup: &Setup) -> tempfile::TempDir {
+pub(crate) fn folder(setup: &Setup) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     setup.write(folder.path(), ISSUER);
     folder
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -124,24 +124,6 @@ async fn two_tabs_land_where_they_began() {
 }
 
 #[tokio::test]
-async fn five_logins_may_be_pending_and_the_oldest_makes_room() {
-    let gateway = Gateway::new().await;
-    let mut browser = Browser::default();
-    let mut callbacks = Vec::new();
-    for at in 0..6 {
-        callbacks.push(browser.callback(&gateway, &format!("{PORTAL}/{at}")).await);
-        gateway.later(1);
-    }
-    let flows = browser.cookies("portal.petstore.localhost").len();
-    assert_eq!(flows, 5);
-    let answer = browser.load(&gateway, &callbacks[0]).await;
-    answer.refused(400, "bad_callback");
-    let (at, answer) = browser.visit(&gateway, &callbacks[1]).await;
-    assert_eq!(at, format!("{PORTAL}/1"));
-    answer.granted();
-}
-
-#[tokio::test]
 async fn login_with_a_session_goes_straight_on() {
     let gateway = Gateway::new().await;
     let mut browser = Browser::signed_in(&gateway, &format!("{PORTAL}/")).await;
@@ -185,23 +167,6 @@ async fn return_to_leads_to_this_login_s_hosts_and_nowhere_else() {
     }
     let twice = format!("{PORTAL}/.auth/login?return_to=/a&return_to=/b");
     assert_eq!(browser.load(&gateway, &twice).await.location(), "/");
-}
-
-#[tokio::test]
-async fn sign_up_asks_for_the_form_where_the_provider_has_one() {
-    let gateway = Gateway::new().await;
-    let signup = Ask::get(&format!("{PORTAL}/.auth/signup")).navigate();
-    let answer = gateway.ask(signup.clone()).await;
-    assert!(!query(answer.location()).contains_key("prompt"));
-    gateway.provider.turn(|knobs| {
-        knobs.discovery = json!({"prompt_values_supported": ["login", "create"]});
-    });
-    let issuer = gateway.providers.report()[0].issuer.clone();
-    gateway.providers.refresh_keys(&issuer).await.expect("fetched");
-    let answer = gateway.ask(signup).await;
-    assert_eq!(query(answer.location())["prompt"], "create");
-    let login = gateway.ask(Ask::get(&format!("{PORTAL}/.auth/login")).navigate()).await;
-    assert!(!query(login.location()).contains_key("prompt"));
 }
 
 #[tokio::test]

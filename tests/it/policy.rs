@@ -49,7 +49,7 @@ spec:
   oidcGroup: {groupNames: [OtherUsers]}
 ";
 
-fn two_products() -> Setup {
+pub(crate) fn two_products() -> Setup {
     let products = "apiProducts:
   - namespaces: ['*']
     labels: [{key: app, operator: Equals, values: [bank]}]
@@ -68,7 +68,7 @@ fn two_products() -> Setup {
     Setup::default().edit(from, products).add(MORE)
 }
 
-async fn as_member(gateway: &Gateway, groups: serde_json::Value, ask: Ask) -> Answer {
+pub(crate) async fn as_member(gateway: &Gateway, groups: serde_json::Value, ask: Ask) -> Answer {
     let token = gateway.provider.id_token(&json!({ "groups": groups }));
     gateway.ask(ask.bearer(&token)).await
 }

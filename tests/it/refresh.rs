@@ -114,25 +114,6 @@ async fn invalid_grant_ends_the_session() {
 }
 
 #[tokio::test]
-async fn tokens_of_a_refresh_that_do_not_hold_end_the_session() {
-    let faults = [
-        ("subject", json!({"sub": "00u2"})),
-        ("audience", json!({"aud": "other"})),
-        ("issuer", json!({"iss": "https://evil.example"})),
-        ("nonce", json!({"nonce": "other"})),
-        ("auth_time", json!({"auth_time": 5})),
-    ];
-    for (name, fault) in faults {
-        let gateway = Gateway::with(setup()).await;
-        let browser = Browser::signed_in(&gateway, &home()).await;
-        gateway.provider.turn(|knobs| knobs.refreshed = fault);
-        gateway.later(3660);
-        let answer = plain(&gateway, &browser).await;
-        assert_eq!((answer.status, answer.reason()), (401, "invalid_session"), "{name}");
-    }
-}
-
-#[tokio::test]
 async fn an_outage_leaves_the_identity_in_force_for_its_grace_and_then_503() {
     for store in STORES {
         let gateway = Gateway::with(store(setup())).await;

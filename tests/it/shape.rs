@@ -49,6 +49,32 @@ fn every_outside_crate_has_one_door() {
     assert_eq!(faults, Vec::<String>::new());
 }
 
+/// Row P20: with both back-ends of jsonwebtoken, or none, a signature cannot be verified at all.
+#[test]
+fn p20_one_tls_and_one_cryptography_are_in_the_tree() {
+    let arguments =
+        ["tree", "--locked", "--offline", "--edges", "normal,build", "--prefix", "none"];
+    let mut tree = std::process::Command::new(env!("CARGO"));
+    let tree = tree.args(arguments).args(["--format", "{p} features={f}"]).output().expect("runs");
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let tree = String::from_utf8(tree.stdout).expect("text");
+    let features = |name: &str| {
+        let line = tree.lines().find(|line| line.split(' ').next() == Some(name))?;
+        Some(line.split_once("features=")?.1.split(' ').next()?.to_owned())
+    };
+    for other in ["ring", "openssl", "openssl-sys", "native-tls", "boring", "rustls-rustcrypto"] {
+        assert_eq!(features(other), None, "{other} beside rustls and aws-lc-rs");
+    }
+    assert_eq!(features("jsonwebtoken").as_deref(), Some("aws_lc_rs,use_pem"));
+    // And the start says which one, and tries it, before anything else.
+    let app = read(Path::new("src/app.rs"));
+    let start =
+        app.split_once("pub async fn start(").and_then(|(_, start)| start.split_once("{\n"));
+    assert!(start.is_some_and(|(_, body)| body.trim().starts_with("token::self_test()?;")));
+    let rustls = features("rustls").expect("rustls is there");
+    assert!(rustls.contains("aws_lc_rs") && !rustls.contains("ring"), "{rustls}");
+}
+
 #[test]
 fn every_file_says_first_what_lives_there() {
     let files = rust_files(Path::new("src"));

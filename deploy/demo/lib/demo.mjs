@@ -18,9 +18,12 @@ const TEMPLATES = ['portcullis.yaml', 'envoy.yaml', 'resources'];
 export class Demo {
   #parts = new Map();
 
-  /** `directory`, below `.tools`, gets the run folder and the logs. `onLine(part, line)` hears what the parts say. */
-  constructor({ base, directory, onLine, onDeath }) {
-    this.ports = portsFrom(base);
+  /**
+   * `directory`, below `.tools`, gets the run folder and the logs. `onLine(part, line)` hears what the parts say. Ports are
+   * counted from `base`, or given one by one.
+   */
+  constructor({ base, ports = portsFrom(base), directory, onLine, onDeath }) {
+    this.ports = ports;
     this.directory = path.join(TOOLS, directory);
     this.run = path.join(this.directory, 'run');
     this.portal = `http://portal.petstore.localhost:${this.ports.gateway}`;

@@ -24,6 +24,10 @@ export class Part {
     return this.#child !== undefined;
   }
 
+  get pid() {
+    return this.#child?.pid;
+  }
+
   /** What it said last, for an error message. */
   get lastLines() {
     return this.#last.join('\n');

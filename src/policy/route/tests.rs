@@ -73,7 +73,7 @@ fn finds_a_site_by_name_then_by_the_longest_wildcard() {
 fn leads_to_one_product_or_nowhere() {
     let dev: Context = &[];
     let product = |name| Ok(("dev.default", name));
-    let cases: [(&str, Context, Want); 22] = [
+    let cases: [(&str, Context, Want); 29] = [
         ("/api/pets", dev, product("pets")),
         ("/api/pets/1", dev, product("pets")),
         ("/api/pets/", dev, product("pets")),
@@ -81,6 +81,13 @@ fn leads_to_one_product_or_nowhere() {
         ("/api", dev, product("store")),
         ("/api/petsy", dev, product("store")),
         ("/api/Pets", dev, product("store")),
+        ("/api/pets/a%3fb", dev, product("pets")),
+        ("/api/pets%3f/1", dev, Err(NoRoute::SeveralProducts)),
+        ("/api/pets%23", dev, Err(NoRoute::SeveralProducts)),
+        ("/api%3f/pets", dev, Err(NoRoute::NoProduct)),
+        ("/v2/p%65ts", dev, product("pets")),
+        ("/api/pets/%61", dev, product("pets")),
+        ("/api/p%65ts", dev, Err(NoRoute::SeveralProducts)),
         ("/apis", dev, Err(NoRoute::NoProduct)),
         ("/API/pets", dev, Err(NoRoute::NoProduct)),
         ("/", dev, Err(NoRoute::NoProduct)),

@@ -56,7 +56,7 @@ fn reads_a_document() {
 }
 
 #[test]
-fn refuses_another_issuers_document() {
+fn f08_refuses_another_issuers_document() {
     for other in [
         json!(format!("{ISSUER}/")),
         json!("https://DEV-1.okta.com/oauth2/default"),
@@ -81,7 +81,7 @@ fn refuses_another_issuers_document() {
 }
 
 #[test]
-fn refuses_endpoints_that_are_elsewhere() {
+fn f07_f09_refuses_endpoints_that_are_elsewhere() {
     let endpoints = [
         "authorization_endpoint",
         "token_endpoint",
@@ -126,7 +126,7 @@ fn refuses_endpoints_that_are_elsewhere() {
 }
 
 #[test]
-fn takes_what_settings_allow() {
+fn f07_f09_takes_what_settings_allow() {
     let keys_at = |url: &str| changed("jwks_uri", &json!(url));
     let cases = [
         (false, "login.example.com", "https://login.example.com/keys", true),

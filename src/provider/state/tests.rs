@@ -82,7 +82,10 @@ fn searches_once_in_30_seconds() {
     state.succeed(keys(), None, 0, NOW);
     assert_eq!(state.search(NOW), Search::Starts);
     assert_eq!(state.search(NOW), Search::Joins);
+    state.waited_in_vain();
+    assert_eq!(state.search(NOW), Search::GivesUp);
     state.succeed(keys(), None, 0, NOW);
+    state.waited_in_vain();
     assert_eq!(state.search(after(29)), Search::MakesDo);
     assert_eq!(state.search(after(30)), Search::Starts);
 }
@@ -95,9 +98,49 @@ fn is_down_when_it_never_answered_or_fails_for_a_minute() {
     assert!(state.is_down(NOW));
     state.succeed(keys(), None, 0, NOW);
     assert!(!state.is_down(after(1_000_000)));
-    assert!(state.failed_a_call("e".to_owned(), after(1)));
-    assert!(!state.is_down(after(59)) && state.is_down(after(60)));
+    // A refresh that fails says too little of the provider.
+    state.refresh_failed("e".to_owned(), None, after(1));
+    assert!(!state.is_down(after(60)) && state.is_failing());
     assert_eq!(state.last_error.as_deref(), Some("e"));
+    state.fail("e".to_owned(), None, 0, after(1));
+    assert!(!state.is_down(after(59)) && state.is_down(after(60)));
     state.reached(after(61));
-    assert!(!state.is_down(after(200)) && state.last_error.is_none());
+    assert!(!state.is_down(after(120)) && state.is_down(after(121)), "fetches fail still");
+    state.succeed(keys(), None, 0, after(200));
+    assert!(!state.is_down(after(1_000_000)) && state.last_error.is_none());
+}
+
+#[test]
+fn looks_once_in_30_seconds_apart_from_searches() {
+    let mut state = IssuerState::default();
+    state.succeed(keys(), None, 0, NOW);
+    assert_eq!(state.search(NOW), Search::Starts);
+    assert!(!state.look(NOW), "one is asked for already");
+    state.succeed(keys(), None, 0, NOW);
+    // Who sends unknown keys has used up the turn of searches, not this one.
+    assert!(state.look(after(1)) && !state.look(after(1)));
+    state.succeed(keys(), None, 0, NOW);
+    assert!(!state.look(after(30)) && state.look(after(31)));
+}
+
+#[test]
+fn k11_refreshes_pause_together_after_the_second_failure_and_as_long_as_the_provider_asks() {
+    let mut state = IssuerState::default();
+    let mut pauses = Vec::new();
+    for _failure in 0..9 {
+        state.refresh_failed("e".to_owned(), None, NOW);
+        pauses.push(state.refreshes_pause(NOW).map_or(0, |pause| pause.as_secs()));
+    }
+    assert_eq!(pauses, [0, 0, 1, 2, 4, 8, 16, 30, 30]);
+    assert!(
+        state.refreshes_pause(after(29)).is_some() && state.refreshes_pause(after(30)).is_none()
+    );
+    state.refresh_answered();
+    assert!(!state.is_failing());
+    state.refresh_failed("429".to_owned(), Some(Duration::from_secs(90)), NOW);
+    assert!(
+        state.refreshes_pause(after(89)).is_some() && state.refreshes_pause(after(90)).is_none()
+    );
+    state.refresh_failed("429".to_owned(), Some(Duration::MAX), NOW);
+    assert_eq!(state.refreshes_pause(NOW).map(|pause| pause.as_secs()), Some(300));
 }

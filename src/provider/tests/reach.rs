@@ -37,7 +37,7 @@ async fn speaks_http_only_where_settings_allow_it() {
 }
 
 #[tokio::test]
-async fn follows_no_redirect() {
+async fn f06_follows_no_redirect() {
     let fake = Fake::start(&[key()]).await;
     fake.on("/elsewhere", Reply::json(&fake.document()));
     for status in [301, 302, 303, 307, 308] {
@@ -65,7 +65,7 @@ async fn gives_up_on_a_body_that_is_slow_or_long() {
 }
 
 #[tokio::test]
-async fn goes_through_the_proxy_of_the_settings() {
+async fn f17_goes_through_the_proxy_of_the_settings() {
     let fake = Fake::start(&[key()]).await;
     let proxy = Fake::start(&[]).await;
     let mut settings = Fake::settings();
@@ -77,7 +77,7 @@ async fn goes_through_the_proxy_of_the_settings() {
 }
 
 #[test]
-fn takes_no_proxy_from_the_environment() {
+fn f17_takes_no_proxy_from_the_environment() {
     // The environment of a process cannot be changed safely, so another one does the work.
     let this = std::env::current_exe().expect("this program");
     let run = std::process::Command::new(this)

@@ -24,6 +24,8 @@ fn reads_a_token_response() {
     assert_eq!(read(whole), Ok((some("i"), "a".to_owned(), some("r"), Some(3600))));
     let least = "{\"token_type\":\"bearer\",\"access_token\":\"a\"}";
     assert_eq!(read(least), Ok((None, "a".to_owned(), None, None)));
+    let empty = "{\"token_type\":\"bearer\",\"access_token\":\"a\",\"id_token\":\"\"}";
+    assert_eq!(read(empty), Ok((some(""), "a".to_owned(), None, None)));
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl<'a> AccessTokenRules<'a> {
 /// Who acts. A service whose client id equals a user's id is still not that user (RFC 9700 §4.15).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Principal<'a> {
-    /// A person: Okta's `uid`, else `sub`.
+    /// A person: `uid` in Okta's form, else `sub`.
     User(&'a str),
     /// A client on its own behalf: `sub` is its client id, and there is no `uid`.
     Service(&'a str),
@@ -130,12 +130,13 @@ pub fn judge_access_token<'a>(
     let (client_id, scopes) = client_and_scopes(claims, rules.form)?;
     // 7: who acts.
     let subject = claims.subject.as_deref().ok_or(TokenError::BadClaim("sub"))?;
-    let principal = match (claims.uid.as_deref(), claims.cid.is_some()) {
-        (Some(uid), _) if !uid.is_empty() => Principal::User(uid),
-        (Some(_), _) => return Err(TokenError::BadClaim("uid")),
-        (None, _) if subject == client_id => Principal::Service(client_id),
-        (None, true) => return Err(TokenError::NoPrincipal),
-        (None, false) => Principal::User(subject),
+    let principal = match claims.cid.as_ref().map(|_okta| claims.uid.as_deref()) {
+        Some(Some("")) => return Err(TokenError::BadClaim("uid")),
+        Some(Some(uid)) => Principal::User(uid),
+        Some(None) | None if subject == client_id => Principal::Service(client_id),
+        Some(None) => return Err(TokenError::NoPrincipal),
+        // Of other providers `uid` says what they like, such as a number in their directory.
+        None => Principal::User(subject),
     };
     Ok(AccessToken {
         principal,

@@ -56,7 +56,7 @@ pub fn judge_global_revocation_token<'a>(
     if claims.token_type != TokenType::GlobalTokenRevocation {
         return Err(TokenError::WrongKind("typ"));
     }
-    judge_absent(claims, &["nonce", "at_hash", "c_hash", "scp", "cid", "events", "cnf"])?;
+    judge_absent(claims, &["nonce", "at_hash", "c_hash", "scp", "scope", "cid", "events", "cnf"])?;
     judge_audience(claims, rules.endpoint)?;
     if claims.subject.as_deref() != Some(rules.client_id) {
         return Err(TokenError::BadClaim("sub"));

@@ -98,7 +98,7 @@ pub fn judge_id_token<'a>(
     if !matches!(claims.token_type, TokenType::Unsaid | TokenType::Jwt) {
         return Err(TokenError::WrongKind("typ"));
     }
-    judge_absent(claims, &["scp", "cid", "events"])?;
+    judge_absent(claims, &["scp", "scope", "cid", "events"])?;
     if claims.is_bound {
         return Err(TokenError::BoundToKey);
     }

@@ -67,7 +67,7 @@ pub fn judge_logout_token<'a>(
         return Err(TokenError::WrongKind("typ"));
     }
     // A nonce makes it an ID token (§2.4), the others an access token.
-    judge_absent(claims, &["nonce", "at_hash", "c_hash", "scp", "cid", "cnf"])?;
+    judge_absent(claims, &["nonce", "at_hash", "c_hash", "scp", "scope", "cid", "cnf"])?;
     let event = claims.events().and_then(|events| events.get(EVENT));
     if !event.is_some_and(Value::is_object) {
         return Err(TokenError::WrongKind("events"));

@@ -72,10 +72,24 @@ fn refuses_what_is_no_compact_jws() {
 }
 
 #[test]
-fn refuses_what_is_too_long_before_it_looks_at_it() {
+fn b14_refuses_what_is_too_long_before_it_looks_at_it() {
     let text = "!".repeat(8193);
     assert_eq!(refusal(&text), Some(TokenError::TooLong(8192)));
     assert_eq!(refusal(&"!".repeat(8192)), Some(TokenError::BadCharacter));
+    // The other checks come in the order of their cost: characters, dots, and only then is anything
+    // decoded, the header first.
+    for (text, want) in [
+        ("!.!", TokenError::BadCharacter),
+        ("A.A.A.A", TokenError::NotThreeParts),
+        ("A.A.A.A.A", TokenError::Encrypted),
+        ("A.e30.AA", TokenError::BadEncoding),
+        ("e30x.A.A", TokenError::BadHeader),
+        ("e30.A.A", TokenError::BadAlgorithm),
+    ] {
+        assert_eq!(refusal(text), Some(want), "{text}");
+        let long = format!("{text}{}", "A".repeat(8192));
+        assert_eq!(refusal(&long), Some(TokenError::TooLong(8192)), "{text}");
+    }
 }
 
 #[test]

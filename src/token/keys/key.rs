@@ -149,8 +149,10 @@ impl VerificationKey {
         self.algorithm
     }
 
-    pub(in crate::token) const fn library(&self) -> &DecodingKey {
-        &self.key
+    /// Whether `signature`, in base64url, is this key's over `signed`, by its one algorithm.
+    pub(in crate::token) fn has_signed(&self, signed: &[u8], signature: &str) -> bool {
+        let algorithm = self.algorithm.library();
+        jsonwebtoken::crypto::verify(signature, signed, &self.key, algorithm).unwrap_or(false)
     }
 }
 

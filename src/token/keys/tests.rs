@@ -172,13 +172,20 @@ fn refuses_a_set_that_is_empty_or_broken() {
         ("{\"keys\":null}".to_owned(), KeySetError::NoArray),
         ("{\"keys\":{}}".to_owned(), KeySetError::NoArray),
         (jwks(&many), KeySetError::TooMany),
-        ("{\"keys\":[]}".to_owned(), KeySetError::Empty),
-        ("{\"keys\":[5,null,\"a\"]}".to_owned(), KeySetError::Empty),
-        (jwks(&[with(good, "use", &json!("enc"))]), KeySetError::Empty),
+        ("{\"keys\":[]}".to_owned(), KeySetError::Empty(None)),
+        ("{\"keys\":[5,null,\"a\"]}".to_owned(), KeySetError::Empty(None)),
+        (jwks(&[with(good.clone(), "use", &json!("enc"))]), KeySetError::Empty(None)),
+        (
+            jwks(&[with(good, "d", &json!("AA"))]),
+            KeySetError::Empty(Some(KeyAlarm { kid: "ec".to_owned(), fault: KeyFault::Private })),
+        ),
     ];
     for (text, want) in cases {
         assert_eq!(KeySet::parse(text.as_bytes()).err(), Some(want), "{text:.40}");
     }
+    let leaked = KeySet::parse(jwks(&[with(rsa().jwk(), "d", &json!("AA"))]).as_bytes());
+    let said = leaked.expect_err("no key").to_string();
+    assert!(said.contains("key \"rsa\": it has private members"), "{said}");
     assert!(KeySet::parse(jwks(&many[..64]).as_bytes()).is_ok());
 }
 

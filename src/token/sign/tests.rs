@@ -24,13 +24,7 @@ fn signs_what_the_provider_can_verify() {
         let keys = key_set(&[&signer]);
         let key: &VerificationKey = keys.find(&signer.kid).expect("its key");
         let signed = format!("{}.{}", parts[0], parts[1]);
-        let holds = jsonwebtoken::crypto::verify(
-            parts[2],
-            signed.as_bytes(),
-            key.library(),
-            signer.algorithm.library(),
-        );
-        assert_eq!(holds.ok(), Some(true));
+        assert!(key.has_signed(signed.as_bytes(), parts[2]));
         // As a bearer it is nothing: it has no kid (and no issuer of ours signed it).
         assert!(Jws::parse(assertion.expose(), 8192).is_err());
     }

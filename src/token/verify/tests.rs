@@ -1,4 +1,5 @@
 mod vectors;
+mod wycheproof;
 
 use super::*;
 use crate::time::UnixTime;

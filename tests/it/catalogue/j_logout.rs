@@ -46,7 +46,7 @@ async fn still_in(gateway: &Gateway, browser: &Browser) {
 }
 
 /// The sign-out button.
-fn logout(host: &str) -> Ask {
+pub(crate) fn logout(host: &str) -> Ask {
     Ask::post(&format!("{host}/.auth/logout")).navigate().header("sec-fetch-site", "same-origin")
 }
 

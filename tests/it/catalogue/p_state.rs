@@ -1,1 +1,8 @@
-//! Caches, failure, logs, configuration: group P.
+//! Caches, failure, logs, config: group P.
+
+mod caches;
+mod config;
+mod logs;
+mod metrics;
+mod restored;
+mod secrets;

@@ -1,6 +1,7 @@
 //! The service in this process, and what speaks to it in Envoy's place.
 
-use super::{Answer, Ask, NOW, Provider, Setup};
+use super::token::Signer;
+use super::{Answer, Ask, Line, NOW, Provider, Setup};
 use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use portcullis::app::App;
@@ -9,6 +10,7 @@ use portcullis::config;
 use portcullis::problem::Problem;
 use portcullis::provider::Providers;
 use portcullis::time::UnixTime;
+use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +53,13 @@ impl Gateway {
         let clock = Clock::manual(UnixTime(NOW));
         let provider = Provider::start(clock.clone()).await;
         Self::beside(Arc::new(provider), clock, setup).await
+    }
+
+    /// A service whose provider is reached by a line that may have troubles.
+    pub(crate) async fn behind_a_line(setup: Setup) -> (Self, Line) {
+        let clock = Clock::manual(UnixTime(NOW));
+        let (provider, line) = Provider::behind_a_line(clock.clone()).await;
+        (Self::beside(Arc::new(provider), clock, setup).await, line)
     }
 
     /// A service beside a provider; its first fetch is over.
@@ -118,6 +127,23 @@ impl Gateway {
         request.set_timeout(timeout);
         let response = self.client.clone().check(request).await;
         Answer::read(response.expect("never an RPC error").into_inner())
+    }
+
+    /// The provider publishes these keys from now on, others beside them, and signs with the first;
+    /// the service has fetched them.
+    pub(crate) async fn publish(&self, signers: &[Signer], beside: &[Value]) {
+        self.provider.turn(|knobs| {
+            knobs.signer = signers[0].clone();
+            knobs.published = signers.to_vec();
+            knobs.published_beside = beside.to_vec();
+        });
+        self.fetch_keys().await;
+    }
+
+    /// The next refresh of the provider's keys, now.
+    pub(crate) async fn fetch_keys(&self) {
+        let issuer = self.providers.report()[0].issuer.clone();
+        self.providers.refresh_keys(&issuer).await.expect("the provider is well");
     }
 
     pub(crate) fn later(&self, seconds: u64) {

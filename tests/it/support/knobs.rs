@@ -1,12 +1,17 @@
 //! What a test may turn at the provider.
 
 use super::token::Signer;
+use axum::response::Response;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Makes an ID token of the claims that would be right. It may ask nothing of the provider.
 pub(crate) type Forge = Arc<dyn Fn(Value) -> String + Send + Sync>;
+
+/// Makes a whole answer.
+pub(crate) type Raw = Arc<dyn Fn() -> Response + Send + Sync>;
 
 /// What the provider does: all is well unless a test turns something.
 pub(crate) struct Knobs {
@@ -30,6 +35,15 @@ pub(crate) struct Knobs {
     pub(crate) fetch_status: u16,
     /// Status and error code of the token endpoint, where it fails.
     pub(crate) token_error: Option<(u16, &'static str)>,
+    /// Header fields beside that.
+    pub(crate) token_error_headers: Vec<(&'static str, String)>,
+    /// Refresh tokens rotate: an old one is good for so many seconds after its first use, and then
+    /// costs its family.
+    pub(crate) rotation: Option<u64>,
+    /// Scopes that a refresh may ask for at most.
+    pub(crate) max_scopes: Option<&'static str>,
+    /// What these paths answer instead, by path.
+    pub(crate) raw: HashMap<String, Raw>,
     /// How long an ID token lives, in seconds.
     pub(crate) lifetime: u64,
     /// Each answer of the token endpoint needs a permit.
@@ -57,6 +71,10 @@ impl Default for Knobs {
             userinfo: json!({}),
             fetch_status: 200,
             token_error: None,
+            token_error_headers: Vec::new(),
+            rotation: None,
+            max_scopes: None,
+            raw: HashMap::new(),
             lifetime: 3600,
             gate: None,
             published: vec![signer.clone()],

@@ -1,6 +1,7 @@
 //! An OpenID provider on loopback.
 
 use super::knobs::Knobs;
+use super::line::Line;
 use super::token::{Signer, half_hash, sha256, with};
 use super::{CLIENT, PORTAL, SECRET};
 use axum::Router;
@@ -11,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use portcullis::clock::Clock;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::task::JoinHandle;
 use url::Url;
@@ -35,8 +36,15 @@ struct Shared {
 struct Known {
     codes: HashMap<String, Authorization>,
     refresh_tokens: HashMap<String, Authorization>,
+    /// When refresh tokens that rotate were first used.
+    used: HashMap<String, u64>,
+    reuses: usize,
     made: usize,
     calls: Vec<(String, String)>,
+    /// What is nobody else's to see: codes, tokens, verifiers, nonces, the client's secret.
+    secrets: Vec<String>,
+    /// What was sent, by path.
+    forms: Vec<(String, HashMap<String, String>)>,
 }
 
 /// A login that the person agreed to.
@@ -60,6 +68,17 @@ impl Provider {
     pub(crate) async fn start(clock: Clock) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let port = listener.local_addr().expect("an address").port();
+        Self::on(listener, port, clock)
+    }
+
+    /// A provider that is reached by a line of its own.
+    pub(crate) async fn behind_a_line(clock: Clock) -> (Self, Line) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let line = Line::to(listener.local_addr().expect("an address"));
+        (Self::on(listener, line.port, clock), line)
+    }
+
+    fn on(listener: tokio::net::TcpListener, port: u16, clock: Clock) -> Self {
         let issuer = format!("http://127.0.0.1:{port}/oauth2/default");
         let shared = Arc::new(Shared {
             issuer: issuer.clone(),
@@ -83,6 +102,32 @@ impl Provider {
         state.calls.iter().filter(|(p, g)| p == path && g == grant).count()
     }
 
+    /// Every path that was called.
+    pub(crate) fn paths(&self) -> BTreeSet<String> {
+        self.shared.state().calls.iter().map(|(path, _)| path.clone()).collect()
+    }
+
+    /// Codes, tokens, verifiers, nonces and client secrets that were given out or shown here.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.shared.state().secrets.clone()
+    }
+
+    /// What was sent to a path, in order.
+    pub(crate) fn forms(&self, path: &str) -> Vec<HashMap<String, String>> {
+        let state = self.shared.state();
+        state.forms.iter().filter(|(own, _)| own == path).map(|(_, form)| form.clone()).collect()
+    }
+
+    /// How often a refresh token came again after its grace, and cost its whole family.
+    pub(crate) fn reuses(&self) -> usize {
+        self.shared.state().reuses
+    }
+
+    /// The refresh tokens that were given out.
+    pub(crate) fn refresh_tokens(&self) -> Vec<String> {
+        self.shared.state().refresh_tokens.keys().cloned().collect()
+    }
+
     /// The person agrees to the login that the browser came with; returns where it goes next.
     pub(crate) fn authorize(&self, url: &str) -> String {
         let url = Url::parse(url).expect("an authorization URL");
@@ -90,7 +135,7 @@ impl Provider {
         assert_eq!(query["client_id"], CLIENT);
         assert_eq!(query["response_type"], "code");
         assert_eq!(query["code_challenge_method"], "S256");
-        assert_eq!(query["redirect_uri"], format!("{PORTAL}/callback"));
+        assert!(query["redirect_uri"].ends_with("/callback"), "{}", query["redirect_uri"]);
         let mut state = self.shared.state();
         state.made += 1;
         let code = format!("code-{}", state.made);
@@ -101,6 +146,7 @@ impl Provider {
             offline: query["scope"].split(' ').any(|scope| scope == "offline_access"),
             auth_time: self.shared.clock.now().0,
         };
+        state.secrets.extend([code.clone(), query["nonce"].clone(), query["state"].clone()]);
         state.codes.insert(code.clone(), authorization);
         let mut back = Url::parse(&query["redirect_uri"]).expect("a redirect URI");
         back.query_pairs_mut()
@@ -128,11 +174,16 @@ impl Provider {
 
     /// An access token for `audience`, as Okta writes it.
     pub(crate) fn access_token(&self, audience: &str, changes: &Value) -> String {
+        self.sign(&self.access_claims(audience, changes))
+    }
+
+    /// The claims of such a token.
+    pub(crate) fn access_claims(&self, audience: &str, changes: &Value) -> Value {
         let now = self.shared.clock.now().0;
         let claims = json!({"iss": self.issuer, "aud": audience, "sub": "ann@example.com",
             "uid": "00u1", "cid": "0oaOther", "scp": ["pets"], "groups": ["PetstoreUsers"],
             "iat": now, "exp": now + 3600, "jti": "AT.1", "ver": 1});
-        self.sign(&with(claims, changes))
+        with(claims, changes)
     }
 
     /// A logout token.
@@ -210,7 +261,24 @@ impl Shared {
                 if proven && same { Ok(found) } else { Err("invalid_grant") }
             }
             "refresh_token" => {
-                state.refresh_tokens.get(field("refresh_token")).cloned().ok_or("invalid_grant")
+                let most = self.knobs().max_scopes;
+                let allowed =
+                    |scope: &str| most.is_none_or(|most| most.split(' ').any(|own| own == scope));
+                if !field("scope").split(' ').all(allowed) {
+                    return Err("invalid_scope");
+                }
+                let token = field("refresh_token");
+                let found = state.refresh_tokens.get(token).cloned().ok_or("invalid_grant")?;
+                let Some(grace) = self.knobs().rotation else { return Ok(found) };
+                let now = self.clock.now().0;
+                let used_at = *state.used.entry(token.to_owned()).or_insert(now);
+                if now <= used_at + grace {
+                    return Ok(found);
+                }
+                state.reuses += 1;
+                // A family has the nonce of its login.
+                state.refresh_tokens.retain(|_, login| login.nonce != found.nonce);
+                Err("invalid_grant")
             }
             _ => Err("unsupported_grant_type"),
         }
@@ -220,7 +288,7 @@ impl Shared {
         let mut state = self.state();
         state.made += 1;
         let access_token = format!("access-{}", state.made);
-        let refresh_token = format!("refresh-{}", state.made);
+        let refresh_token = format!("refresh-token-{}-of-the-test", state.made);
         let own = json!({"nonce": login.nonce, "at_hash": half_hash(&access_token),
             "auth_time": login.auth_time});
         let claims = with(self.id_claims(&json!({})), &own);
@@ -232,6 +300,7 @@ impl Shared {
             Some(forge) => forge(claims),
             None => knobs.signer.sign(&claims),
         };
+        state.secrets.extend([access_token.clone(), refresh_token.clone(), id_token.clone()]);
         let mut response = json!({"token_type": "Bearer", "access_token": access_token,
             "expires_in": 3600, "id_token": id_token});
         if login.offline {
@@ -251,9 +320,19 @@ async fn answer(
     let path = uri.path().trim_start_matches("/oauth2/default").to_owned();
     let form: HashMap<String, String> = url::form_urlencoded::parse(&body).into_owned().collect();
     let grant = form.get("grant_type").cloned().unwrap_or_default();
-    shared.state().calls.push((path.clone(), grant.clone()));
+    {
+        let mut state = shared.state();
+        state.calls.push((path.clone(), grant.clone()));
+        state.forms.push((path.clone(), form.clone()));
+    }
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = ["code_verifier", "client_secret", "client_assertion"].map(|name| form.get(name));
+    let shown = shown.into_iter().flatten().cloned();
+    shared.state().secrets.extend(shown.chain(authorization.map(str::to_owned)));
     let fetched = StatusCode::from_u16(shared.knobs().fetch_status).expect("a status");
+    if let Some(raw) = shared.knobs().raw.get(&path).cloned() {
+        return raw();
+    }
     match path.as_str() {
         "/.well-known/openid-configuration" => reply(fetched, &shared.discovery()),
         "/keys" => {
@@ -286,7 +365,11 @@ fn token(
     let error = shared.knobs().token_error;
     if let Some((status, error)) = error {
         let status = StatusCode::from_u16(status).expect("a status");
-        return reply(status, &json!({ "error": error }));
+        let mut response = reply(status, &json!({ "error": error }));
+        for (name, value) in &shared.knobs().token_error_headers {
+            response.headers_mut().insert(*name, value.parse().expect("a value"));
+        }
+        return response;
     }
     // RFC 6749 §2.3.1: both parts are form-encoded first.
     let secret = SECRET.replace(' ', "+");

@@ -139,8 +139,17 @@ pub(crate) fn begin(stream: u32) -> Vec<u8> {
 /// The message of a check, and its end.
 pub(crate) fn data(stream: u32, message: &[u8]) -> Vec<u8> {
     let length = u32::try_from(message.len()).expect("short");
-    let body = [&[0], length.to_be_bytes().as_slice(), message].concat();
-    frame(DATA, END_STREAM, stream, &body)
+    frame_of(stream, &[&[0], length.to_be_bytes().as_slice(), message].concat())
+}
+
+/// The end of a stream without a message.
+pub(crate) fn end(stream: u32) -> Vec<u8> {
+    frame_of(stream, &[])
+}
+
+/// These bytes in the place of a message, and their end.
+pub(crate) fn frame_of(stream: u32, bytes: &[u8]) -> Vec<u8> {
+    frame(DATA, END_STREAM, stream, bytes)
 }
 
 /// The client does not want the answer any more.

@@ -29,9 +29,28 @@ impl Ways {
     where
         F: Fn(Value) -> String + Send + Sync + 'static,
     {
+        self.refused_as("invalid_token", what, forge).await;
+    }
+
+    /// The same where a bearer hears this reason, such as that it expired.
+    pub(crate) async fn refused_as<F>(&self, reason: &str, what: &str, forge: F)
+    where
+        F: Fn(Value) -> String + Send + Sync + 'static,
+    {
         case("refused", what);
         let forge: Forge = Arc::new(forge);
-        self.bearer(&forge).await;
+        self.bearer(&forge, reason).await;
+        self.callback(&forge).await;
+        self.refresh(&forge).await;
+    }
+
+    /// The same where the token comes from the provider: for what is good as a bearer, by its own kind.
+    pub(crate) async fn refused_from_provider<F>(&self, what: &str, forge: F)
+    where
+        F: Fn(Value) -> String + Send + Sync + 'static,
+    {
+        case("refused", what);
+        let forge: Forge = Arc::new(forge);
         self.callback(&forge).await;
         self.refresh(&forge).await;
     }
@@ -57,10 +76,10 @@ impl Ways {
         self.well();
     }
 
-    async fn bearer(&self, forge: &Forge) {
+    async fn bearer(&self, forge: &Forge, reason: &str) {
         let token = forge(self.gateway.provider.bearer_claims(&json!({})));
         let answer = self.gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&token)).await;
-        answer.refused(401, "invalid_token");
+        answer.refused(401, reason);
         let challenge = answer.header("www-authenticate").expect("a challenge");
         assert!(challenge.contains("error=\"invalid_token\""), "{challenge}");
     }
@@ -104,6 +123,6 @@ impl Ways {
 }
 
 #[expect(clippy::print_stdout, reason = "says which case of a test failed")]
-fn case(answer: &str, what: &str) {
+pub(crate) fn case(answer: &str, what: &str) {
     println!("{answer}: {what}");
 }

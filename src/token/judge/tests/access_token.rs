@@ -54,6 +54,11 @@ fn takes_access_tokens_in_both_forms() {
     assert_eq!(any("at+jwt", &plain).as_deref(), Ok("User(\"joe@example.com\") []"));
     assert_eq!(any("", &plain), Err(TokenError::WrongKind("scope")));
     assert_eq!(any("", &access_claims()), okta(&access_claims()));
+    // `uid` is Okta's: of another provider it names nobody.
+    for uid in ["00u1", "", "0"] {
+        let other = with(scoped.clone(), "uid", &json!(uid));
+        assert_eq!(any("", &other).as_deref(), Ok(user), "{uid}");
+    }
     let service = with(plain, "sub", &json!("c"));
     assert_eq!(any("at+jwt", &service).as_deref(), Ok("Service(\"c\") []"));
     assert_eq!(
@@ -78,6 +83,8 @@ fn refuses_an_access_token_by_its_claims() {
         ("exp", json!(NOW.0 + 86_461), TokenError::LivesTooLong),
         ("nbf", json!(NOW.0 + 61), TokenError::NotYetValid(UnixTime(NOW.0 + 61))),
         ("iat", json!(NOW.0 + 61), TokenError::IssuedInFuture(UnixTime(NOW.0 + 61))),
+        ("nbf", json!(NOW.0 as f64 + 60.5), TokenError::NotYetValid(UnixTime(NOW.0 + 61))),
+        ("iat", json!(NOW.0 as f64 + 60.5), TokenError::IssuedInFuture(UnixTime(NOW.0 + 61))),
     ];
     for aud in [
         json!("other"),

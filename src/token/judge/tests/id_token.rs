@@ -92,7 +92,12 @@ fn refuses_an_id_token_by_its_claims() {
     for azp in ["other", "", "0oaclient2"] {
         cases.push(("azp", json!(azp), TokenError::WrongAuthorizedParty));
     }
-    for (name, value) in [("scp", json!(["a"])), ("cid", json!(CLIENT)), ("events", json!({}))] {
+    for (name, value) in [
+        ("scp", json!(["a"])),
+        ("scope", json!("openid")),
+        ("cid", json!(CLIENT)),
+        ("events", json!({})),
+    ] {
         cases.push((name, value, TokenError::WrongKind(name)));
     }
     cases.push(("cnf", json!({"jkt": "a"}), TokenError::BoundToKey));

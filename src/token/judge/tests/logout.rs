@@ -35,6 +35,7 @@ fn judges_logout_tokens() {
         ("aud", json!([CLIENT, "other"]), TokenError::WrongAudience),
         ("nonce", json!("n"), TokenError::WrongKind("nonce")),
         ("at_hash", json!("n"), TokenError::WrongKind("at_hash")),
+        ("scope", json!("openid"), TokenError::WrongKind("scope")),
         ("events", json!("absent"), TokenError::WrongKind("events")),
         ("events", json!({}), TokenError::WrongKind("events")),
         ("events", json!([event]), TokenError::WrongKind("events")),
@@ -92,6 +93,7 @@ fn judges_universal_logout_tokens() {
         ("exp", json!(NOW.0 + 661), TokenError::LivesTooLong),
         ("nonce", json!("n"), TokenError::WrongKind("nonce")),
         ("scp", json!([]), TokenError::WrongKind("scp")),
+        ("scope", json!(""), TokenError::WrongKind("scope")),
         ("events", json!({}), TokenError::WrongKind("events")),
     ];
     for (name, value, want) in cases {
