@@ -120,25 +120,24 @@ impl Cookies {
 
     /// Takes one pair, which may hold further ones behind commas if they are ours.
     fn add_pair(&mut self, pair: &str, prefix: &str, believe_joined: bool) {
-        let mut other = String::new();
+        let mut rest = Vec::new();
         for (place, piece) in pair.split(',').enumerate() {
             let whole = trim(piece);
             let (name, value) = whole.split_once('=').unwrap_or((whole, ""));
             // Some servers trim names; none that a browser sends needs it, so it is not believed.
-            if is_ours(name.trim_end(), prefix) {
-                self.any_of_ours = true;
-                if place == 0 || believe_joined {
-                    self.ours.push((name.to_owned(), trim(value).to_owned()));
-                }
-            } else if !whole.is_empty() || place > 0 {
-                if !other.is_empty() {
-                    other.push(',');
-                }
-                other.push_str(piece);
+            if !is_ours(name.trim_end(), prefix) {
+                rest.push(piece);
+                continue;
+            }
+            self.any_of_ours = true;
+            if place == 0 || believe_joined {
+                self.ours.push((name.to_owned(), trim(value).to_owned()));
             }
         }
-        if !trim(&other).is_empty() {
-            self.others.push(other);
+        let rest = rest.join(",");
+        let rest = trim(&rest);
+        if !rest.is_empty() {
+            self.others.push(rest.to_owned());
         }
     }
 
@@ -198,6 +197,7 @@ fn is_ours(name: &str, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn read(lines: &[&str], browser: bool) -> Cookies {
         let mut headers = Headers::default();
@@ -316,5 +316,28 @@ mod tests {
         assert_eq!(attributes(&set), attributes(&names.clear("s")));
         assert_eq!(set.weight(), "__Host-portcullis-s=x".len());
         assert_eq!(format!("{set:?}"), "__Host-portcullis-s");
+    }
+
+    proptest! {
+        #[test]
+        fn leaves_nothing_of_ours_and_everything_else(
+            parts in prop::collection::vec(prop::sample::select(vec![
+                "__Host-portcullis-s=x", "portcullis-a", "__hOST-portcullis", "a=1", "b=\"2 3\"", "=", ",", ";", "; ",
+                " ", "\t", "\u{a0}", "portcullisx=1", "\u{e9}=\u{e9}",
+            ]), 0..12),
+            browser: bool,
+        ) {
+            let line = parts.concat();
+            let cookies = read(&[&line], browser);
+            let upstream = cookies.for_upstream().unwrap_or_default();
+            prop_assert!(!read(&[&upstream], browser).concern_us(), "{upstream:?} of {line:?}");
+            if !cookies.concern_us() {
+                let pairs = |line: &str| -> Vec<String> {
+                    let pairs = line.split(';').map(trim).filter(|pair| !pair.is_empty());
+                    pairs.map(str::to_owned).collect()
+                };
+                prop_assert_eq!(pairs(&upstream), pairs(&line));
+            }
+        }
     }
 }

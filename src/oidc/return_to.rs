@@ -245,6 +245,8 @@ mod tests {
         fn never_leaves_the_trusted_origins(text in "[a-zA-Z/\\\\.:@?#%0-9 \t\n]{0,40}") {
             let here = Url::parse("https://portal.example").expect("a URL");
             let kept = parse(&text);
+            // It is judged again at the end of the login.
+            prop_assert_eq!(&parse(&kept), &kept);
             let target = here.join(&kept).expect("resolves");
             prop_assert!(matches!(target.host_str(), Some("portal.example" | "api.example")));
         }

@@ -28,14 +28,14 @@ async fn an_unsafe_request_passes_with_evidence_alone() {
         (Some("cross-site,same-origin"), false),
         (Some("true"), false),
     ];
-    let methods = [
+    let all = [
         ("POST", false),
+        ("GET", true),
+        ("GET", false),
         ("PUT", false),
         ("PATCH", false),
         ("DELETE", false),
-        ("GET", true),
         ("POST", true),
-        ("GET", false),
         ("HEAD", false),
         ("OPTIONS", false),
     ];
@@ -67,7 +67,11 @@ async fn an_unsafe_request_passes_with_evidence_alone() {
         ];
         for (site, says_so) in sites {
             for (origin, trusted) in &origins {
-                for (method, upgrades) in methods {
+                // Where neither is odd, every method; else those that differ most.
+                let plain =
+                    origin.as_ref().is_none_or(|origin| [PORTAL, API, EVIL].contains(&&**origin));
+                let methods = if plain { all.as_slice() } else { &all[..2] };
+                for (method, upgrades) in methods.iter().copied() {
                     let mut ask = Ask::get(&format!("{host}/pets")).method(method);
                     if let Some(site) = site {
                         ask = ask.header("sec-fetch-site", site);
