@@ -22,10 +22,11 @@ pub(crate) fn run(data: &[u8]) {
 /// A bearer is the whole of the one field; where any field means to be one, no cookie counts.
 fn credential(headers: &Headers, fields: &[(String, &str)]) {
     let all = |wanted| fields.iter().filter(move |(name, _)| name == wanted).map(|(_, v)| *v);
+    // No scheme goes on behind a character that none has.
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     let means_bearer = |value: &str| {
-        let start = value.trim_start().get(..6).unwrap_or_default().to_ascii_lowercase();
-        let next = value.trim_start().as_bytes().get(6).copied();
-        start == "bearer" && matches!(next, None | Some(b' ' | b'\t' | b'=' | b','))
+        let (start, rest) = value.trim_start().split_at_checked(6).unwrap_or_default();
+        start.eq_ignore_ascii_case("bearer") && !rest.starts_with(goes_on)
     };
     let bearers = all("authorization").filter(|value| value.split(',').any(means_bearer)).count();
     let keys = all("api-key").count();
