@@ -55,9 +55,13 @@ impl Snapshot {
         environments.map(|(index, environment)| (EnvironmentId(index), environment))
     }
 
-    /// What `host` stands for: by its own name, else by the longest wildcard above it.
+    /// What `host` stands for: by its own name, else by the longest wildcard above it. A star stands
+    /// for names that the policy could have: for none with letters outside ASCII.
     #[must_use]
     pub fn site(&self, host: &HostName) -> Option<Site> {
+        if !host.as_str().is_ascii() {
+            return None;
+        }
         if let Some(site) = self.hosts.get(host.as_str()) {
             return Some(*site);
         }
