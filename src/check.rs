@@ -154,7 +154,15 @@ impl Checker {
 async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed), Box<Denied>> {
     let unrouted = |facts: &mut Facts, no_route: NoRoute| {
         facts.hint = Some(no_route.to_string());
-        answers::no_route()
+        match no_route {
+            NoRoute::TwoReadings => Box::new(Denied::ambiguous()),
+            NoRoute::UnknownHost
+            | NoRoute::UnknownContext
+            | NoRoute::ContextDisagrees
+            | NoRoute::ContextMissing
+            | NoRoute::NoProduct
+            | NoRoute::SeveralProducts => answers::no_route(),
+        }
     };
     let site = call.site.ok_or_else(|| unrouted(facts, NoRoute::UnknownHost))?;
     call.tell(facts);

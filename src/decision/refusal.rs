@@ -73,6 +73,17 @@ impl Denied {
         Self { reason, status, body, cookies: Vec::new(), headers: Vec::new() }
     }
 
+    /// The refusal of what two servers could read in two ways.
+    #[must_use]
+    pub fn ambiguous() -> Self {
+        Self::refuse(
+            Reason::AmbiguousRequest,
+            Status::BadRequest,
+            "This address cannot be used",
+            "The request can be understood in more than one way, so it was not passed on.",
+        )
+    }
+
     /// A page of an endpoint.
     #[must_use]
     pub fn page(title: &'static str, detail: &'static str) -> Self {

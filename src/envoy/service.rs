@@ -110,13 +110,8 @@ fn grpc_timeout(metadata: &MetadataMap) -> Option<Duration> {
 }
 
 fn refuse_ambiguous(part: &'static str) -> Checked {
-    let denied = Denied::refuse(
-        Reason::AmbiguousRequest,
-        HttpStatus::BadRequest,
-        "This address cannot be used",
-        "The request can be understood in more than one way, so it was not passed on.",
-    );
-    Checked::denied(denied, Facts { hint: Some(format!("ambiguous {part}")), ..Facts::default() })
+    let facts = Facts { hint: Some(format!("ambiguous {part}")), ..Facts::default() };
+    Checked::denied(Denied::ambiguous(), facts)
 }
 
 fn refuse_internal() -> Checked {

@@ -29,6 +29,9 @@ pub enum NoRoute {
     /// Two products of the Environment have this path.
     #[error("several products of the Environment have this path")]
     SeveralProducts,
+    /// A server that decodes the path, and one that does not, come to different products, or to none.
+    #[error("the path leads elsewhere for a server that decodes it otherwise")]
+    TwoReadings,
 }
 
 impl Snapshot {
@@ -184,11 +187,11 @@ fn product_at<'s>(
     if !path.path().contains('%') {
         return Ok(product);
     }
-    let undecoded = product_below(environment, &path.segments_as_written())?;
     let shorter = path.segments_to_escaped_end();
-    let shorter = shorter.map_or(Ok(product), |shorter| product_below(environment, &shorter))?;
-    let same = undecoded.name == product.name && shorter.name == product.name;
-    if same { Ok(product) } else { Err(NoRoute::SeveralProducts) }
+    let same = |found: Result<&Product, NoRoute>| found.is_ok_and(|own| own.name == product.name);
+    let undecoded = same(product_below(environment, &path.segments_as_written()));
+    let ended = shorter.is_none_or(|shorter| same(product_below(environment, &shorter)));
+    if undecoded && ended { Ok(product) } else { Err(NoRoute::TwoReadings) }
 }
 
 /// The product below whose base path the segments are: the longest base path wins, and two products
