@@ -189,6 +189,24 @@ async fn a_new_login_is_refused_after_a_minute_without_a_fetch_and_not_before() 
 }
 
 #[tokio::test]
+async fn an_outage_that_no_call_of_a_person_meets_is_known_all_the_same() {
+    let (gateway, line) = Gateway::behind_a_line(setup().without_refresh()).await;
+    let browser = Browser::signed_in(&gateway, &home()).await;
+    gateway.later(3600);
+    line.trouble(Trouble::Refused).await;
+    // Half a minute for whoever sleeps, though no moment of it passes here.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(30)).await;
+    tokio::time::resume();
+    eventually(|| gateway.providers.is_failing(&issuer(&gateway))).await;
+    gateway.later(60);
+    // Without a refresh token there is grace only because it is known.
+    page(&gateway, &browser).await.granted();
+    let answer = gateway.ask(Ask::get(&home()).navigate()).await;
+    answer.refused(503, "provider_unavailable");
+}
+
+#[tokio::test]
 async fn cached_keys_go_on_to_their_hard_limit_and_no_further() {
     let (gateway, line) = in_trouble(setup(), Trouble::Refused).await;
     // Five minutes, less up to a tenth by chance, and a day.
