@@ -188,9 +188,13 @@ async fn notices_that_a_provider_is_down_whose_keys_are_good_for_a_day() {
         tokio::time::advance(Duration::from_secs(30)).await;
         tokio::time::resume();
     };
+    let mut document = fake.document();
+    document["prompt_values_supported"] = json!(["create"]);
+    fake.on(DISCOVERY, Reply::json(&document));
     half_a_minute().await;
-    eventually(|| fake.count(DISCOVERY) == 2).await;
-    assert_eq!(fake.count("/keys"), 1, "they are good still");
+    let metadata = || providers.metadata(&fake.issuer).expect("metadata");
+    eventually(|| metadata().supports_prompt_create).await;
+    assert_eq!((fake.count(DISCOVERY), fake.count("/keys")), (2, 1), "keys are good still");
     // Nobody asks for anything, and it is seen all the same; one slip is none.
     fake.on(DISCOVERY, Reply::status(503));
     half_a_minute().await;
