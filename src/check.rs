@@ -121,8 +121,8 @@ impl Checker {
         Self::concluded(&call).await
     }
 
-    /// Waits until no refresh and no code exchange is under way: what the provider has answered would
-    /// be lost with the process.
+    /// Waits until no call to a provider is under way beside its check: what it has answered would be
+    /// lost with the process.
     pub async fn finish(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;

@@ -4,7 +4,7 @@ mod logs;
 mod metrics;
 
 pub use logs::{dispatch, install, log_check, log_endpoint};
-pub use metrics::{LoginOutcome, Metrics, RefreshOutcome, SignatureCheck};
+pub use metrics::{LoginOutcome, Metrics, RefreshOutcome, RevocationOutcome, SignatureCheck};
 
 use crate::decision::{Checked, Reason};
 use std::time::Duration;

@@ -177,10 +177,11 @@ async fn conclude(
         Err(fault) => return refuse(call, facts, fault.to_string()),
     };
     let return_to = login::return_to(call, portal, &flow.return_to);
-    let flow_id = flow.id.clone();
+    // By its nonce: the id is short, and no two logins may ever be taken for one.
+    let login_id = flow.nonce.clone();
     let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
     let task = Task { inner, policy, portal: id, flow, code };
-    let completion = call.inner.completions.join(&flow_id, |sender| {
+    let completion = call.inner.completions.join(&login_id, |sender| {
         call.inner.tasks.spawn(async move {
             let signed_in = task.run().await;
             sender.send_replace(Some(Arc::new(signed_in)));
@@ -190,7 +191,7 @@ async fn conclude(
     let Some(completion) = completion else { return refuse(call, facts, used_up()) };
     let signed_in = delivered(completion).await;
     // A browser that hung up is not here any more: for it the result is kept.
-    if !call.inner.completions.deliver(&flow_id) {
+    if !call.inner.completions.deliver(&login_id) {
         return refuse(call, facts, used_up());
     }
     match signed_in.as_deref() {

@@ -9,9 +9,13 @@ use crate::attributes::Method;
 use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
 use crate::oidc::{Form, end_session_url};
 use crate::policy::Portal;
+use crate::provider::{RelyingParty, TokenEndpointError};
+use crate::secret::Secret;
 use crate::session::{Flow, Purpose, Session};
+use crate::telemetry::RevocationOutcome;
 use prost::Message;
 use serde_json::json;
+use std::sync::Arc;
 
 /// Longest ID token that goes into a URL.
 const MAX_HINT_BYTES: usize = 4096;
@@ -52,6 +56,7 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     if let Some((session, portal)) = found {
         session::identity(call, &session).tell(facts);
         revoke(call, &session);
+        take_back(call, portal, &session);
         match at_provider(call, portal, &session) {
             Some(url) => to = url,
             None => here_alone = true,
@@ -111,6 +116,27 @@ fn revoke(call: &Call<'_>, session: &Session) {
             call.now_ms,
         );
     }
+}
+
+/// Has the provider take its refresh token back (RFC 7009), where it can: a copy of it would outlive
+/// the session. Nobody waits for that, and nothing here hangs on it.
+fn take_back(call: &Call<'_>, portal: &Portal, session: &Arc<Session>) {
+    let Some(login) = portal.login.clone().filter(|_| session.has_refresh_token()) else { return };
+    let (inner, session) = (Arc::clone(call.inner), Arc::clone(session));
+    call.inner.tasks.spawn(async move {
+        let refresh_token = Secret::new(session.refresh_token.clone());
+        let client = RelyingParty::from(&login);
+        let revoked = inner.parts.providers.revoke(&login.issuer, &client, &refresh_token).await;
+        let outcome = match revoked {
+            Ok(()) => RevocationOutcome::Revoked,
+            Err(TokenEndpointError::NoEndpoint) => return,
+            Err(error) => {
+                tracing::info!(issuer = session.issuer, %error, "the refresh token was not taken back");
+                RevocationOutcome::Failed
+            }
+        };
+        inner.parts.metrics.revocation(outcome);
+    });
 }
 
 /// The provider's own logout, where it has one.

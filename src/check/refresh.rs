@@ -29,11 +29,10 @@ const NO_EXPIRY: Duration = Duration::from_secs(3600);
 
 /// Refusals that are about this session. Others, such as `invalid_client`, are about our own
 /// settings, and no reason to sign everybody out.
-const ENDING: [&str; 9] = [
+const ENDING: [&str; 8] = [
     "invalid_grant",
     "invalid_scope",
     "access_denied",
-    "unauthorized_client",
     "login_required",
     "interaction_required",
     "consent_required",

@@ -72,7 +72,7 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
     let last_use = last_use(call, &opened.session);
     let login = portal.login.as_ref();
     let provider_down =
-        login.is_some_and(|login| call.inner.parts.providers.is_down(&login.issuer));
+        login.is_some_and(|login| call.inner.parts.providers.is_known_down(&login.issuer));
     let standing = standing(
         &opened.session,
         StandingFacts {

@@ -21,8 +21,9 @@ use url::Url;
 const MAX_WAITERS: usize = 256;
 /// Calls of one kind to one issuer that may run at a time.
 const MAX_CALLS: usize = 10;
-/// How often a long wait looks at the wall clock.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How often a long wait looks at the wall clock, and at the provider: more than once in the minute
+/// after which a provider that fails counts as down, so that one slip is none.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// What all issuers share.
 #[derive(Debug)]
@@ -139,16 +140,29 @@ async fn repeat(entry: &Entry, shared: &Shared) {
 
 /// Waits until it is time for the next fetch, or somebody rings for it.
 async fn wait(entry: &Entry, shared: &Shared, pause: Duration) {
+    tokio::select! {
+        () = entry.bell.notified() => {}
+        () = until_due(entry, shared, pause) => {}
+    }
+}
+
+/// Waits until `pause` or the time of the keys is over, or the provider turns out not to answer.
+///
+/// Keys may be good for a day. Their provider is asked for its metadata meanwhile: else nobody would
+/// know that it is down, and logins would be sent there.
+async fn until_due(entry: &Entry, shared: &Shared, pause: Duration) {
     let deadline = Instant::now() + pause;
     loop {
-        let look = deadline.min(Instant::now() + LOOK_EVERY);
-        tokio::select! {
-            () = entry.bell.notified() => return,
-            () = sleep_until(look) => {}
-        }
-        let late = !entry.state().fetch_failed() && entry.state().is_due(shared.clock.now());
+        sleep_until(deadline.min(Instant::now() + LOOK_EVERY)).await;
+        let well = !entry.state().fetch_failed();
+        let late = well && entry.state().is_due(shared.clock.now());
         if late || Instant::now() >= deadline {
             return;
+        }
+        if well && entry.source.jwks_url.is_none() {
+            // The fetch that follows says what is the matter.
+            let Ok(_metadata) = discover(entry, shared).await else { return };
+            entry.reached(shared.clock.now());
         }
     }
 }
@@ -193,12 +207,7 @@ async fn fetch(
     let keys_at = match (&entry.source.jwks_url, known) {
         (Some(url), _) => url.clone(),
         (None, Some(metadata)) if hurry => metadata.jwks_uri.clone(),
-        (None, _) => {
-            let metadata = discover(entry, shared).await?;
-            let keys_at = metadata.jwks_uri.clone();
-            entry.state().metadata = Some(Arc::new(metadata));
-            keys_at
-        }
+        (None, _) => discover(entry, shared).await?.jwks_uri.clone(),
     };
     let answer = get(shared, "the key set", &keys_at).await?;
     let (keys, alarms) = KeySet::parse(&answer.body)?;
@@ -209,11 +218,14 @@ async fn fetch(
     Ok((keys, answer.max_age))
 }
 
-async fn discover(entry: &Entry, shared: &Shared) -> Result<ProviderMetadata, FetchError> {
+/// Fetches metadata, and takes what holds.
+async fn discover(entry: &Entry, shared: &Shared) -> Result<Arc<ProviderMetadata>, FetchError> {
     let issuer = &entry.source.issuer;
     let location = ProviderMetadata::location(issuer).ok_or(MetadataError::OtherIssuer)?;
     let answer = get(shared, "the discovery document", &location).await?;
-    Ok(ProviderMetadata::parse(&answer.body, issuer, &shared.rules)?)
+    let metadata = Arc::new(ProviderMetadata::parse(&answer.body, issuer, &shared.rules)?);
+    entry.state().metadata = Some(Arc::clone(&metadata));
+    Ok(metadata)
 }
 
 async fn get(shared: &Shared, what: &'static str, url: &Url) -> Result<Answer, FetchError> {

@@ -29,14 +29,6 @@ pub struct ProviderMetadata {
     pub sends_iss: bool,
     /// `prompt_values_supported` names `create`.
     pub supports_prompt_create: bool,
-    /// `backchannel_logout_supported`
-    pub backchannel_logout: bool,
-    /// `backchannel_logout_session_supported`: logout tokens carry `sid`.
-    pub backchannel_logout_session: bool,
-    /// `token_endpoint_auth_methods_supported`; empty where it is not said.
-    pub token_endpoint_auth_methods: Vec<String>,
-    /// `id_token_signing_alg_values_supported`; empty where it is not said.
-    pub id_token_algorithms: Vec<String>,
 }
 
 /// Why metadata is not taken. No variant holds text of the document.
@@ -143,10 +135,6 @@ impl ProviderMetadata {
             supports_s256: names(&members, "code_challenge_methods_supported", "S256"),
             sends_iss: flag(&members, "authorization_response_iss_parameter_supported"),
             supports_prompt_create: names(&members, "prompt_values_supported", "create"),
-            backchannel_logout: flag(&members, "backchannel_logout_supported"),
-            backchannel_logout_session: flag(&members, "backchannel_logout_session_supported"),
-            token_endpoint_auth_methods: texts(&members, "token_endpoint_auth_methods_supported"),
-            id_token_algorithms: texts(&members, "id_token_signing_alg_values_supported"),
         })
     }
 }
@@ -155,13 +143,10 @@ fn flag(members: &Map<String, Value>, name: &str) -> bool {
     members.get(name) == Some(&Value::Bool(true))
 }
 
-fn texts(members: &Map<String, Value>, name: &str) -> Vec<String> {
-    let items = members.get(name).and_then(Value::as_array);
-    items.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
+/// Whether the array `list` has `item`.
 fn names(members: &Map<String, Value>, list: &str, item: &str) -> bool {
-    texts(members, list).iter().any(|text| text == item)
+    let items = members.get(list).and_then(Value::as_array);
+    items.is_some_and(|items| items.iter().any(|own| own == item))
 }
 
 #[cfg(test)]

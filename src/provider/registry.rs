@@ -284,6 +284,17 @@ impl Providers {
         self.entry(&issuer.into()).is_none_or(|entry| entry.state().is_down(now))
     }
 
+    /// Whether a fetch has found out that the provider is down. Before the first one is over, nobody
+    /// knows.
+    #[must_use]
+    pub fn is_known_down(&self, issuer: &Issuer) -> bool {
+        let now = self.shared().clock.now();
+        self.entry(&issuer.into()).is_some_and(|entry| {
+            let state = entry.state();
+            state.first_fetch_over && state.is_down(now)
+        })
+    }
+
     /// What is known of each issuer, in order.
     #[must_use]
     pub fn report(&self) -> Vec<IssuerStatus> {

@@ -37,6 +37,15 @@ pub enum RefreshOutcome {
     Unavailable,
 }
 
+/// What became of a refresh token that was taken back at the provider.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum RevocationOutcome {
+    /// The provider took it.
+    Revoked,
+    /// It did not, or could not be reached.
+    Failed,
+}
+
 /// Where the verdict on a bearer's signature came from.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SignatureCheck {
@@ -61,6 +70,7 @@ macro_rules! label {
 
 label!(LoginOutcome { Started = "started", Completed = "completed", Failed = "failed" });
 label!(RefreshOutcome { Refreshed = "refreshed", Ended = "ended", Unavailable = "unavailable" });
+label!(RevocationOutcome { Revoked = "revoked", Failed = "failed" });
 label!(SignatureCheck { Remembered = "remembered", Verified = "verified", Refused = "refused" });
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -88,6 +98,11 @@ struct RefreshLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct RevocationLabels {
+    outcome: RevocationOutcome,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ReloadLabels {
     outcome: &'static str,
 }
@@ -111,6 +126,7 @@ pub struct Metrics {
     duration: Histogram,
     logins: Family<LoginLabels, Counter>,
     refreshes: Family<RefreshLabels, Counter>,
+    revocations: Family<RevocationLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
     policy_problems: Gauge,
     groups_maybe_truncated: Counter,
@@ -139,6 +155,7 @@ impl Metrics {
             duration: Histogram::new(exponential_buckets(0.000_01, 2.0, 20)),
             logins: Family::default(),
             refreshes: Family::default(),
+            revocations: Family::default(),
             reloads: Family::default(),
             policy_problems: Gauge::default(),
             groups_maybe_truncated: Counter::default(),
@@ -163,6 +180,11 @@ impl Metrics {
         );
         r.register("logins", "Logins started, completed and failed", metrics.logins.clone());
         r.register("refreshes", "Sessions refreshed at the provider", metrics.refreshes.clone());
+        r.register(
+            "token_revocations",
+            "Refresh tokens taken back at the provider",
+            metrics.revocations.clone(),
+        );
         r.register("reloads", "Loads of resources and keys", metrics.reloads.clone());
         r.register(
             "policy_problems",
@@ -229,6 +251,11 @@ impl Metrics {
     /// Counts a refresh.
     pub fn refresh(&self, outcome: RefreshOutcome) {
         self.refreshes.get_or_create(&RefreshLabels { outcome }).inc();
+    }
+
+    /// Counts a refresh token that was taken back at the provider, or was to be.
+    pub fn revocation(&self, outcome: RevocationOutcome) {
+        self.revocations.get_or_create(&RevocationLabels { outcome }).inc();
     }
 
     /// Counts a load of the policy, in force or refused, and the problems that are left.

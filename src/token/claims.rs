@@ -57,9 +57,9 @@ pub struct Claims {
     pub client_id: Option<String>,
     /// `scope` (RFC 9068 §2.2.3), split at the spaces.
     pub scope: Option<Vec<String>>,
-    /// `email`
+    /// `email`, where it is not empty.
     pub email: Option<String>,
-    /// Whether `email_verified` is the boolean `true`; any other value is not.
+    /// Whether there is an e-mail, and `email_verified` is the boolean `true`; any other value is not.
     pub email_verified: bool,
     /// `cnf` is there (RFC 7800 §3.1).
     pub is_bound: bool,
@@ -77,6 +77,9 @@ impl Claims {
         let all = parse_object(&jws.payload).ok_or(TokenError::BadPayload)?;
         let text = |name| optional_text(&all, name);
         let time_of = |name| optional_time(&all, name);
+        let email = if all.get("email") == Some(&Value::Null) { None } else { text("email")? };
+        let email = email.filter(|email| !email.is_empty());
+        let says_verified = all.get("email_verified") == Some(&Value::Bool(true));
         Ok(Self {
             issuer: text("iss")?.ok_or(TokenError::BadClaim("iss"))?,
             audience: audience(&all).ok_or(TokenError::BadClaim("aud"))?,
@@ -97,8 +100,8 @@ impl Claims {
             scp: scp(&all)?,
             client_id: text("client_id")?,
             scope: text("scope")?.map(|all| all.split(' ').map(str::to_owned).collect()),
-            email: if all.get("email") == Some(&Value::Null) { None } else { text("email")? },
-            email_verified: all.get("email_verified") == Some(&Value::Bool(true)),
+            email_verified: says_verified && email.is_some(),
+            email,
             is_bound: all.contains_key("cnf"),
             token_type: jws.token_type(),
             algorithm: jws.algorithm(),

@@ -1,9 +1,13 @@
 //! The provider is out of reach: what goes on, what does not, and how it ends.
 
 use crate::support::eventually;
+use crate::support::knobs::Raw;
 use crate::support::{API, Answer, Ask, Browser, Gateway, Line, PORTAL, Provider, Setup, Trouble};
+use axum::body::Body;
+use axum::response::Response;
 use portcullis::token::Issuer;
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 const SESSION: &str = "__Host-portcullis-s";
@@ -186,6 +190,45 @@ async fn a_new_login_is_refused_after_a_minute_without_a_fetch_and_not_before() 
     let ask = || gateway.ask(Ask::get(&home()).navigate());
     let again = async { while ask().await.status != 302 {} };
     tokio::time::timeout(Duration::from_secs(10), again).await.expect("it is back");
+}
+
+#[tokio::test]
+async fn an_outage_that_no_call_of_a_person_meets_is_known_all_the_same() {
+    let (gateway, line) = Gateway::behind_a_line(setup().without_refresh()).await;
+    let browser = Browser::signed_in(&gateway, &home()).await;
+    gateway.later(3600);
+    line.trouble(Trouble::Refused).await;
+    // Half a minute for whoever sleeps, though no moment of it passes here.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(30)).await;
+    tokio::time::resume();
+    eventually(|| gateway.providers.is_failing(&issuer(&gateway))).await;
+    gateway.later(60);
+    // Without a refresh token there is grace only because it is known.
+    page(&gateway, &browser).await.granted();
+    let answer = gateway.ask(Ask::get(&home()).navigate()).await;
+    answer.refused(503, "provider_unavailable");
+}
+
+#[tokio::test]
+async fn while_nobody_knows_yet_how_the_provider_is_there_is_no_grace_without_a_refresh_token() {
+    let patient = "{allow_http: true, allow_addresses: [127.0.0.0/8], timeout: 60s}";
+    let setup = || setup().without_refresh().setting("provider", patient);
+    let gateway = Gateway::with(setup()).await;
+    let browser = Browser::signed_in(&gateway, &home()).await;
+    let (provider, clock) = (Arc::clone(&gateway.provider), gateway.clock.clone());
+    drop(gateway);
+    let endless: Raw = Arc::new(|| {
+        let never = futures_util::stream::pending::<Result<bytes::Bytes, std::io::Error>>();
+        Response::new(Body::from_stream(never))
+    });
+    let discovery = "/.well-known/openid-configuration".to_owned();
+    provider.turn(|knobs| drop(knobs.raw.insert(discovery, endless)));
+    let gateway = Gateway::starting(provider, clock, setup()).await;
+    page(&gateway, &browser).await.granted();
+    gateway.later(3660);
+    assert!(!gateway.providers.first_fetches_over());
+    page(&gateway, &browser).await.refused(401, "invalid_session");
 }
 
 #[tokio::test]

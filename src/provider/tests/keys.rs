@@ -177,6 +177,37 @@ async fn says_when_a_provider_is_down_and_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn notices_that_a_provider_is_down_whose_keys_are_good_for_a_day() {
+    let fake = Fake::start(&[key("a")]).await;
+    let good = Reply::text(&jwks(&[key("a")])).header("cache-control", "max-age=86400");
+    fake.on("/keys", good);
+    let (providers, clock) = fake.known().await;
+    let half_a_minute = async || {
+        clock.advance(Duration::from_secs(30));
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(30)).await;
+        tokio::time::resume();
+    };
+    let mut document = fake.document();
+    document["prompt_values_supported"] = json!(["create"]);
+    fake.on(DISCOVERY, Reply::json(&document));
+    half_a_minute().await;
+    let metadata = || providers.metadata(&fake.issuer).expect("metadata");
+    eventually(|| metadata().supports_prompt_create).await;
+    assert_eq!((fake.count(DISCOVERY), fake.count("/keys")), (2, 1), "keys are good still");
+    // Nobody asks for anything, and it is seen all the same; one slip is none.
+    fake.on(DISCOVERY, Reply::status(503));
+    half_a_minute().await;
+    eventually(|| providers.is_failing(&fake.issuer)).await;
+    assert!(!providers.is_down(&fake.issuer));
+    clock.advance(Duration::from_secs(30));
+    assert!(providers.is_down(&fake.issuer));
+    assert_eq!(kids(&providers, &fake.issuer), ["a"]);
+    fake.on(DISCOVERY, Reply::json(&fake.document()));
+    eventually(|| !providers.is_down(&fake.issuer)).await;
+}
+
+#[tokio::test]
 async fn asks_no_sooner_than_a_busy_provider_says() {
     let fake = Fake::start(&[key("a")]).await;
     let reset = (NOW.0 + 120).to_string();

@@ -38,8 +38,6 @@ pub struct GlobalRevocation<'a> {
     pub token_id: &'a str,
     /// When it ends, clock skew not included.
     pub expires_at: UnixTime,
-    /// When it was issued: sessions that began later stay.
-    pub issued_at: UnixTime,
 }
 
 /// Judges the bearer token of a Universal Logout request.
@@ -67,6 +65,5 @@ pub fn judge_global_revocation_token<'a>(
     Ok(GlobalRevocation {
         token_id: token_id.ok_or(TokenError::BadClaim("jti"))?,
         expires_at: lifetime.expires_at,
-        issued_at: lifetime.issued_at,
     })
 }

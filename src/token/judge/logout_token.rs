@@ -45,8 +45,6 @@ pub struct LogoutToken<'a> {
     pub token_id: &'a str,
     /// When it ends, clock skew not included.
     pub expires_at: UnixTime,
-    /// When it was issued: sessions that began later stay.
-    pub issued_at: UnixTime,
 }
 
 /// How long ago a logout token may have been issued.
@@ -89,6 +87,5 @@ pub fn judge_logout_token<'a>(
         session_id,
         token_id: token_id.ok_or(TokenError::BadClaim("jti"))?,
         expires_at: lifetime.expires_at,
-        issued_at: lifetime.issued_at,
     })
 }

@@ -69,6 +69,13 @@ impl Gateway {
 
     /// A service beside a provider; its first fetch is over.
     pub(crate) async fn beside(provider: Arc<Provider>, clock: Clock, setup: Setup) -> Self {
+        let gateway = Self::starting(provider, clock, setup).await;
+        eventually(|| gateway.providers.first_fetches_over()).await;
+        gateway
+    }
+
+    /// A service beside a provider that it has not heard yet.
+    pub(crate) async fn starting(provider: Arc<Provider>, clock: Clock, setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         setup.write(folder.path(), &provider.issuer);
         let parsed = config::load(&folder.path().join("portcullis.yaml"));
@@ -91,7 +98,7 @@ impl Gateway {
         let channel = Endpoint::from_shared(address).expect("an address").connect_lazy();
         let client = AuthorizationClient::new(channel.clone());
         let stop = Some(stop);
-        let gateway = Self {
+        Self {
             client,
             channel,
             provider,
@@ -104,9 +111,7 @@ impl Gateway {
             admin,
             stop,
             task,
-        };
-        eventually(|| gateway.providers.first_fetches_over()).await;
-        gateway
+        }
     }
 
     /// Another service with the same provider and clock, such as after a restart.

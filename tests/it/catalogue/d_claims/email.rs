@@ -69,17 +69,21 @@ async fn d42_where_a_verified_email_is_needed_nothing_but_the_boolean_true_is_en
     let tokens = format!("{{audiences: ['{AUDIENCE}']}}");
     let setup = portal("require_verified_email: true").setting("tokens", &tokens);
     let gateway = crate::support::Gateway::with(setup).await;
-    for (verified, enough) in [
-        (json!(true), true),
-        (json!(false), false),
-        (json!("true"), false),
-        (json!(1), false),
-        (json!(null), false),
+    let verified = |verified: Value| json!({ "email_verified": verified });
+    for (claims, enough) in [
+        (verified(json!(true)), true),
+        (verified(json!(false)), false),
+        (verified(json!("true")), false),
+        (verified(json!(1)), false),
+        (verified(json!(null)), false),
+        // Without an e-mail there is none that could be verified.
+        (json!({"email": null}), false),
+        (json!({"email": ""}), false),
     ] {
         gateway.later(61);
-        gateway.provider.turn(|knobs| knobs.id_token = json!({"email_verified": verified}));
+        gateway.provider.turn(|knobs| knobs.id_token = claims.clone());
         let (_, answer) = Browser::default().visit(&gateway, &format!("{PORTAL}/home")).await;
-        let token = gateway.provider.id_token(&json!({"email_verified": verified}));
+        let token = gateway.provider.id_token(&claims);
         let bearer = gateway.ask(Ask::get(&format!("{PORTAL}/home")).bearer(&token)).await;
         for answer in [answer, bearer] {
             if enough {

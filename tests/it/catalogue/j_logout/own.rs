@@ -1,9 +1,14 @@
 //! The sign-out that begins here (OpenID Connect RP-Initiated Logout 1.0).
 
 use super::{STORES, at, both, logout, out, still_in};
+use crate::support::knobs::Raw;
 use crate::support::{API, Ask, Browser, Gateway, PORTAL, Setup};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use serde_json::json;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 #[tokio::test]
 async fn j01_no_other_page_signs_anybody_out() {
@@ -111,7 +116,7 @@ async fn j05_without_a_logout_at_the_provider_it_is_here_alone_and_it_says_so() 
     gateway.provider.turn(|knobs| knobs.discovery = without);
     for store in STORES {
         let gateway = Gateway::beside(
-            std::sync::Arc::clone(&gateway.provider),
+            Arc::clone(&gateway.provider),
             gateway.clock.clone(),
             store(Setup::default()),
         )
@@ -259,4 +264,70 @@ async fn a_session_whose_time_is_over_here_is_ended_at_the_provider_too() {
     let answer = browser.send(&gateway, logout(PORTAL)).await;
     assert!(answer.location().starts_with(&format!("{}/logout?", gateway.provider.issuer)));
     assert!(answer.location().contains("id_token_hint=eyJ"), "an expired hint is fine");
+}
+
+/// A service whose provider takes tokens back, and answers with this status.
+async fn taking_back(setup: Setup, status: u16) -> Gateway {
+    let gateway = Gateway::with(setup).await;
+    let endpoint = format!("{}/revoke", gateway.provider.issuer);
+    gateway.provider.turn(|knobs| {
+        knobs.discovery = json!({ "revocation_endpoint": endpoint });
+        let answer: Raw = Arc::new(move || {
+            let status = StatusCode::from_u16(status).expect("a status");
+            (status, "{}").into_response()
+        });
+        knobs.raw.insert("/revoke".to_owned(), answer);
+    });
+    gateway.fetch_keys().await;
+    gateway
+}
+
+/// Waits until `name` has counted one.
+async fn counted(gateway: &Gateway, name: &str) {
+    let counted = async { while gateway.metric(name).await == 0 {} };
+    tokio::time::timeout(Duration::from_secs(10), counted).await.expect(name);
+}
+
+#[tokio::test]
+async fn the_refresh_token_is_taken_back_at_the_provider_and_nobody_waits_for_it() {
+    for store in STORES {
+        for (status, outcome) in [(200, "revoked"), (503, "failed"), (400, "failed")] {
+            let gateway = taking_back(store(Setup::default()), status).await;
+            let mut browser = Browser::signed_in(&gateway, &format!("{PORTAL}/")).await;
+            let stale = browser.clone();
+            gateway.later(3550);
+            // The newest one, though this browser shows an older record.
+            browser.load(&gateway, &format!("{PORTAL}/")).await.granted();
+            counted(&gateway, "portcullis_refreshes_total{outcome=\"refreshed\"}").await;
+            let answer = gateway.ask(stale.dress(logout(PORTAL))).await;
+            assert_eq!((answer.status, answer.reason()), (303, "endpoint"), "{status}");
+            let name = format!("portcullis_token_revocations_total{{outcome=\"{outcome}\"}}");
+            counted(&gateway, &name).await;
+            let forms = gateway.provider.forms("/revoke");
+            assert_eq!(forms.len(), 1, "{status}: once");
+            let newest = gateway.provider.refresh_tokens().into_iter().max().expect("two");
+            assert_eq!(forms[0]["token"], newest);
+            assert_eq!(forms[0]["token_type_hint"], "refresh_token");
+            at(&gateway, &stale, PORTAL).await.refused(401, "invalid_session");
+            // A second click has no session any more, and nothing to take back.
+            gateway.ask(stale.dress(logout(PORTAL))).await;
+            assert_eq!(gateway.provider.forms("/revoke").len(), 1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_or_an_endpoint_for_it_nothing_is_taken_back() {
+    let gateway = taking_back(Setup::default().without_refresh(), 200).await;
+    let mut browser = Browser::signed_in(&gateway, &format!("{PORTAL}/")).await;
+    assert_eq!(browser.send(&gateway, logout(PORTAL)).await.status, 303);
+    let other = Gateway::new().await;
+    let mut browser = Browser::signed_in(&other, &format!("{PORTAL}/")).await;
+    assert_eq!(browser.send(&other, logout(PORTAL)).await.status, 303);
+    for mut gateway in [gateway, other] {
+        // What runs beside an answer is over by then.
+        gateway.stop();
+        gateway.ended().await;
+        assert_eq!(gateway.provider.calls("/revoke", ""), 0);
+    }
 }

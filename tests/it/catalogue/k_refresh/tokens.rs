@@ -238,6 +238,7 @@ async fn k02_what_the_provider_says_of_the_person_ends_the_session_and_of_us_doe
         (403, "access_denied", false),
         (400, "invalid_scope", false),
         (401, "invalid_client", true),
+        (400, "unauthorized_client", true),
         (400, "invalid_request", true),
         (403, "<html>", true),
     ];
