@@ -1,9 +1,10 @@
 //! Running it: listeners, health, readiness, metrics, reload, drain.
 
 use crate::support::gateway::http_get;
-use crate::support::{API, Ask, Browser, Gateway, NOW, PORTAL, Provider, Setup, eventually};
+use crate::support::{API, Ask, Browser, Gateway, Log, NOW, PORTAL, Provider, Setup, eventually};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use portcullis::clock::Clock;
+use portcullis::config::LogFormat;
 use portcullis::time::UnixTime;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
@@ -110,10 +111,13 @@ async fn metrics_and_readiness_tell_no_secrets() {
 
 #[tokio::test]
 async fn a_provider_that_is_down_at_the_start_is_said_so_and_recovers() {
+    let log = Log::start(LogFormat::Json, tracing::Level::WARN);
     let clock = Clock::manual(UnixTime(NOW));
     let provider = Arc::new(Provider::start(clock.clone()).await);
     provider.turn(|knobs| knobs.fetch_status = 500);
     let gateway = Gateway::beside(Arc::clone(&provider), clock, Setup::default()).await;
+    let said = log.text();
+    assert!(said.contains("\"no keys: no login begins") && !said.contains("stay in use"), "{said}");
     let page = || Ask::get(&format!("{PORTAL}/a")).navigate();
     assert!(gateway.ask(page()).await.refused(503, "provider_unavailable").is_page());
     let login = Ask::get(&format!("{PORTAL}/.auth/login")).navigate();
@@ -126,6 +130,10 @@ async fn a_provider_that_is_down_at_the_start_is_said_so_and_recovers() {
     Browser::signed_in(&gateway, &format!("{PORTAL}/a")).await;
     let (_, body) = gateway.admin("/readyz").await;
     assert!(body.contains("\"missing\":[]"), "{body}");
+    provider.turn(|knobs| knobs.fetch_status = 500);
+    let issuer = gateway.providers.report()[0].issuer.clone();
+    gateway.providers.refresh_keys(&issuer).await.expect_err("500");
+    assert!(log.text().contains("the last good ones stay in use"), "{}", log.text());
 }
 
 #[tokio::test]
