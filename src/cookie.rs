@@ -124,8 +124,9 @@ impl Cookies {
         for (place, piece) in pair.split(',').enumerate() {
             let whole = trim(piece);
             let (name, value) = whole.split_once('=').unwrap_or((whole, ""));
-            // Some servers trim names; none that a browser sends needs it, so it is not believed.
-            if !is_ours(name.trim_end(), prefix) {
+            // Some servers trim names of more than that, so such a one is removed; by its name as it
+            // came, it is never believed.
+            if !is_ours(name.trim(), prefix) {
                 rest.push(piece);
                 continue;
             }

@@ -23,9 +23,10 @@ pub(crate) fn run(data: &[u8]) {
 fn credential(headers: &Headers, fields: &[(String, &str)]) {
     let all = |wanted| fields.iter().filter(move |(name, _)| name == wanted).map(|(_, v)| *v);
     let means_bearer = |value: &str| {
-        let start = value.trim_start().get(..6).unwrap_or_default().to_ascii_lowercase();
-        let next = value.trim_start().as_bytes().get(6).copied();
-        start == "bearer" && matches!(next, None | Some(b' ' | b'\t' | b'=' | b','))
+        let value = value.trim_start();
+        let start = value.get(..6).unwrap_or_default().to_ascii_lowercase();
+        let of_a_scheme = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        start == "bearer" && !value[6..].starts_with(of_a_scheme)
     };
     let bearers = all("authorization").filter(|value| value.split(',').any(means_bearer)).count();
     let keys = all("api-key").count();

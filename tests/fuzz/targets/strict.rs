@@ -1,10 +1,10 @@
-//! How other servers may read a path: decoded once or twice, dots resolved, slashes merged,
+//! How other servers may read a path: not decoded, or once or twice, dots resolved, slashes merged,
 //! backslashes as slashes, parameters taken off. Written apart from the service's own reading.
 
 /// Every reading of `path`, as segments. The path alone, without query.
 pub(super) fn readings(path: &str) -> Vec<Vec<String>> {
     let mut readings = Vec::new();
-    for decodings in 1..=2 {
+    for decodings in 0..=2 {
         for choice in 0..16_u8 {
             let on = |bit: u8| choice & (1 << bit) != 0;
             let mut bytes = path.as_bytes().to_vec();
