@@ -168,6 +168,41 @@ test('every link and every path of the repository that is named exists', () => {
   }
 });
 
+test('whatever SECURITY.md says holds a promise is there: rows with tests, groups, paths', () => {
+  const security = read('SECURITY.md');
+  const catalogue = JSON.parse(read('tests/catalogue/rows.json'));
+  const known = new Set(Object.values(catalogue).flatMap(({ rows }) => rows));
+  const apart = new Set(all(read('tests/catalogue/not-applicable.txt'), /^([A-P]\d\d): /gm));
+  // Names of tests as they begin in the sources: `a03_a04_…`, `'O06 O07: …'`.
+  const files = ['src', 'tests'].flatMap((folder) => readdirSync(path.join(REPOSITORY, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(rs|test\.mjs)$/.test(name)).map((name) => `${folder}/${name}`));
+  const names = files.flatMap((file) => [...read(file).matchAll(/\bfn ((?:[a-p]\d\d_)+)|\btest\(['"`]((?:[A-P]\d\d[ ,:]+)+)/g)]);
+  const tested = new Set(names.flatMap(([, rust, node]) => (rust ?? node).toUpperCase().match(/[A-P]\d\d/g)));
+  const rows = all(security, /\b([A-P]\d\d)\b/g);
+  assert.ok(rows.length > 5);
+  for (const row of rows) {
+    assert.ok(known.has(row) && !apart.has(row), `${row} is no row that applies`);
+    assert.ok(tested.has(row), `${row} has no test`);
+  }
+  assert.match(security, /catalogue of hostile inputs in sixteen groups/);
+  assert.equal(Object.keys(catalogue).length, 16);
+  assert.ok(read('CHANGELOG.md').includes(`a catalogue of ${known.size} of them`));
+  const folders = readdirSync(path.join(REPOSITORY, 'tests/it/catalogue'));
+  for (const group of Object.keys(catalogue)) {
+    assert.ok(folders.some((name) => name.startsWith(`${group.toLowerCase()}_`)), `group ${group} has no tests`);
+  }
+  const promises = security.split('\n').filter((line) => /^\| [^|]+ \| [^|]+ \|$/.test(line) && !line.startsWith('| promise'));
+  assert.ok(promises.length >= 15, `${promises.length} promises`);
+  for (const promise of promises) {
+    const held = promise.split(' | ')[1];
+    assert.match(held, /`|\b[A-P]\d\d\b|\bgroups? [A-P]\b/, promise);
+    for (const [, from, to, others] of held.matchAll(/groups? ([A-P])(?: to ([A-P]))?((?:, [A-P]\b)*)/g)) {
+      for (const group of [from, to, ...(others.match(/[A-P]/g) ?? [])]) assert.ok(!group || group in catalogue, group);
+    }
+  }
+  for (const file of all(security, /`(\.?[a-z]+\/[\w.\-/]+)`/g)) assert.ok(existsSync(path.join(REPOSITORY, file)), file);
+});
+
 test('every module of the library has a line in the list of sources', () => {
   const listed = section('Sources');
   // Small ones that the list leaves out: they have one line of documentation of their own.

@@ -316,6 +316,7 @@ async fn o16_tls_serves_clients_that_trust_it_and_mutual_tls_those_with_a_certif
     let (other_cert, other_key) = Pki::new().sign("envoy");
     let other = trusting().identity(Identity::from_pem(other_cert, other_key));
     assert!(over_tls(&gateway, other).await.is_err(), "a certificate of somebody else");
+    // The CA says who the gateway is: no setting asks for a name, such as a SPIFFE id, besides.
     let (own_cert, own_key) = pki.sign("envoy");
     let own = trusting().identity(Identity::from_pem(own_cert, own_key));
     assert_eq!(over_tls(&gateway, own).await, Ok(false));

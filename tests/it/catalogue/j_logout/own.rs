@@ -159,7 +159,9 @@ async fn j05_while_the_provider_is_unheard_of_the_logout_is_here_and_claims_no_m
     // It has a logout of its own, for all that is known: nothing is said of that.
     assert!(answer.is_page() && said.contains("could not be told"), "{said}");
     assert!(!said.contains("has no sign-out"), "{said}");
-    out(&gateway, &copy).await;
+    for host in [PORTAL, API] {
+        at(&gateway, &copy, host).await.refused(401, "invalid_session");
+    }
 }
 
 #[tokio::test]
