@@ -196,8 +196,8 @@ test('whatever SECURITY.md says holds a promise is there: rows with tests, group
   for (const promise of promises) {
     const held = promise.split(' | ')[1];
     assert.match(held, /`|\b[A-P]\d\d\b|\bgroups? [A-P]\b/, promise);
-    for (const [, from, to, others] of held.matchAll(/groups? ([A-P])(?: to ([A-P]))?((?:, [A-P]\b)*)/g)) {
-      for (const group of [from, to, ...(others.match(/[A-P]/g) ?? [])]) assert.ok(!group || group in catalogue, group);
+    for (const [, from, to, others] of held.matchAll(/groups? ([A-Z])\b(?: to ([A-Z]))?((?:, [A-Z]\b)*)/g)) {
+      for (const group of [from, to, ...(others.match(/[A-Z]/g) ?? [])]) assert.ok(!group || group in catalogue, group);
     }
   }
   for (const file of all(security, /`(\.?[a-z]+\/[\w.\-/]+)`/g)) assert.ok(existsSync(path.join(REPOSITORY, file)), file);

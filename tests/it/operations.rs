@@ -179,6 +179,7 @@ async fn a_deadline_that_is_too_short_is_answered_before_it() {
 
 #[tokio::test]
 async fn a_changed_file_takes_effect_and_a_broken_one_leaves_the_last_good_in_force() {
+    let log = Log::start(LogFormat::Json, tracing::Level::INFO);
     let gateway = Gateway::new().await;
     let token = gateway.provider.id_token(&json!({}));
     let ask = || gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&token));
@@ -213,6 +214,10 @@ spec:
     let changed = async { while !other().await.allowed {} };
     tokio::time::timeout(Duration::from_secs(10), changed).await.expect("takes effect");
     ask().await.granted();
+    let partly = log.text();
+    let partly = partly.lines().find(|line| line.contains("stay as they last held"));
+    let partly: Value = serde_json::from_str(partly.expect("is said")).expect("JSON");
+    assert_eq!((&partly["level"], &partly["errors"]), (&json!("WARN"), &json!(1)));
     // A file that is no YAML, and then a folder that is gone, change nothing at all.
     let before = gateway.reloads().await;
     std::fs::write(gateway.folder.path().join("portal/all.yaml"), "{{{").expect("written");
@@ -227,6 +232,7 @@ spec:
     tokio::time::timeout(Duration::from_secs(10), over).await.expect("is counted");
     ask().await.granted();
     other().await.granted();
+    assert!(log.text().contains("reload: the last policy stays in force"), "{}", log.text());
 }
 
 #[tokio::test]
