@@ -69,6 +69,16 @@ impl RequestPath {
         &self.segments
     }
 
+    /// The segments as a server reads them that decodes nothing. Where every escape of a segment is
+    /// one without which it cannot be written, that spelling is its name and it stands here decoded.
+    #[must_use]
+    pub fn segments_as_written(&self) -> Vec<&str> {
+        let written = self.path().split('/').skip(1);
+        let decoded = self.segments.iter().map(String::as_str);
+        let name = |(written, decoded)| if has_idle_escape(written) { written } else { decoded };
+        written.zip(decoded).map(name).collect()
+    }
+
     /// The segments as a server reads them that decodes the path before it looks for its end: up to
     /// an escaped `?` or `#`. `None` where there is none.
     #[must_use]
@@ -109,6 +119,13 @@ fn decode_segment(segment: &str) -> Option<String> {
     let start = decoded.split(['?', '#']).next().unwrap_or_default();
     let names = !names_nothing(&decoded) && (start.is_empty() || !names_nothing(start));
     (names && !twice && !decoded.chars().any(is_confusing)).then_some(decoded)
+}
+
+/// Whether a segment escapes what could stand there as it is.
+fn has_idle_escape(segment: &str) -> bool {
+    let escaped = |behind: &str| u8::from_str_radix(behind.get(..2)?, 16).ok();
+    let is_needed = |byte: u8| !byte.is_ascii() || b" %?#".contains(&byte);
+    segment.split('%').skip(1).any(|behind| !escaped(behind).is_some_and(is_needed))
 }
 
 /// Whether a segment is empty, or made of dots, at least for servers that trim it.
@@ -248,6 +265,24 @@ mod tests {
             let got = RequestPath::parse(raw).and_then(|path| path.segments_to_escaped_end());
             let want = want.map(|want| want.iter().map(|part| (*part).to_owned()).collect());
             assert_eq!(got, want, "{raw}");
+        }
+    }
+
+    #[test]
+    fn l39_a_segment_is_named_by_the_one_spelling_that_it_needs() {
+        let cases: [(&str, &[&str]); 8] = [
+            ("/", &[]),
+            ("/a/b/", &["a", "b"]),
+            ("/%61/b", &["%61", "b"]),
+            ("/a%20b/%C3%A4/%c3%a4", &["a b", "\u{e4}", "\u{e4}"]),
+            ("/a%20%62", &["a%20%62"]),
+            ("/100%25/%3f%23", &["100%", "?#"]),
+            ("/%7b%22", &["%7b%22"]),
+            ("/a?%61", &["a"]),
+        ];
+        for (raw, want) in cases {
+            let path = RequestPath::parse(raw).expect(raw);
+            assert_eq!(path.segments_as_written(), want, "{raw}");
         }
     }
 

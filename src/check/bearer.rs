@@ -71,22 +71,22 @@ async fn identify(call: &Call<'_>, route: &Route<'_>, token: &str) -> Result<Ide
     let jws = Jws::parse(token, call.settings().tokens.max_bytes)?;
     let origin = origin(call, route, &jws.unverified_issuer()?)?;
     let claims = verified(call, &jws, token, &origin).await?;
-    let mut identity = judge(call, route, &origin, &claims)?;
-    identity.send_unverified_email = call.settings().tokens.send_unverified_email;
-    identity.email.clone_from(&claims.email);
-    identity.email_verified = claims.email_verified;
-    identity.claims = wanted_claims(&claims, &call.settings().identity_headers);
-    let subject = Subject {
-        session: None,
-        issuer: &identity.issuer,
-        provider_session: claims.session_id.as_deref(),
-        subject: claims.subject.as_deref().unwrap_or_default(),
-        began_ms: claims.issued_at.unwrap_or_default().0.saturating_mul(1000),
-    };
-    if call.inner.revocations.is_revoked(subject) {
+    let judged = judge(call, route, &origin, &claims)?;
+    if is_revoked(call, &origin, &claims, &judged) {
         return Err(Refused::Revoked);
     }
-    Ok(identity)
+    Ok(identity(call, route, &origin, &claims, judged))
+}
+
+/// Whether the provider, or the caller, ended what the token is of.
+fn is_revoked(call: &Call<'_>, origin: &Origin<'_>, claims: &Claims, judged: &Judged<'_>) -> bool {
+    call.inner.revocations.is_revoked(Subject {
+        session: None,
+        issuer: origin.issuer.as_str(),
+        provider_session: claims.session_id.as_deref(),
+        subject: &judged.provider_id,
+        began_ms: claims.issued_at.unwrap_or_default().0.saturating_mul(1000),
+    })
 }
 
 fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin<'c>, Refused> {
@@ -136,19 +136,18 @@ async fn verified(
 
 /// Tells the kinds apart by the audience (a client id of this issuer: an ID token), and judges the
 /// token as what it is.
-fn judge(
+fn judge<'c>(
     call: &Call<'_>,
-    route: &Route<'_>,
+    route: &Route<'c>,
     origin: &Origin<'_>,
     claims: &Claims,
-) -> Result<Identity, Refused> {
+) -> Result<Judged<'c>, Refused> {
     let logins = origin.portals.iter().filter_map(|id| call.policy.portal(*id)?.login.as_ref());
     let client = logins.clone().find(|login| claims.audience.contains(&login.client_id));
     match client {
         Some(login) => as_id_token(call, origin, claims, &login.client_id),
         None => as_access_token(call, route, origin, claims),
     }
-    .map(|judged| identity(call, route, origin, claims, judged))
 }
 
 /// A token that holds.
@@ -156,6 +155,9 @@ struct Judged<'j> {
     credential: CredentialKind,
     /// Portals that may vouch for the caller.
     portals: BTreeSet<PortalId>,
+    /// Who acts, as the provider's logouts name them: `sub` of an ID token, `uid` of Okta's access
+    /// tokens, whose `sub` is a login name.
+    provider_id: String,
     /// The principal.
     subject: String,
     /// The claim with the groups, where it is not the Portal's to say.
@@ -177,9 +179,10 @@ fn as_id_token(
     rules.max_lifetime = settings.provider.max_id_token_lifetime;
     let token = judge_id_token(claims, &rules, call.now)?;
     let portals = call.policy.portals_of(&origin.issuer, client_id);
-    let subject = principal(call, claims, token.subject.to_owned())?;
+    let provider_id = token.subject.to_owned();
+    let subject = principal(call, claims, &provider_id)?;
     let credential = CredentialKind::IdToken;
-    Ok(Judged { credential, portals, subject, group_claim: None })
+    Ok(Judged { credential, portals, provider_id, subject, group_claim: None })
 }
 
 fn as_access_token<'c>(
@@ -200,25 +203,27 @@ fn as_access_token<'c>(
         rules.form = AccessTokenForm::Any;
     }
     let token = judge_access_token(claims, &rules, call.now)?;
-    let subject = match token.principal {
-        Principal::User(id) => principal(call, claims, id.to_owned())?,
+    let (provider_id, subject) = match token.principal {
+        Principal::User(id) => (id.to_owned(), principal(call, claims, id)?),
         // A client's id may equal a user's: they are still two principals (RFC 9700 §4.15).
-        Principal::Service(id) => client_principal(id),
+        Principal::Service(id) => (client_principal(id), client_principal(id)),
     };
     let portals = match origin.plan {
         Some(plan) if origin.portals.is_empty() => plan.portal.into_iter().collect(),
         _ => origin.portals.clone(),
     };
     let group_claim = environment.and_then(|environment| environment.group_claim.as_deref());
-    Ok(Judged { credential: CredentialKind::AccessToken, portals, subject, group_claim })
+    let credential = CredentialKind::AccessToken;
+    Ok(Judged { credential, portals, provider_id, subject, group_claim })
 }
 
 /// The claim that the settings name, else what the kind of token says.
-fn principal(call: &Call<'_>, claims: &Claims, auto: String) -> Result<String, Refused> {
+fn principal(call: &Call<'_>, claims: &Claims, auto: &str) -> Result<String, Refused> {
     match &call.settings().tokens.principal_claim {
         PrincipalClaim::Auto => Some(auto).filter(|principal| is_user_principal(principal)),
-        PrincipalClaim::Named(name) => user_principal(claims, name).map(str::to_owned),
+        PrincipalClaim::Named(name) => user_principal(claims, name),
     }
+    .map(str::to_owned)
     .ok_or(Refused::NoPrincipal)
 }
 
@@ -229,7 +234,7 @@ fn identity(
     claims: &Claims,
     judged: Judged<'_>,
 ) -> Identity {
-    let Judged { credential, portals, subject, group_claim } = judged;
+    let Judged { credential, portals, subject, group_claim, .. } = judged;
     // The Portal that the route names says first where its groups are.
     let named = match route {
         Route::Portal(id, _) => Some(*id),
@@ -249,9 +254,13 @@ fn identity(
     if groups.as_ref().is_some_and(|groups| groups.len() == 100) {
         call.inner.parts.metrics.groups_maybe_truncated();
     }
+    let settings = call.settings();
     Identity {
         issuer: origin.issuer.as_str().to_owned(),
         subject,
+        email: claims.email.clone(),
+        email_verified: claims.email_verified,
+        send_unverified_email: settings.tokens.send_unverified_email,
         groups_claimed: groups.is_some(),
         membership: Membership {
             portals,
@@ -259,7 +268,7 @@ fn identity(
         },
         credential,
         usage_plan: origin.plan.map(|plan| plan.plan.clone()),
-        ..Identity::default()
+        claims: wanted_claims(claims, &settings.identity_headers),
     }
 }
 

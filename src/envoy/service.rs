@@ -96,7 +96,8 @@ async fn guarded(
 fn grpc_timeout(metadata: &MetadataMap) -> Option<Duration> {
     let text = metadata.get("grpc-timeout")?.to_str().ok()?;
     let unit = text.chars().last()?;
-    let amount: u64 = text.strip_suffix(unit)?.parse().ok()?;
+    let digits = text.strip_suffix(unit).filter(|digits| digits.len() <= 8)?;
+    let amount: u64 = digits.parse().ok()?;
     match unit {
         'H' => amount.checked_mul(3600).map(Duration::from_secs),
         'M' => amount.checked_mul(60).map(Duration::from_secs),
@@ -164,6 +165,9 @@ mod tests {
             ("10S", Some(Duration::from_secs(10))),
             ("500000u", Some(Duration::from_millis(500))),
             ("1H", Some(Duration::from_secs(3600))),
+            ("99999999S", Some(Duration::from_secs(99_999_999))),
+            ("100000000S", None),
+            ("18446744073709551615S", None),
             ("", None),
             ("m", None),
             ("-1S", None),

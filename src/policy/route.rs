@@ -55,9 +55,13 @@ impl Snapshot {
         environments.map(|(index, environment)| (EnvironmentId(index), environment))
     }
 
-    /// What `host` stands for: by its own name, else by the longest wildcard above it.
+    /// What `host` stands for: by its own name, else by the longest wildcard above it. A star stands
+    /// for names that the policy could have: for none with letters outside ASCII.
     #[must_use]
     pub fn site(&self, host: &HostName) -> Option<Site> {
+        if !host.as_str().is_ascii() {
+            return None;
+        }
         if let Some(site) = self.hosts.get(host.as_str()) {
             return Some(*site);
         }
@@ -169,8 +173,8 @@ fn product_named<'s>(
     products.max_by_key(|product| fits(product)).ok_or(NoRoute::ContextDisagrees)
 }
 
-/// The product that a path leads to, however a server reads it: one that does not decode at all, or
-/// that decodes an escaped `?` or `#` and ends the path there, must not come to another product.
+/// The product that a path leads to, however a server reads it: one that decodes nothing, or that
+/// decodes an escaped `?` or `#` and ends the path there, must come to the same product.
 fn product_at<'s>(
     environment: &'s Environment,
     attributes: &Attributes,
@@ -180,12 +184,7 @@ fn product_at<'s>(
     if !path.path().contains('%') {
         return Ok(product);
     }
-    let undecoded: Vec<&str> = path.path().split('/').skip(1).collect();
-    let undecoded = match product_below(environment, &undecoded) {
-        // Nobody's path, undecoded; so it is nobody else's.
-        Err(NoRoute::NoProduct) => product,
-        found => found?,
-    };
+    let undecoded = product_below(environment, &path.segments_as_written())?;
     let shorter = path.segments_to_escaped_end();
     let shorter = shorter.map_or(Ok(product), |shorter| product_below(environment, &shorter))?;
     let same = undecoded.name == product.name && shorter.name == product.name;

@@ -24,6 +24,7 @@ fn snapshot() -> Snapshot {
                     product("pets", "api/pets"),
                     product("pets", "v2/pets"),
                     product("store", "api"),
+                    product("cafe", "caf\u{e9} bar"),
                     product("twin", "twins"),
                     product("other-twin", "twins"),
                 ],
@@ -73,7 +74,7 @@ fn finds_a_site_by_name_then_by_the_longest_wildcard() {
 fn leads_to_one_product_or_nowhere() {
     let dev: Context = &[];
     let product = |name| Ok(("dev.default", name));
-    let cases: [(&str, Context, Want); 29] = [
+    let cases: [(&str, Context, Want); 37] = [
         ("/api/pets", dev, product("pets")),
         ("/api/pets/1", dev, product("pets")),
         ("/api/pets/", dev, product("pets")),
@@ -85,7 +86,15 @@ fn leads_to_one_product_or_nowhere() {
         ("/api/pets%3f/1", dev, Err(NoRoute::SeveralProducts)),
         ("/api/pets%23", dev, Err(NoRoute::SeveralProducts)),
         ("/api%3f/pets", dev, Err(NoRoute::NoProduct)),
-        ("/v2/p%65ts", dev, product("pets")),
+        ("/v2/p%65ts", dev, Err(NoRoute::NoProduct)),
+        ("/%76%32/pets", dev, Err(NoRoute::NoProduct)),
+        ("/v2/pets/p%65ts%3f", dev, product("pets")),
+        ("/caf%c3%a9%20bar/1", dev, product("cafe")),
+        ("/caf%C3%a9%20bar", dev, product("cafe")),
+        ("/%63af%c3%a9%20bar", dev, Err(NoRoute::NoProduct)),
+        ("/caf%c3%a9%20b%61r", dev, Err(NoRoute::NoProduct)),
+        ("/Caf%c3%a9%20bar", dev, Err(NoRoute::NoProduct)),
+        ("/caf%c3%a9%20bar/%61", dev, product("cafe")),
         ("/api/pets/%61", dev, product("pets")),
         ("/api/p%65ts", dev, Err(NoRoute::SeveralProducts)),
         ("/apis", dev, Err(NoRoute::NoProduct)),

@@ -22,11 +22,11 @@ pub(crate) fn run(data: &[u8]) {
 /// A bearer is the whole of the one field; where any field means to be one, no cookie counts.
 fn credential(headers: &Headers, fields: &[(String, &str)]) {
     let all = |wanted| fields.iter().filter(move |(name, _)| name == wanted).map(|(_, v)| *v);
+    // No scheme goes on behind a character that none has.
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     let means_bearer = |value: &str| {
-        let value = value.trim_start();
-        let start = value.get(..6).unwrap_or_default().to_ascii_lowercase();
-        let of_a_scheme = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        start == "bearer" && !value[6..].starts_with(of_a_scheme)
+        let (start, rest) = value.trim_start().split_at_checked(6).unwrap_or_default();
+        start.eq_ignore_ascii_case("bearer") && !rest.starts_with(goes_on)
     };
     let bearers = all("authorization").filter(|value| value.split(',').any(means_bearer)).count();
     let keys = all("api-key").count();

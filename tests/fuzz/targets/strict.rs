@@ -1,11 +1,12 @@
-//! How other servers may read a path: not decoded, or once or twice, dots resolved, slashes merged,
-//! backslashes as slashes, parameters taken off. Written apart from the service's own reading.
+//! How other servers may read a path: not decoded, once or twice, ended at a `?` or `#` that was
+//! escaped, dots resolved, slashes merged, backslashes as slashes, parameters taken off. Written apart
+//! from the service's own reading.
 
 /// Every reading of `path`, as segments. The path alone, without query.
 pub(super) fn readings(path: &str) -> Vec<Vec<String>> {
     let mut readings = Vec::new();
     for decodings in 0..=2 {
-        for choice in 0..16_u8 {
+        for choice in 0..32_u8 {
             let on = |bit: u8| choice & (1 << bit) != 0;
             let mut bytes = path.as_bytes().to_vec();
             if on(0) {
@@ -13,6 +14,10 @@ pub(super) fn readings(path: &str) -> Vec<Vec<String>> {
             }
             for _decoding in 0..decodings {
                 bytes = decoded(&bytes);
+            }
+            if on(4) {
+                bytes =
+                    bytes.split(|byte| b"?#".contains(byte)).next().unwrap_or_default().to_vec();
             }
             if on(1) {
                 bytes.iter_mut().filter(|byte| **byte == b'\\').for_each(|byte| *byte = b'/');

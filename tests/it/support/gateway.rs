@@ -173,6 +173,14 @@ impl Gateway {
         self.metric(&name("in_force")).await + self.metric(&name("refused")).await
     }
 
+    /// Has the resources and keys loaded again; ready when the policy that they make, if any, is in force.
+    pub(crate) async fn load(&self) {
+        let before = self.reloads().await;
+        self.reload.notify_one();
+        let over = async { while self.reloads().await == before {} };
+        tokio::time::timeout(Duration::from_secs(10), over).await.expect("loads again");
+    }
+
     /// Asks the service to stop; ready when it has.
     pub(crate) fn stop(&mut self) {
         if let Some(stop) = self.stop.take() {

@@ -2,7 +2,7 @@
 
 use super::{STORES, at, backchannel, both, logout, out, still_in, universal};
 use crate::support::{API, Ask, Browser, Gateway, PORTAL, Setup, eventually};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -150,6 +150,39 @@ async fn j03_j07_j25_bearer_id_tokens_end_with_their_session_or_person() {
         // A token that was issued later is of a later sign-in.
         gateway.later(1);
         ask(&gateway.provider.id_token(&json!({}))).await.granted();
+    }
+}
+
+/// Of Okta the person is `uid`, whom logouts name; `sub` is a login name, which may be anything.
+#[tokio::test]
+async fn j07_j25_access_tokens_end_with_their_person() {
+    for claim in ["auto", "email"] {
+        for way in WAYS {
+            let tokens = format!("{{audiences: ['api://default'], principal_claim: {claim}}}");
+            let gateway = Gateway::with(Setup::default().setting("tokens", &tokens)).await;
+            let mut browser = both(&gateway).await;
+            let token = |uid: Value, sub: &str, cid: &str| {
+                let changes = json!({"uid": uid, "sub": sub, "cid": cid,
+                    "email": "ann@example.com", "email_verified": true});
+                gateway.provider.access_token("api://default", &changes)
+            };
+            let of_person = || token(json!("00u1"), "ann@example.com", "0oaOther");
+            let old = of_person();
+            let somebody_else = token(json!("00u2"), "00u1", "0oaOther");
+            let of_others = [somebody_else, token(json!(null), "00u1", "00u1")];
+            let ask = |token: &String| gateway.ask(Ask::get(&format!("{API}/pets")).bearer(token));
+            ask(&old).await.granted();
+            gateway.later(1);
+            end(&gateway, way, &mut browser).await;
+            let ends = matches!(way, "notice by subject" | "universal logout");
+            let want = if ends { "invalid_token" } else { "granted" };
+            assert_eq!(ask(&old).await.reason(), want, "{way}, {claim}");
+            for token in &of_others {
+                ask(token).await.granted();
+            }
+            gateway.later(1);
+            ask(&of_person()).await.granted();
+        }
     }
 }
 

@@ -321,8 +321,7 @@ fn l39_what_is_allowed_is_a_path_of_the_product_however_it_is_read() {
                 envoys.iter().filter_map(|envoy| envoy.sends(sent)).collect();
             for (sent, reading) in again.iter().flat_map(|s| readings.iter().map(move |r| (s, r))) {
                 let read = reading.product(sent, bases);
-                // Undecoded it may be nobody's path, and must not be another product's.
-                if read != Some(product.as_str()) && (reading.decodes > 0 || read.is_some()) {
+                if read != Some(product.as_str()) {
                     let text = format!(
                         "{raw:?}, sent as {sent:?}: {product:?} and {read:?} by {reading:?}"
                     );

@@ -230,8 +230,15 @@ async fn l08_a_wildcard_takes_names_below_it_alone() {
     {
         gateway.ask(member(&gateway, host)).await.granted();
     }
-    let others =
-        ["wild.localhost", "evilwild.localhost", "a.wild.localhost.evil", "a.exact.localhost"];
+    let others = [
+        "wild.localhost",
+        "evilwild.localhost",
+        "a.wild.localhost.evil",
+        "a.exact.localhost",
+        "\u{430}.wild.localhost",
+        "b.\u{ff41}.wild.localhost",
+        "b\u{fc}cher.wild.localhost",
+    ];
     for host in others {
         gateway.ask(member(&gateway, host)).await.refused(403, "no_route");
     }

@@ -30,8 +30,26 @@ async fn l16_letter_case_makes_another_path() {
     for path in ["/PETS", "/Pets/1", "/pETS", "/%50ETS", "/BANK", "/Bank"] {
         gateway.ask(member(&gateway, path)).await.refused(403, "no_route");
     }
-    gateway.ask(member(&gateway, "/p%65ts/A")).await.granted();
-    gateway.ask(member(&gateway, "/b%61nk")).await.refused(403, "not_granted");
+    gateway.ask(member(&gateway, "/pets/A")).await.granted();
+}
+
+#[tokio::test]
+async fn l39_a_base_path_has_one_spelling() {
+    let gateway =
+        Gateway::with(two_products().edit("basePath: /bank", "basePath: /b%C3%A4nk%20x")).await;
+    // Who does not decode serves something else there, and nobody knows whose.
+    for path in ["/p%65ts/A", "/%70ets", "/%50%45ts", "/b%c3%a4%6ek%20x", "/%62%c3%a4nk%20x/1"] {
+        gateway.ask(member(&gateway, path)).await.refused(403, "no_route");
+    }
+    for path in ["/b%c3%a4nk%20x", "/b%C3%A4nk%20x/1"] {
+        let answer = gateway.ask(member(&gateway, path)).await;
+        answer.refused(403, "not_granted");
+        assert_eq!(answer.text("product"), "bank-product.default", "{path}");
+    }
+    // Below it, and where the gateway has named the product, every spelling is the product's.
+    gateway.ask(member(&gateway, "/pets/%41")).await.granted();
+    let named = member(&gateway, "/p%65ts/A").context("product", "petstore-product.default");
+    gateway.ask(named).await.granted();
 }
 
 #[tokio::test]

@@ -64,11 +64,9 @@ async fn l38_no_request_sees_a_mix_of_two_policies() {
         for time in 0..20 {
             let setup = if time % 2 == 0 { other() } else { Setup::default() };
             let text = setup.resources(&gateway.provider.issuer);
-            let before = gateway.reloads().await;
             let seen = counts[(time + 1) % 2].load(Ordering::SeqCst);
             std::fs::write(gateway.folder.path().join("portal/all.yaml"), text).expect("written");
-            gateway.reload.notify_one();
-            while gateway.reloads().await == before {}
+            gateway.load().await;
             // Each policy is asked before the next one comes.
             while counts[(time + 1) % 2].load(Ordering::SeqCst) < seen + 5 {
                 tokio::task::yield_now().await;
@@ -92,11 +90,8 @@ async fn l34_an_edit_that_leaves_nothing_keeps_the_last_good() {
     let good = std::fs::read_to_string(&file).expect("resources");
     let (half, _) = good.split_once("kind: Group").expect("a Group");
     for edit in ["", "---\n", "kind: Portal\n", "{{{", &format!("{half}kind: {{{{")] {
-        let before = gateway.reloads().await;
         std::fs::write(&file, edit).expect("written");
-        gateway.reload.notify_one();
-        let over = async { while gateway.reloads().await == before {} };
-        tokio::time::timeout(Duration::from_secs(10), over).await.expect("is counted");
+        gateway.load().await;
         gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&token)).await.granted();
         let page = gateway.ask(Ask::get(PORTAL).navigate()).await;
         page.sent_to(&gateway.provider.issuer, "no_credentials");

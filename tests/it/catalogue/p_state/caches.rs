@@ -37,10 +37,8 @@ async fn p01_a_token_that_was_good_for_one_product_is_judged_anew_for_another() 
     // And by the policy in force: no edit waits for a cache.
     let text = two_products().edit("groupNames: [PetstoreUsers]", "groupNames: [Nobody]");
     let text = text.resources(&gateway.provider.issuer);
-    let before = gateway.reloads().await;
     std::fs::write(gateway.folder.path().join("portal/all.yaml"), text).expect("written");
-    gateway.reload.notify_one();
-    while gateway.reloads().await == before {}
+    gateway.load().await;
     gateway.ask(pets(&token)).await.refused(403, "not_granted");
 }
 
