@@ -18,10 +18,11 @@ pub use held::{Held, HeldEnvironment, HeldGroup, HeldPortal};
 use super::resource::{Origin, Resources, Slot};
 use super::snapshot::Snapshot;
 use crate::config::{Places, Settings};
-use crate::document::At;
+use crate::document::{At, Located};
 use crate::name::{ResourceId, ResourceName};
 use crate::problem::{Problem, Severity};
 use claims::Claims;
+use domains::Domains;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -127,6 +128,9 @@ fn sites(input: &Input<'_>, held: &mut Held, problems: &mut Vec<Problem>) {
                 };
                 let version = settle(slot, last, judge, problems);
                 version.iter().for_each(|held| claims.take(&held.origin, &held.domains));
+                if let (None, Some(portal)) = (&version, &slot.current) {
+                    held.left_out.extend(left_out(&portal.origin, &portal.domains));
+                }
                 held.portals.extend(version.map(|version| (slot.name.clone(), version)));
             }
             Site::Environment(slot) => {
@@ -138,10 +142,18 @@ fn sites(input: &Input<'_>, held: &mut Held, problems: &mut Vec<Problem>) {
                 };
                 let version = settle(slot, last, judge, problems);
                 version.iter().for_each(|held| claims.take(&held.origin, &held.domains));
+                if let (None, Some(environment)) = (&version, &slot.current) {
+                    held.left_out.extend(left_out(&environment.origin, &environment.domains));
+                }
                 held.environments.extend(version.map(|version| (slot.name.clone(), version)));
             }
         }
     }
+}
+
+/// Names of a resource that does not hold; what is wrong with them was said.
+fn left_out(origin: &Origin, domains: &[Located<String>]) -> Domains {
+    domains::judge(domains, &mut Findings::new(origin))
 }
 
 /// Overrides of resources that there are no documents of: perhaps only missing now, so a warning.

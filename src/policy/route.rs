@@ -63,12 +63,12 @@ impl Snapshot {
             return None;
         }
         if let Some(site) = self.hosts.get(host.as_str()) {
-            return Some(*site);
+            return *site;
         }
         let mut rest = host.as_str();
         while let Some((_, suffix)) = rest.split_once('.') {
             if let Some(site) = self.wildcards.get(suffix) {
-                return Some(*site);
+                return *site;
             }
             rest = suffix;
         }
@@ -78,7 +78,7 @@ impl Snapshot {
     /// Whether `host` is named in full by a Portal or Environment: only then it takes cookie logins.
     #[must_use]
     pub fn is_exact_host(&self, host: &HostName) -> bool {
-        self.hosts.contains_key(host.as_str())
+        self.hosts.get(host.as_str()).is_some_and(Option::is_some)
     }
 
     /// Ports that `spec.domains` names for `host`.

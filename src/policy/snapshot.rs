@@ -27,10 +27,10 @@ pub struct Snapshot {
     pub environments: Vec<Environment>,
     /// Groups that hold.
     pub groups: Vec<Group>,
-    /// Exact host names.
-    pub(super) hosts: HashMap<String, Site>,
+    /// Exact host names. `None`: of a resource that is left out, and so of no other one either.
+    pub(super) hosts: HashMap<String, Option<Site>>,
     /// `*.example.com`, kept as `example.com`; the longest that matches wins.
-    pub(super) wildcards: HashMap<String, Site>,
+    pub(super) wildcards: HashMap<String, Option<Site>>,
     /// Ports that `spec.domains` names, by host name. Hosts match whatever their port; these say
     /// where a browser may be sent.
     pub(super) ports: HashMap<String, BTreeSet<u16>>,

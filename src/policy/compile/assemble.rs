@@ -36,6 +36,7 @@ pub(super) fn assemble(held: &Held, problems: &mut Vec<Problem>) -> Snapshot {
         let environment = environment(found, &ids, portals, held, problems);
         snapshot.environments.push(environment);
     }
+    snapshot.close(&held.left_out);
     for (group, index) in held.groups.values().zip(0..) {
         let group = self::group(group, &snapshot, held, &ids);
         for value in &group.claim_values {
@@ -48,11 +49,23 @@ pub(super) fn assemble(held: &Held, problems: &mut Vec<Problem>) -> Snapshot {
 
 impl Snapshot {
     fn add_site(&mut self, domains: &super::domains::Domains, site: Site) {
-        let text = |name: &Located<HostName>| (name.value.as_str().to_owned(), site);
+        let text = |name: &Located<HostName>| (name.value.as_str().to_owned(), Some(site));
         self.hosts.extend(domains.exact.iter().map(text));
         self.wildcards.extend(domains.wildcards.iter().map(text));
         for (name, port) in &domains.ports {
             self.ports.entry(name.as_str().to_owned()).or_default().insert(*port);
+        }
+    }
+
+    /// Keeps names that nobody else has from whoever has a wildcard above them: what the gateway has
+    /// there was meant for others.
+    fn close(&mut self, domains: &super::domains::Domains) {
+        let text = |name: &Located<HostName>| name.value.as_str().to_owned();
+        for name in &domains.exact {
+            self.hosts.entry(text(name)).or_default();
+        }
+        for name in &domains.wildcards {
+            self.wildcards.entry(text(name)).or_default();
         }
     }
 }

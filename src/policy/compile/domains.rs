@@ -18,6 +18,13 @@ pub struct Domains {
 }
 
 impl Domains {
+    /// Adds those of another resource.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.exact.extend(other.exact);
+        self.wildcards.extend(other.wildcards);
+        self.ports.extend(other.ports);
+    }
+
     /// Whether `host` is among the names in full.
     #[must_use]
     pub fn names(&self, host: &HostName) -> bool {

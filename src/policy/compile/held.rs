@@ -28,6 +28,8 @@ pub struct Held {
     pub products: BTreeMap<ResourceName, Arc<ApiProduct>>,
     /// Secrets by name.
     pub secrets: BTreeMap<ResourceName, Arc<SecretData>>,
+    /// Host names of Portals and Environments that do not hold and never did.
+    pub left_out: Domains,
 }
 
 /// A Portal that holds.

@@ -38,12 +38,12 @@ fn snapshot() -> Snapshot {
         ("portal.example.com", Site::Portal(PortalId(0))),
         ("api.example.com", Site::Environment(EnvironmentId(0))),
     ];
-    snapshot.hosts = sites.map(|(host, site)| (host.to_owned(), site)).into();
+    snapshot.hosts = sites.map(|(host, site)| (host.to_owned(), Some(site))).into();
     let wildcards = [
         ("example.com", Site::Portal(PortalId(1))),
         ("eu.example.com", Site::Environment(EnvironmentId(1))),
     ];
-    snapshot.wildcards = wildcards.map(|(host, site)| (host.to_owned(), site)).into();
+    snapshot.wildcards = wildcards.map(|(host, site)| (host.to_owned(), Some(site))).into();
     snapshot
 }
 

@@ -2,7 +2,7 @@
 
 use crate::commands::{folder, portcullis, text};
 use crate::policy::{as_member, two_products};
-use crate::support::{API, Ask, Gateway, Setup};
+use crate::support::{API, Ask, Gateway, PORTAL, Setup};
 use serde_json::json;
 
 /// Problems, each as `path: message`.
@@ -113,6 +113,28 @@ async fn l34_what_is_not_granted_is_denied_and_what_is_said_twice_is_a_problem()
         found.iter().any(|error| error.contains("a host name that no other resource has")),
         "{found:?}"
     );
+}
+
+#[tokio::test]
+async fn l34_the_host_of_a_resource_that_is_left_out_falls_to_no_wildcard_above_it() {
+    let portal = "[portal.petstore.localhost, 'portal.petstore.localhost:10000', '*.localhost']";
+    let setup = Setup::default()
+        .edit("[portal.petstore.localhost, 'portal.petstore.localhost:10000']", portal)
+        .setting("portals", "{petstore-portal.default: {access: optional}}");
+    for domains in [
+        "[api.petstore.localhost, '*.apis.localhost']\n  basePath: pets",
+        "[api.petstore.localhost, '*.apis.localhost', '*.*']",
+    ] {
+        let gateway = Gateway::with(setup.clone().edit(DOMAINS, domains)).await;
+        assert!(gateway.problems.iter().any(|problem| problem.is_error()), "{domains} holds");
+        for url in [API, "http://x.apis.localhost"] {
+            gateway.ask(Ask::get(&format!("{url}/pets"))).await.refused(403, "no_route");
+        }
+        for url in ["http://other.localhost/", PORTAL] {
+            let answer = gateway.ask(Ask::get(url)).await;
+            assert!(answer.allowed && answer.reason() == "public", "{url}: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test]
