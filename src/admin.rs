@@ -61,7 +61,11 @@ fn missing(status: &IssuerStatus) -> Option<String> {
         let why = status.last_error.as_deref().unwrap_or("never fetched");
         return Some(format!("keys of {issuer}: {why}"));
     }
-    status.down.then(|| format!("{issuer} cannot be reached; its last keys stay in force"))
+    if status.down {
+        return Some(format!("{issuer} cannot be reached; its last keys stay in force"));
+    }
+    let unfit = status.announces_s256 == Some(false);
+    unfit.then(|| format!("logins at {issuer}: it does not announce PKCE with S256"))
 }
 
 fn issuer(status: &IssuerStatus) -> Value {

@@ -193,10 +193,17 @@ fn report_reload(result: &Reload, metrics: &Metrics) {
     for problem in problems {
         tracing::warn!(%problem, "resource");
     }
-    if in_force {
-        tracing::info!(problems = problems.len(), "reload: a new policy is in force");
-    } else {
-        tracing::error!(problems = problems.len(), "reload: the last policy stays in force");
+    let errors = problems.iter().filter(|problem| problem.is_error()).count();
+    let problems = problems.len();
+    match (in_force, errors) {
+        (true, 0) => tracing::info!(problems, "reload: a new policy is in force"),
+        (true, _) => tracing::warn!(
+            problems,
+            errors,
+            "reload: a new policy is in force; resources with errors stay as they last held, or are \
+             left out"
+        ),
+        (false, _) => tracing::error!(problems, errors, "reload: the last policy stays in force"),
     }
 }
 

@@ -20,7 +20,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
 use url::Url;
 
 /// How long to wait for the keys that a token needs.
@@ -124,10 +123,7 @@ async fn checker(
     let providers = Providers::new(&parsed.settings.provider, clock.clone())?;
     if fetch {
         providers.set_issuers(policy.issuers().into_iter().map(IssuerSource::from).collect());
-        let patience = Instant::now() + PATIENCE;
-        while !providers.first_fetches_over() && Instant::now() < patience {
-            sleep(Duration::from_millis(20)).await;
-        }
+        providers.first_fetches(PATIENCE).await;
     }
     let key_ring = KeyRing::of(&random::bytes()?)
         .map_err(|source| StartError::Keys { path: std::path::PathBuf::new(), source })?;

@@ -5,7 +5,10 @@
 mod environments;
 mod groups;
 mod portals;
+mod providers;
 mod same_site;
+
+pub use providers::lint_providers;
 
 use crate::config::{Places, Settings};
 use crate::document::At;

@@ -5,8 +5,10 @@ use portcullis::app::{App, StartError};
 use portcullis::clock::Clock;
 use portcullis::config::{self, LoadError, Parsed};
 use portcullis::explain::{self, Question};
-use portcullis::lint::{Policy, lint};
+use portcullis::lint::{Policy, lint, lint_providers};
+use portcullis::policy::Snapshot;
 use portcullis::problem::Problem;
+use portcullis::provider::{IssuerSource, IssuerStatus, Providers, ProvidersError};
 use portcullis::reload::Loader;
 use portcullis::{random, telemetry};
 use std::io::{self, Write};
@@ -35,7 +37,7 @@ enum Command {
     /// Run the service.
     Serve(ConfigFile),
     /// Read settings and resources, and print every problem and warning.
-    Lint(ConfigFile),
+    Lint(LintArgs),
     /// Print the steps of one decision.
     Explain(ExplainArgs),
     /// Print a fresh sealing key.
@@ -47,6 +49,15 @@ struct ConfigFile {
     /// The settings file.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+}
+
+#[derive(Args, Debug)]
+struct LintArgs {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Do not ask the providers what they announce.
+    #[arg(long)]
+    offline: bool,
 }
 
 #[derive(Args, Debug)]
@@ -89,7 +100,7 @@ fn main() -> ExitCode {
     };
     match command_line.command {
         Command::Serve(file) => runtime.block_on(serve(file)),
-        Command::Lint(file) => print_lint(&file),
+        Command::Lint(arguments) => runtime.block_on(print_lint(arguments)),
         Command::Explain(arguments) => runtime.block_on(print_explanation(arguments)),
         Command::Keygen => print_key(),
     }
@@ -155,8 +166,8 @@ fn load(file: &ConfigFile) -> Result<Parsed, ExitCode> {
     })
 }
 
-fn print_lint(file: &ConfigFile) -> ExitCode {
-    let parsed = match load(file) {
+async fn print_lint(arguments: LintArgs) -> ExitCode {
+    let parsed = match load(&arguments.file) {
         Ok(parsed) => parsed,
         Err(code) => return code,
     };
@@ -164,12 +175,19 @@ fn print_lint(file: &ConfigFile) -> ExitCode {
     match Loader::new(&parsed).load() {
         Ok(loaded) => {
             problems.extend(loaded.problems);
-            problems.extend(lint(&Policy {
+            let policy = Policy {
                 settings: &parsed.settings,
                 places: &parsed.places,
                 snapshot: &loaded.snapshot,
                 held: &loaded.held,
-            }));
+            };
+            problems.extend(lint(&policy));
+            if !arguments.offline {
+                match hear(&parsed, &loaded.snapshot).await {
+                    Ok(heard) => problems.extend(lint_providers(&policy, &heard)),
+                    Err(error) => return fail(&error.to_string()),
+                }
+            }
         }
         Err(found) => problems.extend(found),
     }
@@ -178,6 +196,21 @@ fn print_lint(file: &ConfigFile) -> ExitCode {
     let mut text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     text.push_str(&format!("{errors} errors, {} warnings and notices\n", problems.len() - errors));
     print(&text, if errors == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// What the providers say of themselves, as far as they say it soon.
+async fn hear(parsed: &Parsed, policy: &Snapshot) -> Result<Vec<IssuerStatus>, ProvidersError> {
+    let providers = Providers::new(&parsed.settings.provider, Clock::system())?;
+    providers.set_issuers(policy.issuers().into_iter().map(IssuerSource::from).collect());
+    providers.first_fetches(parsed.settings.provider.timeout).await;
+    let report = providers.report();
+    let silent =
+        |status: &&IssuerStatus| status.announces_s256.is_none() && status.jwks_url.is_none();
+    for status in report.iter().filter(silent) {
+        let why = status.last_error.as_deref().unwrap_or("no answer in time");
+        complain(&format!("portcullis: not judged: what {} announces: {why}", status.issuer));
+    }
+    Ok(report)
 }
 
 async fn print_explanation(arguments: ExplainArgs) -> ExitCode {

@@ -37,7 +37,7 @@ pub(super) fn no_credentials(call: &Call<'_>) -> Box<Denied> {
         Reason::NoCredentials,
         Status::Unauthorized,
         "Please sign in",
-        "This is for callers who are known. Sign in, or send a token.",
+        "You have to sign in to see this. A program sends a token.",
     );
     Box::new(challenge(call, denied, None))
 }
@@ -137,7 +137,8 @@ pub(super) fn cross_site() -> Box<Denied> {
         Reason::CrossSite,
         Status::Forbidden,
         "Request from another site refused",
-        "Another site sent this request with your session. It was not passed on.",
+        "This request came with your session, but nothing shows that a page of this site sent it. \
+         It was not passed on.",
     ))
 }
 
@@ -158,6 +159,17 @@ pub(super) fn provider_unavailable(call: &Call<'_>) -> Box<Denied> {
         "Signing in is not possible right now",
         "The sign-in service cannot be reached. It is not your account or your browser: please try \
          again in a few minutes.",
+    );
+    Box::new(denied.link("Try again", call.attributes.path.as_str()))
+}
+
+/// A login cannot begin: the provider lacks what every login here needs.
+pub(super) fn provider_unfit(call: &Call<'_>) -> Box<Denied> {
+    let denied = unavailable(
+        Reason::ProviderUnavailable,
+        "Signing in is not possible right now",
+        "The sign-in service lacks something that this portal asks of it. It is not your account or \
+         your browser: please tell the people who run this portal.",
     );
     Box::new(denied.link("Try again", call.attributes.path.as_str()))
 }
@@ -210,8 +222,8 @@ pub(super) fn bad_callback(call: &Call<'_>) -> Box<Denied> {
         Reason::BadCallback,
         Status::BadRequest,
         "Sign-in did not work",
-        "The answer of the sign-in service does not belong to a sign-in that began in this \
-         browser, or it came too late.",
+        "What came back from the sign-in service cannot be used. Perhaps this sign-in was used \
+         already, took too long, or began in another browser. Please start again.",
     );
     Box::new(denied.link("Sign in again", login_start(call)))
 }

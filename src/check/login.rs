@@ -108,7 +108,7 @@ pub(super) fn start(
     };
     if !metadata.supports_s256 {
         facts.hint = Some("the provider does not announce PKCE with S256".to_owned());
-        return answers::provider_unavailable(call);
+        return answers::provider_unfit(call);
     }
     let Some(begun) = begin(call, portal, login.issuer.as_str(), return_to) else {
         return answers::internal();

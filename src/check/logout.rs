@@ -30,7 +30,7 @@ pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
             }
             let page = Denied::page(
                 "Sign out?",
-                "You will be signed out here and at the sign-in service.",
+                "You will be signed out here, and at the sign-in service if that takes part.",
             );
             let path = format!("{}/logout", call.settings().endpoints.base);
             Box::new(page.button("Sign out", path).link("Stay", "/"))
@@ -72,8 +72,8 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
         // The start page would lead to the provider, which still knows the person, and straight back in.
         let page = Denied::page(
             "You are signed out",
-            "You are signed out here. The sign-in service has no sign-out of its own: it may still \
-             know you.",
+            "You are signed out here. The sign-in service could not be told: it may still know you, \
+             and sign you in again without asking for a password.",
         );
         page.link("Sign in", format!("{}/login", call.settings().endpoints.base))
     } else {

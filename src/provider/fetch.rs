@@ -188,7 +188,11 @@ fn finish(
         }
         Err(error) => {
             let text = error.to_string();
-            tracing::warn!(%issuer, error = %text, "no fresh keys; the last good ones stay in use");
+            let message = match state.keys(now) {
+                Some(_) => "no fresh keys; the last good ones stay in use",
+                None => "no keys: no login begins, and no token of this issuer can be judged",
+            };
+            tracing::warn!(%issuer, error = %text, "{message}");
             state.fail(text, error.wait(), jitter, now)
         }
     };

@@ -83,6 +83,9 @@ pub struct IssuerStatus {
     pub last_error: Option<String>,
     /// As [`Providers::is_down`].
     pub down: bool,
+    /// Whether its metadata announce PKCE with S256, without which no login begins; `None`: they are
+    /// not known.
+    pub announces_s256: Option<bool>,
     /// What happened so far.
     pub counts: Counts,
 }
@@ -312,12 +315,26 @@ impl Providers {
                     first_fetch_over: state.first_fetch_over,
                     last_error: state.last_error.clone(),
                     down: state.is_down(now),
+                    announces_s256: state.metadata.as_ref().map(|said| said.supports_s256),
                     counts: state.counts,
                 }
             })
             .collect();
         report.sort_by(|a, b| (&a.issuer, &a.jwks_url).cmp(&(&b.issuer, &b.jwks_url)));
         report
+    }
+
+    /// Waits until the first fetch of every issuer is over, well or not, or for as long as `patience`.
+    pub async fn first_fetches(&self, patience: Duration) {
+        let all = async {
+            for entry in self.entries() {
+                let mut fetches = entry.fetches.subscribe();
+                // It ends with an issuer that is not in use any more.
+                let _over = fetches.wait_for(|over| *over > 0).await;
+            }
+        };
+        // What is missing then is told by the report.
+        let _in_time = timeout(patience, all).await;
     }
 
     /// Whether the first fetch of every issuer is over, well or not.

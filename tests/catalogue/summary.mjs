@@ -6,6 +6,12 @@ import { ledger, reasonsIn, testsIn } from './ledger.mjs';
 const beside = (name) => new URL(name, import.meta.url);
 const read = (file) => readFileSync(file, 'utf8');
 
+const missing = process.argv.slice(2).filter((file) => !existsSync(file));
+if (missing.length) {
+  console.error(`catalogue: nothing to judge by: ${missing.join(', ')} is not there; \`make unit gateway\` writes it`);
+  process.exit(1);
+}
+
 const catalogue = JSON.parse(read(beside('rows.json')));
 const reasons = reasonsIn(read(beside('not-applicable.txt')));
 const tests = process.argv.slice(2).flatMap((file) => testsIn(read(file)));

@@ -42,7 +42,8 @@ function lint(settings) {
   mkdirSync(path.join(scratch, 'secrets'), { recursive: true });
   const file = path.join(scratch, 'portcullis.yaml');
   writeFileSync(file, settings);
-  return run([BINARY, 'lint', '--config', file]);
+  // The examples name providers that are none of ours: nobody asks them.
+  return run([BINARY, 'lint', '--offline', '--config', file]);
 }
 
 function run([command, ...rest]) {
@@ -167,6 +168,41 @@ test('every link and every path of the repository that is named exists', () => {
   }
 });
 
+test('whatever SECURITY.md says holds a promise is there: rows with tests, groups, paths', () => {
+  const security = read('SECURITY.md');
+  const catalogue = JSON.parse(read('tests/catalogue/rows.json'));
+  const known = new Set(Object.values(catalogue).flatMap(({ rows }) => rows));
+  const apart = new Set(all(read('tests/catalogue/not-applicable.txt'), /^([A-P]\d\d): /gm));
+  // Names of tests as they begin in the sources: `a03_a04_…`, `'O06 O07: …'`.
+  const files = ['src', 'tests'].flatMap((folder) => readdirSync(path.join(REPOSITORY, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(rs|test\.mjs)$/.test(name)).map((name) => `${folder}/${name}`));
+  const names = files.flatMap((file) => [...read(file).matchAll(/\bfn ((?:[a-p]\d\d_)+)|\btest\(['"`]((?:[A-P]\d\d[ ,:]+)+)/g)]);
+  const tested = new Set(names.flatMap(([, rust, node]) => (rust ?? node).toUpperCase().match(/[A-P]\d\d/g)));
+  const rows = all(security, /\b([A-P]\d\d)\b/g);
+  assert.ok(rows.length > 5);
+  for (const row of rows) {
+    assert.ok(known.has(row) && !apart.has(row), `${row} is no row that applies`);
+    assert.ok(tested.has(row), `${row} has no test`);
+  }
+  assert.match(security, /catalogue of hostile inputs in sixteen groups/);
+  assert.equal(Object.keys(catalogue).length, 16);
+  assert.ok(read('CHANGELOG.md').includes(`a catalogue of ${known.size} of them`));
+  const folders = readdirSync(path.join(REPOSITORY, 'tests/it/catalogue'));
+  for (const group of Object.keys(catalogue)) {
+    assert.ok(folders.some((name) => name.startsWith(`${group.toLowerCase()}_`)), `group ${group} has no tests`);
+  }
+  const promises = security.split('\n').filter((line) => /^\| [^|]+ \| [^|]+ \|$/.test(line) && !line.startsWith('| promise'));
+  assert.ok(promises.length >= 15, `${promises.length} promises`);
+  for (const promise of promises) {
+    const held = promise.split(' | ')[1];
+    assert.match(held, /`|\b[A-P]\d\d\b|\bgroups? [A-P]\b/, promise);
+    for (const [, from, to, others] of held.matchAll(/groups? ([A-Z])\b(?: to ([A-Z]))?((?:, [A-Z]\b)*)/g)) {
+      for (const group of [from, to, ...(others.match(/[A-Z]/g) ?? [])]) assert.ok(!group || group in catalogue, group);
+    }
+  }
+  for (const file of all(security, /`(\.?[a-z]+\/[\w.\-/]+)`/g)) assert.ok(existsSync(path.join(REPOSITORY, file)), file);
+});
+
 test('every module of the library has a line in the list of sources', () => {
   const listed = section('Sources');
   // Small ones that the list leaves out: they have one line of documentation of their own.
@@ -218,8 +254,10 @@ test('every command has a row, and bad usage ends with 64', () => {
   const commands = all(run([BINARY, '--help']).stdout, /^ {2}([a-z]+) {2,}/gm).filter((name) => name !== 'help');
   assert.deepEqual(all(section('Commands'), /^\| `portcullis ([a-z]+)/gm).toSorted(), commands.toSorted());
   assert.equal(run([BINARY, 'no-such-command']).status, 64);
-  const options = all(run([BINARY, 'explain', '--help']).stdout, /(--[a-z]+) </g);
-  for (const option of options) assert.ok(section('Commands').includes(option), option);
+  for (const command of commands) {
+    const options = all(run([BINARY, command, '--help']).stdout, /^ +(?:-\w, )?(--[a-z]+)/gm).filter((name) => name !== '--help');
+    for (const option of options) assert.ok(section('Commands').includes(option), `${command} ${option}`);
+  }
 });
 
 test('keygen prints one key of 32 bytes; the key printed here is refused', () => {

@@ -1,9 +1,10 @@
 //! Running it: listeners, health, readiness, metrics, reload, drain.
 
 use crate::support::gateway::http_get;
-use crate::support::{API, Ask, Browser, Gateway, NOW, PORTAL, Provider, Setup, eventually};
+use crate::support::{API, Ask, Browser, Gateway, Log, NOW, PORTAL, Provider, Setup, eventually};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use portcullis::clock::Clock;
+use portcullis::config::LogFormat;
 use portcullis::time::UnixTime;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
@@ -110,10 +111,13 @@ async fn metrics_and_readiness_tell_no_secrets() {
 
 #[tokio::test]
 async fn a_provider_that_is_down_at_the_start_is_said_so_and_recovers() {
+    let log = Log::start(LogFormat::Json, tracing::Level::WARN);
     let clock = Clock::manual(UnixTime(NOW));
     let provider = Arc::new(Provider::start(clock.clone()).await);
     provider.turn(|knobs| knobs.fetch_status = 500);
     let gateway = Gateway::beside(Arc::clone(&provider), clock, Setup::default()).await;
+    let said = log.text();
+    assert!(said.contains("\"no keys: no login begins") && !said.contains("stay in use"), "{said}");
     let page = || Ask::get(&format!("{PORTAL}/a")).navigate();
     assert!(gateway.ask(page()).await.refused(503, "provider_unavailable").is_page());
     let login = Ask::get(&format!("{PORTAL}/.auth/login")).navigate();
@@ -126,6 +130,10 @@ async fn a_provider_that_is_down_at_the_start_is_said_so_and_recovers() {
     Browser::signed_in(&gateway, &format!("{PORTAL}/a")).await;
     let (_, body) = gateway.admin("/readyz").await;
     assert!(body.contains("\"missing\":[]"), "{body}");
+    provider.turn(|knobs| knobs.fetch_status = 500);
+    let issuer = gateway.providers.report()[0].issuer.clone();
+    gateway.providers.refresh_keys(&issuer).await.expect_err("500");
+    assert!(log.text().contains("the last good ones stay in use"), "{}", log.text());
 }
 
 #[tokio::test]
@@ -171,6 +179,7 @@ async fn a_deadline_that_is_too_short_is_answered_before_it() {
 
 #[tokio::test]
 async fn a_changed_file_takes_effect_and_a_broken_one_leaves_the_last_good_in_force() {
+    let log = Log::start(LogFormat::Json, tracing::Level::INFO);
     let gateway = Gateway::new().await;
     let token = gateway.provider.id_token(&json!({}));
     let ask = || gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&token));
@@ -205,6 +214,10 @@ spec:
     let changed = async { while !other().await.allowed {} };
     tokio::time::timeout(Duration::from_secs(10), changed).await.expect("takes effect");
     ask().await.granted();
+    let partly = log.text();
+    let partly = partly.lines().find(|line| line.contains("stay as they last held"));
+    let partly: Value = serde_json::from_str(partly.expect("is said")).expect("JSON");
+    assert_eq!((&partly["level"], &partly["errors"]), (&json!("WARN"), &json!(1)));
     // A file that is no YAML, and then a folder that is gone, change nothing at all.
     std::fs::write(gateway.folder.path().join("portal/all.yaml"), "{{{").expect("written");
     gateway.load().await;
@@ -213,6 +226,7 @@ spec:
     gateway.load().await;
     ask().await.granted();
     other().await.granted();
+    assert!(log.text().contains("reload: the last policy stays in force"), "{}", log.text());
 }
 
 #[tokio::test]
@@ -302,6 +316,7 @@ async fn o16_tls_serves_clients_that_trust_it_and_mutual_tls_those_with_a_certif
     let (other_cert, other_key) = Pki::new().sign("envoy");
     let other = trusting().identity(Identity::from_pem(other_cert, other_key));
     assert!(over_tls(&gateway, other).await.is_err(), "a certificate of somebody else");
+    // The CA says who the gateway is: no setting asks for a name, such as a SPIFFE id, besides.
     let (own_cert, own_key) = pki.sign("envoy");
     let own = trusting().identity(Identity::from_pem(own_cert, own_key));
     assert_eq!(over_tls(&gateway, own).await, Ok(false));

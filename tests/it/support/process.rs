@@ -75,6 +75,14 @@ impl Process {
         self.ask(Ask::get(&format!("{API}/pets")).bearer(token)).await
     }
 
+    /// Its memory, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("memory");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// Stops it well; returns everything that it printed.
     pub(crate) async fn stop(mut self) -> String {
         let id = self.child.id().to_string();

@@ -1,12 +1,16 @@
 //! How a login begins.
 
 use super::{HOST, exchanges, guard, home, parameters};
-use crate::support::{API, Ask, Browser, Gateway, PORTAL, Setup};
+use crate::support::process::Process;
+use crate::support::{API, Ask, Browser, Gateway, Log, PORTAL, Provider, Setup};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures_util::StreamExt;
+use portcullis::clock::Clock;
+use portcullis::config::LogFormat;
 use serde_json::json;
 use std::collections::HashSet;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 #[tokio::test]
 async fn g17_every_login_has_a_fresh_s256_challenge_state_and_nonce() {
@@ -44,12 +48,58 @@ async fn g18_a_provider_without_s256_takes_no_login_and_bearers_go_on() {
         let issuer = gateway.providers.report()[0].issuer.clone();
         gateway.providers.refresh_keys(&issuer).await.expect("fetched");
         for page in [home(), format!("{PORTAL}/.auth/login"), format!("{API}/pets")] {
+            let log = Log::start(LogFormat::Json, tracing::Level::INFO);
             let answer = gateway.ask(Ask::get(&page).navigate()).await;
             assert!(answer.refused(503, "provider_unavailable").is_page(), "{methods}");
             assert!(answer.set_cookies().is_empty());
+            // It was reached, so nobody is told otherwise; the operator reads what it lacks.
+            assert!(!answer.body.contains("cannot be reached"), "{}", answer.body);
+            let lines = log.text();
+            let line: serde_json::Value = serde_json::from_str(lines.trim()).expect("one line");
+            assert_eq!(line["hint"], "the provider does not announce PKCE with S256", "{lines}");
+            assert_eq!(line["reason"], "provider_unavailable", "{lines}");
         }
+        let (status, ready) = gateway.admin("/readyz").await;
+        assert!(status == 200 && ready.contains("does not announce PKCE with S256"), "{ready}");
         let token = gateway.provider.id_token(&json!({}));
         gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&token)).await.granted();
+    }
+}
+
+#[tokio::test]
+async fn g18_lint_names_a_provider_without_s256_and_judges_none_that_it_cannot_hear() {
+    let gateway = Gateway::new().await;
+    let lint = |issuer: &str, offline: bool| {
+        let folder = tempfile::tempdir().expect("a folder");
+        Setup::default().write(folder.path(), issuer);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_portcullis"));
+        command.current_dir(folder.path()).args(["lint", "--config", "portcullis.yaml"]);
+        command.args(offline.then_some("--offline"));
+        async move {
+            // Elsewhere: the provider answers on this thread.
+            let run = tokio::task::spawn_blocking(move || command.output());
+            let run = run.await.expect("ends").expect("runs");
+            drop(folder);
+            assert_eq!(run.status.code(), Some(0), "a warning changes no exit code");
+            [run.stdout, run.stderr].map(|said| String::from_utf8(said).expect("text"))
+        }
+    };
+    let well = lint(&gateway.provider.issuer, false).await;
+    assert!(!well[0].contains("S256") && well[1].is_empty(), "{well:?}");
+    let [silent, why] = lint("http://127.0.0.1:9/oauth2/default", false).await;
+    assert_eq!(silent, well[0], "stdout tells of settings and resources");
+    assert!(why.contains("not judged") && why.contains("127.0.0.1:9"), "{why}");
+    let asked = || gateway.provider.calls("/.well-known/openid-configuration", "");
+    for methods in [json!(null), json!(["plain"]), json!("S256")] {
+        gateway.provider.turn(|knobs| {
+            knobs.discovery = json!({"code_challenge_methods_supported": methods});
+        });
+        let [found, _] = lint(&gateway.provider.issuer, false).await;
+        let named = |line: &str| line.contains("warning: spec.oidcAuth: ") && line.contains("S256");
+        assert!(found.lines().any(named), "{methods}: {found}");
+        let before = asked();
+        assert_eq!(lint(&gateway.provider.issuer, true).await, well, "{methods}");
+        assert_eq!(asked(), before, "--offline asks nobody");
     }
 }
 
@@ -82,56 +132,32 @@ async fn g24_twenty_logins_in_one_browser_leave_five_and_each_of_those_works() {
     assert_eq!(browser.load(&gateway, &callback).await.location(), "/home");
 }
 
-/// Memory of a process, in KiB.
-fn resident(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("memory");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
+/// Bytes a start that a process may keep on average: less than the smallest thing worth keeping.
+const KEPT: u64 = 100;
 
 #[tokio::test]
-async fn g25_logins_that_are_only_begun_leave_nothing_behind() {
+async fn g25_ten_thousand_logins_that_are_only_begun_leave_nothing_behind() {
     // A process of its own: what other tests use is not counted.
-    let (helper, folder) = (Gateway::new().await, tempfile::tempdir().expect("a folder"));
-    let listen = "{grpc: 'unix:authz.sock', admin: '127.0.0.1:0'}";
-    Setup::default().setting("listen", listen).write(folder.path(), &helper.provider.issuer);
-    let mut service = Command::new(env!("CARGO_BIN_EXE_portcullis"))
-        .current_dir(folder.path())
-        .args(["serve", "--config", "portcullis.yaml"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("runs");
-    let socket = folder.path().join("authz.sock");
-    crate::support::eventually(|| socket.exists()).await;
-    let address = format!("unix:{}", socket.display());
-    let channel =
-        tonic::transport::Endpoint::from_shared(address).expect("an address").connect_lazy();
-    let client =
-        envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient::new(
-            channel,
-        );
-    let start = || {
-        let mut client = client.clone();
-        async move {
-            let answer = client.check(Ask::get(&home()).navigate().message()).await.ok()?;
-            Some(crate::support::Answer::read(answer.into_inner()).status)
+    let provider = Provider::start(Clock::system()).await;
+    let service = Process::start(Setup::default(), &provider).await;
+    let start = |number: u64| {
+        let ask = Ask::get(&format!("{PORTAL}/{number}")).navigate();
+        async {
+            let answer = service.ask(ask).await;
+            assert_eq!(answer.status, 302);
+            assert!(answer.location().contains("state="), "{}", answer.location());
         }
     };
-    let ready = async { while start().await != Some(302) {} };
-    tokio::time::timeout(std::time::Duration::from_secs(30), ready).await.expect("ready");
-    for _warm_up in 0..300 {
-        start().await;
-    }
-    let before = resident(service.id());
-    for _start in 0..2000 {
-        assert_eq!(start().await, Some(302));
-    }
-    let after = resident(service.id());
-    service.kill().expect("ends");
-    service.wait().expect("ended");
-    println!("memory before and after 2,000 started logins: {before} KiB, {after} KiB");
-    assert!(after < before + 1024, "{before} KiB, then {after} KiB");
+    let starts = |from: u64, to: u64| {
+        futures_util::stream::iter(from..to).map(start).buffer_unordered(16).for_each(|()| async {})
+    };
+    // What the allocator and the connection take once.
+    starts(0, 2_000).await;
+    let before = service.memory();
+    starts(2_000, 12_000).await;
+    let after = service.memory();
+    println!("memory before and after 10,000 started logins: {before} KiB, {after} KiB");
+    assert!(after < before + 10_000 * KEPT / 1024, "{before} KiB, then {after} KiB");
 }
 
 #[tokio::test]

@@ -131,6 +131,7 @@ async fn j05_without_a_logout_at_the_provider_it_is_here_alone_and_it_says_so() 
             "{}",
             answer.body
         );
+        assert!(answer.body.contains("could not be told"), "{}", answer.body);
         assert!(browser.cookies("portal.petstore.localhost").is_empty());
         out(&gateway, &copy).await;
         // The provider still has the session: who signs in by it again stays.
@@ -147,6 +148,24 @@ async fn j05_without_a_logout_at_the_provider_it_is_here_alone_and_it_says_so() 
         assert_eq!((on.status, on.location()), (302, format!("{PORTAL}/").as_str()));
         out(&gateway, &again).await;
         gateway.later(61);
+    }
+}
+
+#[tokio::test]
+async fn j05_while_the_provider_is_unheard_of_the_logout_is_here_and_claims_no_more() {
+    let gateway = Gateway::new().await;
+    let mut browser = both(&gateway).await;
+    let copy = browser.clone();
+    gateway.provider.turn(|knobs| knobs.fetch_status = 500);
+    let gateway = gateway.restarted(Setup::default()).await;
+    let answer = browser.send(&gateway, logout(PORTAL)).await;
+    assert_eq!((answer.status, answer.location()), (200, ""));
+    let said = &answer.body;
+    // It has a logout of its own, for all that is known: nothing is said of that.
+    assert!(answer.is_page() && said.contains("could not be told"), "{said}");
+    assert!(!said.contains("has no sign-out"), "{said}");
+    for host in [PORTAL, API] {
+        at(&gateway, &copy, host).await.refused(401, "invalid_session");
     }
 }
 
