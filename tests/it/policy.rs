@@ -128,14 +128,14 @@ async fn products_are_told_apart_by_whole_segments() {
         ("/pets", "petstore-product.default"),
         ("/pets/1", "petstore-product.default"),
         ("/pets/", "petstore-product.default"),
-        ("/p%65ts/1", "petstore-product.default"),
+        ("/pets/%31", "petstore-product.default"),
     ] {
         let answer =
             as_member(&gateway, json!(["PetstoreUsers"]), Ask::get(&format!("{API}{path}"))).await;
         answer.granted();
         assert_eq!(answer.text("product"), want, "{path}");
     }
-    for path in ["/", "/petsy", "/pet", "/Pets", "/x/pets", "/bankers"] {
+    for path in ["/", "/petsy", "/pet", "/Pets", "/x/pets", "/bankers", "/p%65ts/1"] {
         let ask = Ask::get(&format!("{API}{path}"));
         as_member(&gateway, json!(["PetstoreUsers"]), ask).await.refused(403, "no_route");
     }

@@ -138,6 +138,31 @@ async fn l34_the_host_of_a_resource_that_is_left_out_falls_to_no_wildcard_above_
 }
 
 #[tokio::test]
+async fn l35_the_path_of_a_product_that_is_left_out_is_not_another_s() {
+    let setup = two_products().edit("basePath: /bank", "basePath: /pets/bank");
+    let faulty = setup
+        .clone()
+        .edit("labels: {app: bank}}\nspec:", "labels: {app: bank}}\nspec:\n  usagePlans: [gone]");
+    for (setup, reason) in [(setup, "not_granted"), (faulty.clone(), "no_route")] {
+        let gateway = Gateway::with(setup).await;
+        let ask =
+            |path: &str| as_member(&gateway, json!(["PetstoreUsers"]), Ask::get(API).path(path));
+        ask("/pets/1").await.granted();
+        ask("/pets/bankers").await.granted();
+        for path in ["/pets/bank", "/pets/bank/1"] {
+            ask(path).await.refused(403, reason);
+        }
+    }
+    // Two at one path are told apart by nothing, and one that is left out is still the other one.
+    let twin = faulty.edit("basePath: /pets/bank", "basePath: /pets");
+    let gateway = Gateway::with(twin).await;
+    let pets = || Ask::get(&format!("{API}/pets"));
+    as_member(&gateway, json!(["PetstoreUsers"]), pets()).await.refused(403, "no_route");
+    let named = pets().context("product", "petstore-product.default");
+    as_member(&gateway, json!(["PetstoreUsers"]), named).await.granted();
+}
+
+#[tokio::test]
 async fn l35_a_group_of_one_product_opens_no_other() {
     let bank_users = "apiVersion: portal.gloo.solo.io/v1beta1
 kind: Group
