@@ -90,7 +90,7 @@ async fn p18_labels_have_names_of_the_policy_and_reasons_of_the_contract_alone()
         "refused",
         "verified",
         "remembered",
-        "fetched",
+        "well",
         "granted",
         "endpoint",
         "no_credentials",
