@@ -3,6 +3,7 @@
 use crate::commands::{folder, portcullis, text};
 use crate::policy::{as_member, two_products};
 use crate::support::{API, Ask, Gateway, PORTAL, Setup};
+use portcullis::problem::Problem;
 use serde_json::json;
 
 /// Problems, each as `path: message`.
@@ -126,7 +127,7 @@ async fn l34_the_host_of_a_resource_that_is_left_out_falls_to_no_wildcard_above_
         "[api.petstore.localhost, '*.apis.localhost', '*.*']",
     ] {
         let gateway = Gateway::with(setup.clone().edit(DOMAINS, domains)).await;
-        assert!(gateway.problems.iter().any(|problem| problem.is_error()), "{domains} holds");
+        assert!(gateway.problems.iter().any(Problem::is_error), "{domains} holds");
         for url in [API, "http://x.apis.localhost"] {
             gateway.ask(Ask::get(&format!("{url}/pets"))).await.refused(403, "no_route");
         }
