@@ -195,19 +195,19 @@ fn product_at<'s>(
 }
 
 /// The product below whose base path the segments are: the longest base path wins, and two products
-/// that share it are told apart by nothing.
+/// that share it are told apart by nothing. Where that is the path of one that is left out, there is none.
 fn product_below<'s, S: AsRef<str>>(
     environment: &'s Environment,
     segments: &[S],
 ) -> Result<&'s Product, NoRoute> {
-    let is_below = |product: &&Product| {
-        let base = product.base_path.iter().map(String::as_str);
+    let is_below = |base: &[String]| {
         let whole = segments.get(..base.len());
-        whole.is_some_and(|whole| base.eq(whole.iter().map(S::as_ref)))
+        whole.is_some_and(|whole| base.iter().map(String::as_str).eq(whole.iter().map(S::as_ref)))
     };
+    let left_out = environment.left_out.iter().filter(|base| is_below(base)).map(Vec::len).max();
     let mut best: Option<&Product> = None;
     let mut alone = true;
-    for product in environment.products.iter().filter(is_below) {
+    for product in environment.products.iter().filter(|product| is_below(&product.base_path)) {
         match best {
             Some(held) if held.base_path.len() > product.base_path.len() => {}
             Some(held) if held.base_path.len() == product.base_path.len() => alone = false,
@@ -215,6 +215,7 @@ fn product_below<'s, S: AsRef<str>>(
         }
     }
     match best {
+        Some(product) if left_out >= Some(product.base_path.len()) => Err(NoRoute::NoProduct),
         Some(product) if alone => Ok(product),
         Some(_) => Err(NoRoute::SeveralProducts),
         None => Err(NoRoute::NoProduct),

@@ -106,6 +106,9 @@ pub struct Environment {
     pub hosts: BTreeSet<HostName>,
     /// Its products, each once for every base path that it has here.
     pub products: Vec<Product>,
+    /// Base paths of products that it does not hold for a fault of theirs: nobody's, and so not those
+    /// of a product with a shorter one either.
+    pub left_out: BTreeSet<Vec<String>>,
     /// Portals that publish it.
     pub portals: BTreeSet<PortalId>,
     /// How the product of a request is found.

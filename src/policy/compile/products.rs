@@ -6,7 +6,7 @@ use super::base_path::{Values, expand};
 use super::held::{Held, HeldEnvironment};
 use super::portal::references;
 use super::{Findings, Input, Judged};
-use crate::name::Kind;
+use crate::name::{Kind, ResourceName};
 use crate::policy::resource::{ApiProduct, ProductSelector};
 use crate::policy::snapshot::Product;
 use crate::problem::{Problem, Severity};
@@ -20,32 +20,43 @@ pub(super) fn judge(product: &ApiProduct, input: &Input<'_>) -> Judged<ApiProduc
     (Some(product.clone()), found.problems)
 }
 
-/// The products of an Environment, each once for every base path that it has there.
+/// The products of an Environment, each once for every base path that it has there; and the base
+/// paths of those that it cannot hold.
 pub(super) fn of_environment(
     environment: &HeldEnvironment,
     held: &Held,
     problems: &mut Vec<Problem>,
-) -> Vec<Product> {
+) -> (Vec<Product>, BTreeSet<Vec<String>>) {
     let mut products: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    let mut left_out: BTreeSet<(ResourceName, Vec<String>)> = BTreeSet::new();
     let own = &environment.origin.name().namespace;
     for selector in &environment.products {
         let selected = held.products.values().filter(|product| {
             selector.products.selects(own, product.origin.name(), &product.labels)
         });
         for product in selected {
-            let Some(plans) = plans(environment, selector, product, problems) else { continue };
-            for base_path in base_paths(environment, selector, product, problems) {
+            let plans = plans(environment, selector, product, problems);
+            let base_paths = base_paths(environment, selector, product, problems);
+            let Some(plans) = plans else {
+                let name = product.origin.name();
+                left_out.extend(base_paths.into_iter().map(|path| (name.clone(), path)));
+                continue;
+            };
+            for base_path in base_paths {
                 let key = (product.origin.name().clone(), base_path);
                 products.entry(key).or_default().extend(plans.iter().cloned());
             }
         }
     }
+    // By another selector it may be held there all the same.
+    left_out.retain(|of| !products.contains_key(of));
+    let left_out = left_out.into_iter().map(|(_name, base_path)| base_path).collect();
     let product = |((name, base_path), plans): (_, BTreeSet<String>)| Product {
         name,
         base_path,
         usage_plans: plans.into_iter().collect(),
     };
-    products.into_iter().map(product).collect()
+    (products.into_iter().map(product).collect(), left_out)
 }
 
 /// The plans of a product here; `None` where one of its own is not defined by the Environment,

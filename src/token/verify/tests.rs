@@ -212,8 +212,11 @@ fn believes_an_email_only_where_the_claim_is_true() {
         (json!(1), false),
         (json!("absent"), false),
     ] {
-        let claims = verified(&with(id_claims(), "email_verified", &value)).expect("claims");
+        let with_email = with(id_claims(), "email", &json!("ann@example.com"));
+        let claims = verified(&with(with_email, "email_verified", &value)).expect("claims");
         assert_eq!(claims.email_verified, want, "{value}");
+        let alone = verified(&with(id_claims(), "email_verified", &value)).expect("claims");
+        assert!(!alone.email_verified, "{value}, and no e-mail that it could be about");
     }
 }
 

@@ -23,12 +23,12 @@ export function hostileTargets() {
 }
 
 /**
- * Every path that some upstream may take a target for: decoded once, twice and three times; with `\` as `/` or not, parameters after `;`, the rest after NUL, white space cut off or not; and each with its dots resolved.
+ * Every path that some upstream may take a target for: not decoded, decoded once, twice and three times; with `\` as `/` or not, parameters after `;`, the rest after NUL, white space cut off or not; and each with its dots resolved.
  */
 export function readings(target) {
   const raw = target.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/)[0];
-  let forms = [decoded(raw)];
-  for (let turn = 0; turn < 2; turn += 1) forms.push(decoded(forms.at(-1)));
+  let forms = [raw];
+  for (let turn = 0; turn < 3; turn += 1) forms.push(decoded(forms.at(-1)));
   const also = (change) => {
     forms = [...new Set(forms.flatMap((form) => [form, change(form)]))];
   };

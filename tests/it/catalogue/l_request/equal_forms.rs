@@ -114,6 +114,7 @@ fn environment(bases: &[&str]) -> Snapshot {
         audiences: BTreeSet::new(),
         plans: BTreeMap::new(),
         plan_issuers: Vec::new(),
+        left_out: BTreeSet::new(),
         group_claim: None,
     };
     let mut snapshot = Snapshot::default();

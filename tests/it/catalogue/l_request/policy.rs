@@ -3,6 +3,7 @@
 use crate::commands::{folder, portcullis, text};
 use crate::policy::{as_member, two_products};
 use crate::support::{API, Ask, Gateway, PORTAL, Setup};
+use portcullis::problem::Problem;
 use serde_json::json;
 
 /// Problems, each as `path: message`.
@@ -126,7 +127,7 @@ async fn l34_the_host_of_a_resource_that_is_left_out_falls_to_no_wildcard_above_
         "[api.petstore.localhost, '*.apis.localhost', '*.*']",
     ] {
         let gateway = Gateway::with(setup.clone().edit(DOMAINS, domains)).await;
-        assert!(gateway.problems.iter().any(|problem| problem.is_error()), "{domains} holds");
+        assert!(gateway.problems.iter().any(Problem::is_error), "{domains} holds");
         for url in [API, "http://x.apis.localhost"] {
             gateway.ask(Ask::get(&format!("{url}/pets"))).await.refused(403, "no_route");
         }
@@ -135,6 +136,31 @@ async fn l34_the_host_of_a_resource_that_is_left_out_falls_to_no_wildcard_above_
             assert!(answer.allowed && answer.reason() == "public", "{url}: {answer:?}");
         }
     }
+}
+
+#[tokio::test]
+async fn l35_the_path_of_a_product_that_is_left_out_is_not_another_s() {
+    let setup = two_products().edit("basePath: /bank", "basePath: /pets/bank");
+    let faulty = setup
+        .clone()
+        .edit("labels: {app: bank}}\nspec:", "labels: {app: bank}}\nspec:\n  usagePlans: [gone]");
+    for (setup, reason) in [(setup, "not_granted"), (faulty.clone(), "no_route")] {
+        let gateway = Gateway::with(setup).await;
+        let ask =
+            |path: &str| as_member(&gateway, json!(["PetstoreUsers"]), Ask::get(API).path(path));
+        ask("/pets/1").await.granted();
+        ask("/pets/bankers").await.granted();
+        for path in ["/pets/bank", "/pets/bank/1"] {
+            ask(path).await.refused(403, reason);
+        }
+    }
+    // Two at one path are told apart by nothing, and one that is left out is still the other one.
+    let twin = faulty.edit("basePath: /pets/bank", "basePath: /pets");
+    let gateway = Gateway::with(twin).await;
+    let pets = || Ask::get(&format!("{API}/pets"));
+    as_member(&gateway, json!(["PetstoreUsers"]), pets()).await.refused(403, "no_route");
+    let named = pets().context("product", "petstore-product.default");
+    as_member(&gateway, json!(["PetstoreUsers"]), named).await.granted();
 }
 
 #[tokio::test]
