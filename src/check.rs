@@ -167,6 +167,8 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
     let site = call.site.ok_or_else(|| unrouted(facts, NoRoute::UnknownHost))?;
     call.tell(facts);
     if let Some(endpoint) = endpoints::find(call) {
+        let agrees = call.policy.agrees(site, call.attributes);
+        agrees.map_err(|no_route| unrouted(facts, no_route))?;
         return Err(Box::pin(endpoints::answer(call, endpoint, facts)).await);
     }
     let route = call.policy.route(site, call.attributes);

@@ -122,18 +122,46 @@ impl Snapshot {
         attributes: &Attributes,
     ) -> Result<Route<'_>, NoRoute> {
         let environment = self.environment(id).ok_or(NoRoute::UnknownHost)?;
-        let named = context(attributes, "environment")?;
-        if named.as_ref().is_some_and(|name| *name != environment.name) {
-            return Err(NoRoute::ContextDisagrees);
-        }
-        let portal = self.portal_of(environment, attributes)?;
+        let portal = self.context_of(environment, attributes)?;
+        let named = attributes.context.contains_key("environment");
         let product = match (context(attributes, "product")?, environment.routing) {
-            (Some(_), Routing::Context) if named.is_none() => return Err(NoRoute::ContextMissing),
+            (Some(_), Routing::Context) if !named => return Err(NoRoute::ContextMissing),
             (Some(name), _) => product_named(environment, &name, attributes)?,
             (None, Routing::Context) => return Err(NoRoute::ContextMissing),
             (None, Routing::Auto) => product_at(environment, attributes)?,
         };
         Ok(Route::Product { id, environment, product, portal })
+    }
+
+    /// Whether the gateway's context agrees with `site`, for what is no product's: our endpoints.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoute`]: it names something unknown, or something of another host.
+    pub fn agrees(&self, site: Site, attributes: &Attributes) -> Result<(), NoRoute> {
+        match site {
+            Site::Portal(id) => self.route_to_portal(id, attributes).map(|_route| ()),
+            Site::Environment(id) => {
+                let environment = self.environment(id).ok_or(NoRoute::UnknownHost)?;
+                self.context_of(environment, attributes)?;
+                match context(attributes, "product")? {
+                    Some(name) => product_named(environment, &name, attributes).map(|_product| ()),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// The Portal of [`Self::portal_of`], where the context names this Environment or none.
+    fn context_of(
+        &self,
+        environment: &Environment,
+        attributes: &Attributes,
+    ) -> Result<Option<PortalId>, NoRoute> {
+        match context(attributes, "environment")? {
+            Some(name) if name != environment.name => Err(NoRoute::ContextDisagrees),
+            Some(_) | None => self.portal_of(environment, attributes),
+        }
     }
 
     /// The Portal that the context names, which has to publish the Environment; else the only one

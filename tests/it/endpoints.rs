@@ -27,6 +27,29 @@ async fn a_host_that_is_nobody_s_has_no_endpoints() {
 }
 
 #[tokio::test]
+async fn the_gateway_s_context_has_to_agree_with_the_host_of_an_endpoint_too() {
+    let gateway = Gateway::new().await;
+    let right = [
+        (PORTAL, "portal", "petstore-portal.default"),
+        (API, "portal", "petstore-portal.default"),
+        (API, "environment", "dev.default"),
+        (API, "product", "petstore-product.default"),
+    ];
+    for (host, key, value) in right {
+        let ask = || Ask::get(&format!("{host}/.auth/login")).navigate();
+        gateway
+            .ask(ask().context(key, value))
+            .await
+            .sent_to(&gateway.provider.issuer, "no_credentials");
+        for wrong in ["", "other.default", "petstore-portal"] {
+            gateway.ask(ask().context(key, wrong)).await.refused(403, "no_route");
+        }
+    }
+    let portal_s = Ask::get(&format!("{PORTAL}/.auth/userinfo"));
+    gateway.ask(portal_s.context("environment", "dev.default")).await.refused(403, "no_route");
+}
+
+#[tokio::test]
 async fn a_login_begins_by_a_page_load_and_by_nothing_else() {
     let gateway = Gateway::new().await;
     for name in ["login", "signup"] {
