@@ -39,7 +39,8 @@ test: tools chromium lint deny unit differential fuzz soak-short validate gatewa
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
 	cargo fmt --check
-	cargo clippy --locked --all-targets --test soak -- -D warnings
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test soak -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
 
 .PHONY: deny
@@ -76,7 +77,7 @@ validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
 .PHONY: gateway
 gateway: tools chromium build ## What only real Envoy and a real Chromium can show: faults, floods, drain, reload, CSRF
 	mkdir -p $(RESULTS)
-	node --test --test-concurrency=2 --test-reporter=spec --test-reporter-destination=stdout \
+	node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
 	    --test-reporter=tap --test-reporter-destination=$(RESULTS)/gateway.tap tests/gateway/*.test.mjs
 
 .PHONY: demo-check

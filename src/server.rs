@@ -2,6 +2,7 @@
 
 use crate::config::{GrpcAddress, TlsSettings};
 use crate::envoy::{AuthorizationService, Server as Authorization};
+use futures_util::StreamExt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
@@ -23,6 +24,8 @@ const MAX_STREAMS: u32 = 4096;
 /// of 20 that would close the connection of everybody else.
 const MAX_RESETS: usize = 100_000;
 const WINDOW_BYTES: u32 = 1024 * 1024;
+/// How long nobody is accepted when that failed for want of something.
+const AFTER_ACCEPT_ERROR: Duration = Duration::from_millis(250);
 /// How long checks that run may go on after the end was asked for.
 pub const DRAIN: Duration = Duration::from_secs(30);
 
@@ -167,10 +170,11 @@ pub async fn serve(
         match listener {
             Listener::Tcp(listener) => {
                 let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+                let incoming = incoming.then(without_haste);
                 router.serve_with_incoming_shutdown(incoming, stop).await
             }
             Listener::Unix(listener, path) => {
-                let incoming = UnixListenerStream::new(listener);
+                let incoming = UnixListenerStream::new(listener).then(without_haste);
                 let ended = router.serve_with_incoming_shutdown(incoming, stop).await;
                 // The next start removes what this one could not.
                 let _removed = std::fs::remove_file(path);
@@ -189,6 +193,20 @@ pub async fn serve(
         ended = running => ended.map_err(ListenError::Serve),
         () = too_long => Ok(()),
     }
+}
+
+/// What was accepted; later, if it is an error. Where file descriptors are used up, the connection that
+/// waits makes the next call fail at once as well, and tonic calls again at once.
+async fn without_haste<Io>(accepted: io::Result<Io>) -> io::Result<Io> {
+    let of_one_client = |error: &io::Error| {
+        use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+        matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+    };
+    if let Some(error) = accepted.as_ref().err().filter(|error| !of_one_client(error)) {
+        tracing::warn!(%error, "a connection could not be accepted");
+        tokio::time::sleep(AFTER_ACCEPT_ERROR).await;
+    }
+    accepted
 }
 
 async fn say_not_serving(reporter: &HealthReporter) {

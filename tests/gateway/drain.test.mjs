@@ -61,6 +61,8 @@ async function rollingUpdate() {
       await part.stop();
       await answered(loads[0], 100);
       await part.start();
+      // As a rolling update does: the next one goes when this one is back.
+      await until('both to be back', async () => (await healthy()).every((count) => count === 2));
     }
     await answered(loads[0], 100);
     const answers = await Promise.all(loads.map((load) => load.stop()));
@@ -123,6 +125,11 @@ function answered(load, more) {
 async function statistic(name, admin = world.ports.gatewayAdmin) {
   const text = await (await fetch(`http://127.0.0.1:${admin}/stats?filter=^cluster.portcullis.${name}$`)).text();
   return Number(text.split(': ')[1]);
+}
+
+/** Instances that each gateway takes for well. */
+function healthy() {
+  return Promise.all([world.ports.gatewayAdmin, open.gatewayAdmin].map((admin) => statistic('membership_healthy', admin)));
 }
 
 /** Checks that took longer than the gateways wait. */

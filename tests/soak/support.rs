@@ -9,6 +9,7 @@ pub(crate) mod ask;
 #[expect(dead_code, reason = "the integration tests ask it for more")]
 #[path = "../it/support/setup.rs"]
 pub(crate) mod setup;
+#[expect(dead_code, reason = "the integration tests ask it for more")]
 #[path = "../it/support/token.rs"]
 pub(crate) mod token;
 
