@@ -39,7 +39,7 @@ pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) ->
     let (id, portal, login, state) = match open_state(call, parameters.state()) {
         Ok(opened) => opened,
         Err(Fallen::Wrong(why)) => return refuse(call, facts, why.to_owned()),
-        Err(Fallen::Unreadable) => return unreadable(call, None, facts).await,
+        Err(Fallen::Unreadable) => return unreadable(call, facts).await,
     };
     facts.portal = Some(portal.name.clone());
     let Some(began_on) = Host::parse(&state.host) else {
@@ -49,12 +49,9 @@ pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) ->
         return pass_on(call, portal, &parameters, &began_on, forward, facts);
     }
     let flow = match login::read_flow(call, &state.flow) {
-        // Too late: the code stays unused, and the page that was asked for is known still.
-        flow if login::is_over(call, state.started_at) => {
-            return unreadable(call, flow.ok(), facts).await;
-        }
+        Ok(flow) if login::is_over(call, flow.started_at) => return unreadable(call, facts).await,
         Ok(flow) => flow,
-        Err(NoFlow::Unreadable) => return unreadable(call, None, facts).await,
+        Err(NoFlow::Unreadable) => return unreadable(call, facts).await,
         Err(NoFlow::Wrong) => {
             return refuse(call, facts, "the browser has no such login under way".to_owned());
         }
@@ -91,7 +88,8 @@ fn open_state<'c>(call: &Call<'c>, text: &str) -> Result<Opened<'c>, Fallen> {
                 {
                     return Err(Fallen::Wrong("the state is of another issuer"));
                 }
-                return Ok((id, portal, login, state));
+                let over = login::is_over(call, state.started_at);
+                return if over { Err(Fallen::Unreadable) } else { Ok((id, portal, login, state)) };
             }
             Err(OpenError::UnknownKey) => failure = Fallen::Unreadable,
             Err(OpenError::Malformed) => failure = Fallen::Wrong("the state is not ours"),
@@ -102,7 +100,7 @@ fn open_state<'c>(call: &Call<'c>, text: &str) -> Result<Opened<'c>, Fallen> {
 }
 
 /// A state or flow that nobody can read any more: an old key, or too late. The code is never used.
-async fn unreadable(call: &Call<'_>, flow: Option<Flow>, facts: &mut Facts) -> Box<Denied> {
+async fn unreadable(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     facts.hint =
         Some("the login cannot be read any more: an old sealing key, or too late".to_owned());
     if let Found::Live(live) = session::find(call, &mut Facts::default()).await {
@@ -111,10 +109,7 @@ async fn unreadable(call: &Call<'_>, flow: Option<Flow>, facts: &mut Facts) -> B
     }
     match call.login_portal() {
         Some((id, portal)) => {
-            let wanted = flow.filter(|flow| flow.portal == portal.name.to_string());
-            let wanted = wanted.map_or_else(|| "/".to_owned(), |flow| flow.return_to);
-            let return_to = login::return_to(call, portal, &wanted);
-            let mut denied = login::restart_once(call, id, portal, &return_to, facts);
+            let mut denied = login::restart_once(call, id, portal, facts);
             denied.reason = match denied.reason {
                 Reason::NoCredentials => Reason::BadCallback,
                 other => other,

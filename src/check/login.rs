@@ -17,9 +17,6 @@ use std::time::Duration;
 
 /// How long a login may take.
 pub(super) const LOGIN_TIME: Duration = Duration::from_secs(600);
-/// How long a browser keeps a flow: who comes back too late begins anew, and still ends at the page that
-/// was asked for.
-const FLOW_KEPT: Duration = Duration::from_secs(3600);
 /// Suffix of flow cookies; the flow's id follows.
 const FLOW: &str = "l-";
 /// Flow cookies that one answer clears.
@@ -169,7 +166,7 @@ fn begin(call: &Call<'_>, portal: &Portal, issuer: &str, return_to: &ReturnTo) -
     };
     let flow = seal(call, Purpose::Flow, &flow.encode_to_vec())?;
     let mut cookies = make_room(call);
-    cookies.push(call.names.set(&format!("{FLOW}{id}"), &flow, FLOW_KEPT));
+    cookies.push(call.names.set(&format!("{FLOW}{id}"), &flow, LOGIN_TIME));
     Some(Begun { state, nonce, code_challenge, cookies })
 }
 
@@ -236,12 +233,11 @@ pub(super) fn restart_once(
     call: &Call<'_>,
     id: PortalId,
     portal: &Portal,
-    return_to: &ReturnTo,
     facts: &mut Facts,
 ) -> Box<Denied> {
     if call.cookies.get(&call.names.name(RESTARTED)).is_some() || !call.client.reads_pages() {
         return answers::bad_callback(call);
     }
-    let denied = start(call, id, portal, return_to, Form::SignIn, facts);
+    let denied = start(call, id, portal, &ReturnTo::start(), Form::SignIn, facts);
     Box::new(denied.cookies([call.names.set(RESTARTED, "1", LOGIN_TIME)]))
 }
