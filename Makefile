@@ -12,6 +12,7 @@ RESULTS := $(TARGET)/results
 ENVOY := .tools/venv/bin/envoy
 NPM := .tools/node/.installed
 DENY := .tools/deny/bin/cargo-deny
+GHZ := .tools/go/bin/ghz
 CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
 
 # The binary that the demo and its check run.
@@ -39,8 +40,10 @@ test: tools chromium lint deny unit differential fuzz soak-short validate gatewa
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
 	cargo fmt --check
+	cargo fmt --check --package portcullis-load
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
+	cargo clippy --locked --package portcullis-load --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
 
 .PHONY: deny
@@ -56,6 +59,7 @@ deny: $(DENY) ## What the dependencies may be: bans, licences, sources; advisori
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
 	mkdir -p $(RESULTS)
 	cargo test --locked | tee $(RESULTS)/cargo.txt
+	cargo test --locked --package portcullis-load
 	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs tests/differential/*.test.mjs
 
 .PHONY: catalogue
@@ -126,6 +130,22 @@ soak: ## The service for SOAK_SECONDS with clients of every kind and faults; eve
 soak-memory: ## Memory under 1,000,000 distinct bad tokens and 100,000 started logins
 	cargo test --locked --profile soak --test soak -- memory
 
+# ghz is for a second opinion: without it the run goes on, and says so.
+.PHONY: load
+load: ## Portcullis beside a server that only decodes and says OK: CPU, latency, gates (LOAD_ROUNDS, LOAD_SECONDS, LOAD_SCALE)
+	cargo build --locked --release --package portcullis --package portcullis-load
+	@test -x $(GHZ) || $(MAKE) --no-print-directory ghz || true
+	$(TARGET)/release/load $(RESULTS)/load.json
+
+.PHONY: ghz
+ghz: ## Install ghz, with which deployments are load-tested (deploy/ghz; needs Go)
+	@if ! command -v go >/dev/null; then \
+	    echo 'ghz: NOT INSTALLED: it needs Go (go.dev/dl, or golang-go of Debian); then `make ghz` again'; exit 1; \
+	fi
+	@GOBIN=$(abspath $(dir $(GHZ))) GOTOOLCHAIN=local timeout 300 go install github.com/bojand/ghz/cmd/ghz@v0.120.0 \
+	    || { echo 'ghz: NOT INSTALLED: the Go module proxy cannot be reached, or does not have it; see above'; exit 1; }
+	@echo 'ghz: $(GHZ)'
+
 .PHONY: bench
 bench: ## Benchmarks of a check
 	cargo bench --locked
@@ -135,6 +155,7 @@ bench: ## Benchmarks of a check
 .PHONY: fmt
 fmt: ## Format the Rust sources
 	cargo fmt
+	cargo fmt --package portcullis-load
 
 .PHONY: tools
 tools: $(ENVOY) $(NPM) ## Bring Envoy and the npm packages into .tools/
