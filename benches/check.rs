@@ -11,7 +11,7 @@ use portcullis::check::{Checker, Parts};
 use portcullis::clock::Clock;
 use portcullis::config;
 use portcullis::credential::classify;
-use portcullis::decision::classify_client;
+use portcullis::decision::{Asked, classify_client};
 use portcullis::envoy::{decode, encode};
 use portcullis::provider::Providers;
 use portcullis::reload::Loader;
@@ -115,7 +115,8 @@ fn whole_checks(criterion: &mut Criterion) {
         criterion.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let checked = runtime.block_on(checker.check(&attributes, client, None));
-                black_box(encode(&checked, client, "request"))
+                let asked = Asked { client, host, request_id: "request" };
+                black_box(encode(&checked, &asked))
             });
         });
     }

@@ -3,17 +3,20 @@
 //! Pure: no I/O, no clock.
 
 mod client;
+mod field;
+mod hint;
 mod page;
+mod protected;
 mod reason;
 mod refusal;
 mod upstream;
 
 pub use client::{ClientKind, classify_client};
+pub use field::FieldValue;
+pub use hint::Hint;
 pub use reason::{Reason, Status};
-pub use refusal::{Body, Denied, Link, Refusal, Rendered};
-pub use upstream::{
-    ClaimValue, HeaderPolicy, IdentityHeaders, RouteNames, Upstream, percent_encode_value,
-};
+pub use refusal::{Asked, Body, Challenge, Denied, Link, Refusal};
+pub use upstream::{HeaderPolicy, RouteNames, Upstream};
 
 use crate::cookie::SetCookie;
 use crate::credential::CredentialKind;
@@ -22,7 +25,7 @@ use crate::policy::{RateLimit, ResourceName};
 use std::sync::Arc;
 
 /// A request that may pass.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Allowed {
     /// What changes in the request on its way upstream.
     pub upstream: Upstream,
@@ -50,7 +53,7 @@ pub struct Facts {
     /// Its limit.
     pub limit: Option<RateLimit>,
     /// More for the log than the client may hear; never a token, code, cookie, key or secret.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }
 
 impl Facts {

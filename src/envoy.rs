@@ -4,8 +4,9 @@ mod decode;
 mod door;
 mod encode;
 mod service;
+mod wire;
 
 pub use decode::{Ambiguous, decode};
 pub use door::Server;
-pub use encode::encode;
+pub use encode::{encode, encode_to};
 pub use service::AuthorizationService;

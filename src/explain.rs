@@ -6,7 +6,7 @@ use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::Parsed;
 use crate::credential::{Credential, CredentialKind, classify};
-use crate::decision::{Checked, ClientKind, Facts, classify_client};
+use crate::decision::{Asked, Checked, ClientKind, Facts, classify_client};
 use crate::identity::Identity;
 use crate::policy::{Membership, NoRoute, Route, Site, Snapshot};
 use crate::provider::{IssuerSource, Providers};
@@ -212,31 +212,39 @@ fn write_steps(
     if let Some(hint) = hint {
         writeln!(text, "because     {hint}")?;
     }
-    write_answer(text, client, checked)
+    write_answer(text, attributes, client, checked)
 }
 
-fn write_answer(text: &mut String, client: ClientKind, checked: &Checked) -> std::fmt::Result {
+fn write_answer(
+    text: &mut String,
+    attributes: &Attributes,
+    client: ClientKind,
+    checked: &Checked,
+) -> std::fmt::Result {
     match &checked.outcome {
         Ok(allowed) => {
             writeln!(text, "answer      goes on to the upstream")?;
-            for (name, value) in &allowed.upstream.set {
-                writeln!(text, "  set       {name}: {value}")?;
+            for (name, value) in allowed.upstream.set() {
+                writeln!(text, "  set       {name}: {}", value.to_text())?;
             }
-            for name in &allowed.upstream.remove {
+            for name in allowed.upstream.removed() {
                 writeln!(text, "  remove    {name}")?;
             }
         }
         Err(denied) => {
-            let rendered = denied.render(client, "(request id)");
-            writeln!(text, "answer      {} {}", rendered.status.code(), rendered.status.title())?;
-            for (name, value) in rendered.headers.iter().filter(|(name, _)| *name != "set-cookie") {
-                writeln!(text, "  {name}: {value}")?;
+            let asked =
+                Asked { client, host: attributes.host.name.as_str(), request_id: "(request id)" };
+            writeln!(text, "answer      {} {}", denied.status.code(), denied.status.title())?;
+            for (name, value) in denied.fields(&asked).filter(|(name, _)| *name != "set-cookie") {
+                writeln!(text, "  {name}: {}", value.to_text())?;
             }
             for cookie in &denied.cookies {
                 writeln!(text, "  set-cookie: {cookie:?}=(not shown)")?;
             }
-            if client == ClientKind::Other && !rendered.body.is_empty() {
-                writeln!(text, "  {}", rendered.body)?;
+            if client == ClientKind::Other && !denied.has_no_body() {
+                let mut body = Vec::new();
+                denied.write_body(&asked, &mut body);
+                writeln!(text, "  {}", String::from_utf8_lossy(&body))?;
             }
         }
     }

@@ -25,17 +25,20 @@ pub(super) async fn authenticate(
     route: &Route<'_>,
     token: &str,
     facts: &mut Facts,
-) -> Result<Arc<Identity>, Box<Denied>> {
+) -> Result<Arc<Identity>, Denied> {
     identify(call, route, token).await.map_err(|refused| {
-        facts.hint = Some(refused.to_string());
+        facts.hint = Some(match refused {
+            Refused::Token(error) => error.into(),
+            other => other.to_string().into(),
+        });
         match refused {
             Refused::KeysUnavailable => answers::keys_unavailable(),
-            Refused::Token(error) if error.is_expired() => answers::expired_token(call),
+            Refused::Token(error) if error.is_expired() => answers::expired_token(),
             Refused::Token(_)
             | Refused::UnknownIssuer
             | Refused::NoBearerIdTokens
             | Refused::NoPrincipal
-            | Refused::Revoked => answers::invalid_token(call),
+            | Refused::Revoked => answers::invalid_token(),
         }
     })
 }
@@ -119,7 +122,8 @@ async fn verified(
     let providers = &call.inner.parts.providers;
     let mut keys = providers.keys(&origin.source).map_err(unavailable)?;
     if keys.find(jws.kid()).is_none() {
-        let asked = providers.keys_for_kid(&origin.source, jws.kid());
+        // Boxed, for it is rare: what a check is made of has room for the rest alone.
+        let asked = Box::pin(providers.keys_for_kid(&origin.source, jws.kid()));
         keys = call.in_time(asked).await.ok_or(Refused::KeysUnavailable)?.map_err(unavailable)?;
     }
     let (tokens, metrics) = (&call.inner.tokens, &call.inner.parts.metrics);

@@ -91,13 +91,14 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
             live(call, opened, portal, last_use)
         }
         Standing::Expired { grace } => {
-            let refresh = refresh::wait(call, id, &opened.session, grace).await;
+            // Boxed, for it is rare: what a check is made of has room for the rest alone.
+            let refresh = Box::pin(refresh::wait(call, id, &opened.session, grace)).await;
             match refresh {
                 Refresh::Ended => stale(call, facts, "the provider ended the session"),
                 // A logout or a newer login came while the provider was asked. The browser has other
                 // cookies by now, and this answer must not clear those.
                 _ if is_revoked(call.inner, &opened.session) => {
-                    facts.hint = Some("the session was ended".to_owned());
+                    facts.hint = Some("the session was ended".into());
                     Found::Stale(Vec::new())
                 }
                 Refresh::Refreshed(newer) => {
@@ -109,7 +110,7 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
                 }
                 Refresh::Useless if grace => live(call, opened, portal, last_use),
                 Refresh::Unavailable(_) => {
-                    facts.hint = Some("the identity cannot be refreshed for now".to_owned());
+                    facts.hint = Some("the identity cannot be refreshed for now".into());
                     Found::Unavailable
                 }
                 // It answers, though not with tokens: a new login will tell.
@@ -129,8 +130,8 @@ pub(super) fn read<'c>(call: &Call<'c>) -> Option<(Arc<Session>, &'c Portal)> {
     (!is_revoked(call.inner, &session)).then_some((session, portal))
 }
 
-fn stale(call: &Call<'_>, facts: &mut Facts, why: &str) -> Found {
-    facts.hint = Some(why.to_owned());
+fn stale(call: &Call<'_>, facts: &mut Facts, why: &'static str) -> Found {
+    facts.hint = Some(why.into());
     Found::Stale(clear(call))
 }
 

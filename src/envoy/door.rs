@@ -4,8 +4,8 @@
 //! does not decode is handed on and refused, and a panic, wherever it is, becomes a refusal.
 
 use super::service::{AuthorizationService, refuse_panic};
-use bytes::Buf;
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use bytes::{Buf, BufMut, Bytes};
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use prost::Message;
@@ -24,8 +24,7 @@ const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
 /// A message; `None` where its bytes are no `CheckRequest`.
 type Received = Option<CheckRequest>;
-type Answering =
-    dyn Fn(Received, MetadataMap) -> BoxFuture<'static, CheckResponse> + Send + Sync + 'static;
+type Answering = dyn Fn(Received, MetadataMap) -> BoxFuture<'static, Bytes> + Send + Sync + 'static;
 
 /// The gRPC service, ready for a server.
 #[derive(Clone)]
@@ -83,8 +82,8 @@ where
 struct Check(Arc<Answering>);
 
 impl UnaryService<Received> for Check {
-    type Response = CheckResponse;
-    type Future = BoxFuture<'static, Result<Response<CheckResponse>, Status>>;
+    type Response = Bytes;
+    type Future = BoxFuture<'static, Result<Response<Bytes>, Status>>;
 
     fn call(&mut self, request: Request<Received>) -> Self::Future {
         let answer = Arc::clone(&self.0);
@@ -102,7 +101,7 @@ impl UnaryService<Received> for Check {
 struct CheckCodec;
 
 impl Codec for CheckCodec {
-    type Encode = CheckResponse;
+    type Encode = Bytes;
     type Decode = Received;
     type Encoder = Self;
     type Decoder = Self;
@@ -117,11 +116,12 @@ impl Codec for CheckCodec {
 }
 
 impl Encoder for CheckCodec {
-    type Item = CheckResponse;
+    type Item = Bytes;
     type Error = Status;
 
-    fn encode(&mut self, item: CheckResponse, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        item.encode(to).map_err(|error| Status::internal(error.to_string()))
+    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.put(item);
+        Ok(())
     }
 }
 

@@ -4,10 +4,11 @@ use super::{Ambiguous, decode, encode};
 use crate::attributes::{Headers, Method};
 use crate::check::{Checker, RequestId};
 use crate::decision::{
-    Checked, ClientKind, Denied, Facts, Reason, Status as HttpStatus, classify_client,
+    Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
 };
 use crate::telemetry::CheckMetrics;
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use bytes::Bytes;
+use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -32,46 +33,37 @@ impl AuthorizationService {
     }
 
     /// Decodes, checks, encodes. `received` is `None` where the message was none.
-    pub async fn answer(
-        &self,
-        received: Option<CheckRequest>,
-        metadata: &MetadataMap,
-    ) -> CheckResponse {
+    pub async fn answer(&self, received: Option<CheckRequest>, metadata: &MetadataMap) -> Bytes {
         let started = Instant::now();
         let deadline =
             grpc_timeout(metadata).map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
-        let (checked, client, id) = self.decide(received, deadline).await;
-        self.metrics.ended(&checked, id.as_str(), started.elapsed());
-        encode(&checked, client, id.as_str())
-    }
-
-    /// Decides, whatever happens: in time, and even where our own code is at fault.
-    async fn decide(
-        &self,
-        received: Option<CheckRequest>,
-        deadline: Option<Instant>,
-    ) -> (Checked, ClientKind, RequestId) {
         let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
-        let attributes = match received.ok_or_else(unreadable).and_then(decode) {
-            Ok(attributes) => attributes,
-            Err(ambiguous) => {
-                let id = RequestId::of(&ambiguous.headers);
-                let client = classify_client(Method::Get, &ambiguous.headers);
-                return (refuse_ambiguous(ambiguous.part), client, id);
+        let decoded = received.ok_or_else(unreadable).and_then(decode);
+        let (method, headers, host) = match &decoded {
+            Ok(attributes) => {
+                (attributes.method, &attributes.headers, attributes.host.name.as_str())
             }
+            Err(ambiguous) => (Method::Get, &ambiguous.headers, ""),
         };
-        let id = RequestId::of(&attributes.headers);
-        let client = classify_client(attributes.method, &attributes.headers);
-        let check = self.checker.check(&attributes, client, deadline);
-        let checked = guarded(check, deadline).await;
-        (checked, client, id)
+        let id = RequestId::of(headers);
+        let client = classify_client(method, headers);
+        let checked = match &decoded {
+            // Decides, whatever happens: in time, and even where our own code is at fault.
+            Ok(attributes) => {
+                guarded(self.checker.check(attributes, client, deadline), deadline).await
+            }
+            Err(ambiguous) => refuse_ambiguous(ambiguous.part),
+        };
+        self.metrics.ended(&checked, id.as_str(), started.elapsed());
+        encode(&checked, &Asked { client, host, request_id: id.as_str() })
     }
 }
 
 /// The answer where none could be made: our own fault, of which nothing else is known.
-pub(super) fn refuse_panic() -> CheckResponse {
+pub(super) fn refuse_panic() -> Bytes {
     let id = RequestId::of(&Headers::default());
-    encode(&refuse_internal(), ClientKind::Other, id.as_str())
+    let asked = Asked { client: ClientKind::Other, host: "", request_id: id.as_str() };
+    encode(&refuse_internal(), &asked)
 }
 
 /// What `check` comes to; a refusal where it panics, or is not over at `deadline`.
@@ -110,7 +102,7 @@ fn grpc_timeout(metadata: &MetadataMap) -> Option<Duration> {
 }
 
 fn refuse_ambiguous(part: &'static str) -> Checked {
-    let facts = Facts { hint: Some(format!("ambiguous {part}")), ..Facts::default() };
+    let facts = Facts { hint: Some(Hint::Ambiguous(part)), ..Facts::default() };
     Checked::denied(Denied::ambiguous(), facts)
 }
 
