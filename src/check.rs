@@ -84,6 +84,14 @@ struct Inner {
     tasks: TaskTracker,
 }
 
+impl Inner {
+    /// Has `work` done beside its check, which it outlives. What asks a provider runs where the
+    /// connections to the providers are kept, and not on a thread that answers checks.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(work, self.parts.providers.runtime());
+    }
+}
+
 impl Checker {
     /// A checker.
     ///
@@ -314,3 +322,6 @@ fn tell_plan(route: &Route<'_>, identity: &Identity, facts: &mut Facts) {
     let plan = facts.usage_plan.as_ref().and_then(|name| environment.plans.get(name));
     facts.limit = plan.and_then(|plan| plan.rate_limit.clone());
 }
+
+#[cfg(test)]
+mod tests;
