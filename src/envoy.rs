@@ -4,6 +4,8 @@ mod decode;
 mod door;
 mod encode;
 mod service;
+mod view;
+mod wire;
 
 pub use decode::{Ambiguous, decode};
 pub use door::Server;

@@ -4,8 +4,8 @@
 //! does not decode is handed on and refused, and a panic, wherever it is, becomes a refusal.
 
 use super::service::{AuthorizationService, refuse_panic};
-use bytes::Buf;
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use bytes::{Buf, Bytes};
+use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use prost::Message;
@@ -22,8 +22,8 @@ use tonic::{Request, Response, Status};
 
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 
-/// A message; `None` where its bytes are no `CheckRequest`.
-type Received = Option<CheckRequest>;
+/// The bytes of a message, be they a `CheckRequest` or not.
+type Received = Bytes;
 type Answering =
     dyn Fn(Received, MetadataMap) -> BoxFuture<'static, CheckResponse> + Send + Sync + 'static;
 
@@ -45,9 +45,9 @@ impl Server {
     #[must_use]
     pub fn new(service: AuthorizationService, max_message_bytes: usize) -> Self {
         let service = Arc::new(service);
-        let answer = move |received, metadata| {
+        let answer = move |received: Received, metadata: MetadataMap| {
             let service = Arc::clone(&service);
-            async move { service.answer(received, &metadata).await }.boxed()
+            async move { service.answer(&received, &metadata).await }.boxed()
         };
         Self { answer: Arc::new(answer), max_message_bytes }
     }
@@ -130,14 +130,14 @@ impl Decoder for CheckCodec {
     type Error = Status;
 
     fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Received>, Status> {
-        let bytes = from.copy_to_bytes(from.remaining());
-        Ok(Some(CheckRequest::decode(bytes).ok()))
+        Ok(Some(from.copy_to_bytes(from.remaining())))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
     use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
     use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
     use std::sync::atomic::{AtomicUsize, Ordering};

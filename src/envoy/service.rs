@@ -1,13 +1,13 @@
 //! A message in, an answer out: what Envoy's call comes to.
 
-use super::{Ambiguous, decode, encode};
+use super::{decode, encode};
 use crate::attributes::{Headers, Method};
 use crate::check::{Checker, RequestId};
 use crate::decision::{
     Checked, ClientKind, Denied, Facts, Reason, Status as HttpStatus, classify_client,
 };
 use crate::telemetry::CheckMetrics;
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -31,16 +31,12 @@ impl AuthorizationService {
         Self { checker, metrics }
     }
 
-    /// Decodes, checks, encodes. `received` is `None` where the message was none.
-    pub async fn answer(
-        &self,
-        received: Option<CheckRequest>,
-        metadata: &MetadataMap,
-    ) -> CheckResponse {
+    /// Decodes, checks, encodes.
+    pub async fn answer(&self, message: &[u8], metadata: &MetadataMap) -> CheckResponse {
         let started = Instant::now();
         let deadline =
             grpc_timeout(metadata).map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
-        let (checked, client, id) = self.decide(received, deadline).await;
+        let (checked, client, id) = self.decide(message, deadline).await;
         self.metrics.ended(&checked, id.as_str(), started.elapsed());
         encode(&checked, client, id.as_str())
     }
@@ -48,11 +44,10 @@ impl AuthorizationService {
     /// Decides, whatever happens: in time, and even where our own code is at fault.
     async fn decide(
         &self,
-        received: Option<CheckRequest>,
+        message: &[u8],
         deadline: Option<Instant>,
     ) -> (Checked, ClientKind, RequestId) {
-        let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
-        let attributes = match received.ok_or_else(unreadable).and_then(decode) {
+        let attributes = match decode(message) {
             Ok(attributes) => attributes,
             Err(ambiguous) => {
                 let id = RequestId::of(&ambiguous.headers);
