@@ -95,7 +95,7 @@ impl HeaderPolicy {
     #[must_use]
     pub fn apply(
         self: &Arc<Self>,
-        request: &Headers,
+        request: &Headers<'_>,
         route: RouteNames,
         caller: Option<Arc<Identity>>,
     ) -> Upstream {
@@ -181,7 +181,7 @@ impl Upstream {
 
     /// Keeps the caller's bearer and API key from the upstream; what another scheme of
     /// `authorization` carries is not ours.
-    pub fn remove_credential(&mut self, request: &Headers) {
+    pub fn remove_credential(&mut self, request: &Headers<'_>) {
         self.removes_credential = !matches!(classify(request), Credential::Cookie);
     }
 
@@ -258,7 +258,7 @@ mod tests {
     fn apply(identity: Identity, forged: &[&str]) -> Upstream {
         let mut request = Headers::default();
         for name in forged {
-            request.add(name, "forged");
+            request.add(*name, "forged");
         }
         let route = [None, Some(ResourceName::new("dev", "default")), None];
         Arc::new(policy()).apply(&request, route, Some(Arc::new(identity)))

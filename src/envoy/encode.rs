@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::wire::{double, field_len, nested, number, start, text};
+use super::writer::{double, field_len, nested, number, start, text};
 use crate::decision::{Allowed, Asked, Checked, Denied, Facts, FieldValue, Status};
 use crate::identity::Identity;
 use crate::name::ResourceName;

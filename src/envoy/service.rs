@@ -1,6 +1,6 @@
 //! A message in, an answer out: what Envoy's call comes to.
 
-use super::{Ambiguous, decode, encode};
+use super::{Ambiguous, Handler, decode, encode};
 use crate::attributes::{Headers, Method};
 use crate::check::{Checker, RequestId};
 use crate::decision::{
@@ -8,12 +8,10 @@ use crate::decision::{
 };
 use crate::telemetry::CheckMetrics;
 use bytes::Bytes;
-use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use tonic::metadata::MetadataMap;
 
 /// How long before the gateway's own deadline we answer, so that it is our answer that counts.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(50);
@@ -32,13 +30,15 @@ impl AuthorizationService {
         Self { checker, metrics }
     }
 
-    /// Decodes, checks, encodes. `received` is `None` where the message was none.
-    pub async fn answer(&self, received: Option<CheckRequest>, metadata: &MetadataMap) -> Bytes {
+    /// Decodes, checks, encodes. `message` is `None` where what came was none; `timeout` is the text of
+    /// `grpc-timeout`.
+    pub async fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Bytes {
         let started = Instant::now();
-        let deadline =
-            grpc_timeout(metadata).map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
+        let deadline = timeout
+            .and_then(grpc_timeout)
+            .map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
         let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
-        let decoded = received.ok_or_else(unreadable).and_then(decode);
+        let decoded = message.as_deref().ok_or_else(unreadable).and_then(decode);
         let (method, headers, host) = match &decoded {
             Ok(attributes) => {
                 (attributes.method, &attributes.headers, attributes.host.name.as_str())
@@ -59,7 +59,17 @@ impl AuthorizationService {
     }
 }
 
-/// The answer where none could be made: our own fault, of which nothing else is known.
+impl Handler for AuthorizationService {
+    async fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Bytes {
+        Self::answer(self, message, grpc_timeout).await
+    }
+
+    /// Our own fault, of which nothing else is known.
+    fn answer_to_panic(&self) -> Bytes {
+        refuse_panic()
+    }
+}
+
 pub(super) fn refuse_panic() -> Bytes {
     let id = RequestId::of(&Headers::default());
     let asked = Asked { client: ClientKind::Other, host: "", request_id: id.as_str() };
@@ -85,8 +95,7 @@ async fn guarded(
 }
 
 /// How long the gateway waits (gRPC over HTTP/2, `grpc-timeout`): at most eight digits and a unit.
-fn grpc_timeout(metadata: &MetadataMap) -> Option<Duration> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+pub(super) fn grpc_timeout(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let digits = text.strip_suffix(unit).filter(|digits| digits.len() <= 8)?;
     let amount: u64 = digits.parse().ok()?;
@@ -161,9 +170,7 @@ mod tests {
             ("1x", None),
         ];
         for (text, want) in cases {
-            let mut metadata = MetadataMap::new();
-            metadata.insert("grpc-timeout", text.parse().expect("ASCII"));
-            assert_eq!(grpc_timeout(&metadata), want, "{text}");
+            assert_eq!(grpc_timeout(text), want, "{text}");
         }
     }
 }

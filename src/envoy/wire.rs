@@ -1,101 +1,154 @@
-//! Protocol buffers by hand: what an answer needs of the encoding.
+//! Protobuf's wire format, read where it stands (protobuf.dev, "Encoding").
 //!
-//! Lengths are as short as they can be, as every encoder writes them.
-//!
-//! Pure: no I/O, no clock.
+//! It takes and refuses what prost does, whose full decode the tests hold it against. Pure: no I/O,
+//! no clock.
 
-/// Wire types.
-const LEN: u8 = 2;
-const VARINT: u8 = 0;
-const FIXED64: u8 = 1;
+/// The bytes are no message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Malformed;
 
-const fn tag(field: u8, wire_type: u8) -> u8 {
-    field << 3 | wire_type
+/// How deep groups that we do not know may stand in each other and in messages, as with prost.
+const MAX_DEPTH: u32 = 100;
+
+/// How the value of a field is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Varint,
+    Fixed64,
+    /// Text, bytes or a message, with its length in front.
+    Delimited,
+    StartGroup,
+    EndGroup,
+    Fixed32,
 }
 
-/// Bytes of `value` as a varint.
-pub(super) const fn varint_len(value: usize) -> usize {
-    let mut rest = value >> 7;
-    let mut len = 1;
-    while rest > 0 {
-        rest >>= 7;
-        len += 1;
-    }
-    len
-}
-
-fn varint(to: &mut Vec<u8>, value: usize) {
-    let mut rest = value;
-    while rest >= 0x80 {
-        to.push(low_bits(rest) | 0x80);
-        rest >>= 7;
-    }
-    to.push(low_bits(rest));
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "seven bits are left")]
-const fn low_bits(value: usize) -> u8 {
-    (value & 0x7f) as u8
-}
-
-/// The beginning of a field with so many bytes. Fields below 16 have a tag of one byte.
-pub(super) fn start(to: &mut Vec<u8>, field: u8, len: usize) {
-    if len < 0x80 {
-        to.extend_from_slice(&[tag(field, LEN), low_bits(len)]);
-    } else {
-        to.push(tag(field, LEN));
-        varint(to, len);
+impl Kind {
+    /// A field that we know is written in one way alone.
+    #[inline]
+    pub(super) fn must_be(self, kind: Self) -> Result<(), Malformed> {
+        if self == kind { Ok(()) } else { Err(Malformed) }
     }
 }
 
-/// Bytes of a field with so many bytes.
-pub(super) const fn field_len(len: usize) -> usize {
-    1 + varint_len(len) + len
+/// What is left of a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wire<'m> {
+    rest: &'m [u8],
+    /// How many messages it stands in.
+    depth: u32,
 }
 
-/// A text.
-pub(super) fn text(to: &mut Vec<u8>, field: u8, text: &str) {
-    start(to, field, text.len());
-    to.extend_from_slice(text.as_bytes());
-}
+impl<'m> Wire<'m> {
+    /// A whole message.
+    pub(super) const fn new(message: &'m [u8]) -> Self {
+        Self { rest: message, depth: 0 }
+    }
 
-/// A number below 2^32.
-pub(super) fn number(to: &mut Vec<u8>, field: u8, value: u32) {
-    to.push(tag(field, VARINT));
-    varint(to, usize::try_from(value).unwrap_or(usize::MAX));
-}
+    /// Number and kind of the next field; `None` at the end.
+    #[inline]
+    pub(super) fn field(&mut self) -> Result<Option<(u32, Kind)>, Malformed> {
+        if self.rest.is_empty() { Ok(None) } else { self.key().map(Some) }
+    }
 
-/// A `double`.
-pub(super) fn double(to: &mut Vec<u8>, field: u8, value: f64) {
-    to.push(tag(field, FIXED64));
-    to.extend_from_slice(&value.to_le_bytes());
-}
+    #[inline]
+    fn key(&mut self) -> Result<(u32, Kind), Malformed> {
+        let key = u32::try_from(self.varint()?).map_err(|_too_large| Malformed)?;
+        let kind = match key & 7 {
+            0 => Kind::Varint,
+            1 => Kind::Fixed64,
+            2 => Kind::Delimited,
+            3 => Kind::StartGroup,
+            4 => Kind::EndGroup,
+            5 => Kind::Fixed32,
+            _ => return Err(Malformed),
+        };
+        let number = key >> 3;
+        if number == 0 { Err(Malformed) } else { Ok((number, kind)) }
+    }
 
-/// A message, or a text, whose length is known once it is written. Where it is not the length of
-/// most (`expected` is one that has as many digits), the bytes are moved.
-pub(super) fn nested(
-    to: &mut Vec<u8>,
-    field: u8,
-    expected: usize,
-    write: impl FnOnce(&mut Vec<u8>),
-) {
-    let before = to.len();
-    start(to, field, expected);
-    let begin = to.len();
-    write(to);
-    let len = to.len() - begin;
-    let places = varint_len(expected);
-    if places != varint_len(len) {
-        // Longer or shorter than expected: the content moves by the difference.
-        let mut head = Vec::with_capacity(8);
-        start(&mut head, field, len);
-        to.splice(before..begin, head).for_each(drop);
-    } else if let Some(digits) = to.get_mut(begin - places..begin) {
-        let mut rest = len;
-        let last = digits.len().saturating_sub(1);
-        for (place, digit) in digits.iter_mut().enumerate() {
-            *digit = low_bits(rest) | if place < last { 0x80 } else { 0 };
-            rest >>= 7;
+    /// A number: seven bits a byte, the lowest first.
+    #[inline]
+    pub(super) fn varint(&mut self) -> Result<u64, Malformed> {
+        match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*low & 0x7f) | u64::from(*high) << 7)
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
+        let mut value = 0;
+        let mut shift = 0_u32;
+        while let [byte, rest @ ..] = self.rest {
+            self.rest = rest;
+            // The tenth byte has room for one bit, and none may follow.
+            if shift == 63 && *byte > 1 {
+                return Err(Malformed);
+            }
+            value |= u64::from(*byte & 0x7f) << shift;
+            if *byte < 0x80 {
+                return Ok(value);
+            }
+            shift = shift.saturating_add(7);
+        }
+        Err(Malformed)
+    }
+
+    /// Bytes with their length in front.
+    #[inline]
+    pub(super) fn bytes(&mut self) -> Result<&'m [u8], Malformed> {
+        let length = usize::try_from(self.varint()?).map_err(|_too_large| Malformed)?;
+        self.take(length)
+    }
+
+    #[inline]
+    fn take(&mut self, length: usize) -> Result<&'m [u8], Malformed> {
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed)?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    /// Text, which is UTF-8.
+    #[inline]
+    pub(super) fn text(&mut self) -> Result<&'m str, Malformed> {
+        std::str::from_utf8(self.bytes()?).map_err(|_invalid| Malformed)
+    }
+
+    /// A message inside.
+    #[inline]
+    pub(super) fn message(&mut self) -> Result<Self, Malformed> {
+        let depth = self.depth.saturating_add(1);
+        self.bytes().map(|rest| Self { rest, depth })
+    }
+
+    /// Passes over the value of a field that we do not know.
+    pub(super) fn skip(&mut self, number: u32, kind: Kind) -> Result<(), Malformed> {
+        self.skip_at(number, kind, self.depth)
+    }
+
+    fn skip_at(&mut self, number: u32, kind: Kind, depth: u32) -> Result<(), Malformed> {
+        if depth >= MAX_DEPTH {
+            return Err(Malformed);
+        }
+        match kind {
+            Kind::Varint => self.varint().map(|_value| ()),
+            Kind::Fixed64 => self.take(8).map(|_value| ()),
+            Kind::Fixed32 => self.take(4).map(|_value| ()),
+            Kind::Delimited => self.bytes().map(|_value| ()),
+            Kind::EndGroup => Err(Malformed),
+            Kind::StartGroup => loop {
+                match self.key()? {
+                    (end, Kind::EndGroup) if end == number => return Ok(()),
+                    (_, Kind::EndGroup) => return Err(Malformed),
+                    (inner, kind) => self.skip_at(inner, kind, depth.saturating_add(1))?,
+                }
+            },
         }
     }
 }
@@ -103,25 +156,33 @@ pub(super) fn nested(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
-    proptest! {
-        #[test]
-        fn lengths_are_right_and_short_whatever_was_expected(
-            len in prop_oneof![0..300_usize, 16_300..16_500_usize],
-            expected in prop::sample::select(vec![0_usize, 127, 128, 16_383, 16_384]),
-            field in 1..16_u8,
-        ) {
-            let content = vec![b'x'; len];
-            let mut nested_bytes = b"before".to_vec();
-            nested(&mut nested_bytes, field, expected, |to| to.extend_from_slice(&content));
-            let mut want = b"before".to_vec();
-            prost::encoding::bytes::encode(u32::from(field), &content, &mut want);
-            prop_assert_eq!(nested_bytes, want);
-            let mut whole = Vec::new();
-            start(&mut whole, field, len);
-            whole.extend_from_slice(&content);
-            prop_assert_eq!(whole.len(), field_len(len));
+    #[test]
+    fn reads_numbers_of_every_length_as_prost_does() {
+        let mut cases: Vec<Vec<u8>> = vec![Vec::new(), vec![0x80], vec![0xff; 9], vec![0xff; 11]];
+        for shift in 0..64 {
+            for value in [1_u64 << shift, (1_u64 << shift).wrapping_sub(1), u64::MAX >> shift] {
+                let mut bytes = Vec::new();
+                prost::encoding::encode_varint(value, &mut bytes);
+                cases.push(bytes);
+            }
+        }
+        // The same number in more bytes than it needs, and one bit too many.
+        cases.push(vec![0x80, 0x80, 0x00]);
+        cases.push([vec![0x80; 9], vec![0x01]].concat());
+        cases.push([vec![0x80; 9], vec![0x02]].concat());
+        cases.push([vec![0x80; 9], vec![0x81, 0x00]].concat());
+        for mut bytes in cases {
+            for behind in [0, 12] {
+                bytes.resize(bytes.len() + behind, 0);
+                let mut theirs = bytes.as_slice();
+                let mut wire = Wire::new(&bytes);
+                let want = prost::encoding::decode_varint(&mut theirs).ok();
+                assert_eq!(wire.varint().ok(), want, "{bytes:x?}");
+                if want.is_some() {
+                    assert_eq!(wire.rest, theirs, "{bytes:x?}");
+                }
+            }
         }
     }
 }

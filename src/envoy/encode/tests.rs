@@ -162,7 +162,7 @@ prop_compose! {
         ].map(|(header, claim)| (header.to_owned(), claim.to_owned()));
         let policy = HeaderPolicy::new(&headers, &["x-jwt-*".to_owned(), "x-forwarded-user".to_owned()]);
         let mut request = Headers::default();
-        forged.iter().for_each(|name| request.add(name, "forged"));
+        forged.iter().for_each(|name| request.add(name.as_str(), "forged"));
         authorization.into_iter().for_each(|value| request.add("authorization", value));
         let mut upstream = Arc::new(policy).apply(&request, route, caller);
         if let Some(rest) = cookie {
