@@ -216,7 +216,7 @@ fn write_steps(
 
 fn write_answer(
     text: &mut String,
-    attributes: &Attributes,
+    attributes: &Attributes<'_>,
     client: ClientKind,
     checked: &Checked,
 ) -> std::fmt::Result {
