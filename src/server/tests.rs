@@ -51,7 +51,7 @@ async fn ask(address: SocketAddr) -> (SendRequest<String>, String) {
 async fn connections_are_dealt_round_and_end_with_the_service() {
     let (listener, address) = listener().await;
     let (stop, stopped) = oneshot::channel::<()>();
-    let workers = Workers::start(NonZero::new(2).expect("two"), DRAIN).expect("threads");
+    let workers = Workers::start(NonZero::new(2).expect("two")).expect("threads");
     let stopped = async {
         let _told = stopped.await;
     };
