@@ -133,7 +133,7 @@ impl Checker {
         &self,
         attributes: &Attributes,
         client: ClientKind,
-        identity: &Identity,
+        identity: &Arc<Identity>,
     ) -> Checked {
         let policy = Arc::clone(&self.0.parts.policy.borrow());
         let mut call = Call::new(&self.0, &policy, attributes, client, None);
@@ -183,7 +183,7 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
     }
     match Box::pin(authenticate(call, &route, facts)).await? {
         Authenticated::Identity(identity, cookies) => {
-            identity.tell(facts);
+            facts.tell(&identity);
             let grant = match authorize(call, &route, &identity, facts) {
                 Ok(grant) => grant,
                 // A refreshed record is the browser's, whatever this page says.

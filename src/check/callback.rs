@@ -9,7 +9,6 @@ use crate::attributes::Host;
 use crate::attributes::Method;
 use crate::cookie::SetCookie;
 use crate::decision::{Denied, Facts, Reason, Status};
-use crate::identity::Identity;
 use crate::oidc::{Callback, CallbackParameters};
 use crate::policy::{Login, Portal, PortalId};
 use crate::session::{CompletedLogins, Flow, OpenError, Purpose, Session, State};
@@ -244,8 +243,8 @@ fn sign_in(
     if call.cookies.get(&call.names.name(RESTARTED)).is_some() {
         cookies.push(call.names.clear(RESTARTED));
     }
-    let identity: Identity = session::identity(call, session);
-    identity.tell(facts);
+    let identity = session::identity(call, session);
+    facts.tell(&identity);
     facts.groups.clone_from(&session.groups);
     call.inner.parts.metrics.login(&portal.name, LoginOutcome::Completed);
     let redirect = Denied::redirect(Reason::Endpoint, Status::Found, return_to);

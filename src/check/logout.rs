@@ -54,7 +54,7 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     let mut to = portal.map_or_else(|| "/".to_owned(), home);
     let mut here_alone = false;
     if let Some((session, portal)) = found {
-        session::identity(call, &session).tell(facts);
+        facts.tell(&session::identity(call, &session));
         revoke(call, &session);
         take_back(call, portal, &session);
         match at_provider(call, portal, &session) {
