@@ -142,19 +142,19 @@ async fn checker(
 /// Somebody with these groups, for whom every Portal of the host vouches.
 fn presumed(policy: &Snapshot, attributes: &Attributes, groups: &str) -> Identity {
     let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
-    let portals = match policy.site(&attributes.host.name) {
+    let portals = match policy.site(attributes.host.name.as_str()) {
         Some(Site::Portal(id)) => [id].into(),
         Some(Site::Environment(id)) => policy
             .environment(id)
             .map(|environment| environment.portals.clone())
             .unwrap_or_default(),
-        None => std::collections::BTreeSet::new(),
+        None => crate::policy::SharedSet::default(),
     };
     Identity {
         issuer: "(presumed)".to_owned(),
         subject: "(presumed)".to_owned(),
         email_verified: true,
-        membership: Membership { portals, groups: groups.map(str::to_owned).collect() },
+        membership: Membership { portals, groups: groups.collect() },
         groups_claimed: true,
         credential: CredentialKind::Session,
         ..Identity::default()
@@ -244,7 +244,7 @@ fn write_answer(text: &mut String, client: ClientKind, checked: &Checked) -> std
 }
 
 fn site(policy: &Snapshot, attributes: &Attributes) -> String {
-    match policy.site(&attributes.host.name) {
+    match policy.site(attributes.host.name.as_str()) {
         Some(Site::Portal(id)) => {
             policy.portal(id).map_or_else(String::new, |portal| format!("Portal {}", portal.name))
         }
@@ -256,7 +256,7 @@ fn site(policy: &Snapshot, attributes: &Attributes) -> String {
 }
 
 fn route(policy: &Snapshot, attributes: &Attributes) -> String {
-    let site = policy.site(&attributes.host.name).ok_or(NoRoute::UnknownHost);
+    let site = policy.site(attributes.host.name.as_str()).ok_or(NoRoute::UnknownHost);
     match site.and_then(|site| policy.route(site, attributes)) {
         Ok(Route::Portal(_, portal)) => format!("the pages of Portal {}", portal.name),
         Ok(Route::Product { product, environment, portal, .. }) => {

@@ -5,6 +5,7 @@
 use crate::attributes::Headers;
 use crate::credential::{API_KEY_HEADER, Credential, classify};
 use crate::identity::Identity;
+use crate::policy::CallerGroups;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeSet;
 
@@ -47,7 +48,7 @@ pub struct IdentityHeaders<'i> {
     /// The value of a claim, by the name that the settings use.
     pub claim: &'i dyn ClaimValue,
     /// The caller's groups.
-    pub groups: &'i [String],
+    pub groups: &'i CallerGroups,
 }
 
 /// `<name>.<namespace>` of Portal, Environment and product, where they apply.
@@ -211,7 +212,7 @@ mod tests {
         for name in forged {
             request.add(name, "forged");
         }
-        let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
+        let groups = groups.iter().collect();
         let claim = Claims(claims);
         let identity = IdentityHeaders { claim: &claim, groups: &groups };
         let route = [None, Some("dev.default".to_owned()), None];
