@@ -199,7 +199,7 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
             };
             let allowed = allow(call, &route, Some((&identity, &grant)), cookies);
             tell_plan(&route, &identity, facts);
-            facts.groups = grant.groups;
+            facts.grant = grant;
             Ok((Reason::Granted, allowed))
         }
         Authenticated::Nobody { stale } => match access {

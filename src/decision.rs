@@ -21,7 +21,7 @@ pub use upstream::{HeaderPolicy, RouteNames, Upstream};
 use crate::cookie::SetCookie;
 use crate::credential::CredentialKind;
 use crate::identity::Identity;
-use crate::policy::{RateLimit, ResourceName};
+use crate::policy::{Grant, RateLimit, ResourceName};
 use std::sync::Arc;
 
 /// A request that may pass.
@@ -40,8 +40,8 @@ pub struct Facts {
     pub credential: CredentialKind,
     /// Who asked.
     pub caller: Option<Arc<Identity>>,
-    /// Groups that matched.
-    pub groups: Vec<String>,
+    /// Which of the caller's groups matched.
+    pub grant: Grant,
     /// The Portal concerned.
     pub portal: Option<ResourceName>,
     /// The Environment concerned.
@@ -57,6 +57,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// The caller's groups that matched.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let caller = self.caller.as_deref().into_iter();
+        caller.flat_map(|caller| self.grant.groups(&caller.membership))
+    }
+
     /// Takes over who asks.
     pub fn tell(&mut self, caller: &Arc<Identity>) {
         self.credential = caller.credential;

@@ -141,19 +141,19 @@ async fn checker(
 /// Somebody with these groups, for whom every Portal of the host vouches.
 fn presumed(policy: &Snapshot, attributes: &Attributes<'_>, groups: &str) -> Identity {
     let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
-    let portals = match policy.site(&attributes.host.name) {
+    let portals = match policy.site(attributes.host.name.as_str()) {
         Some(Site::Portal(id)) => [id].into(),
         Some(Site::Environment(id)) => policy
             .environment(id)
             .map(|environment| environment.portals.clone())
             .unwrap_or_default(),
-        None => std::collections::BTreeSet::new(),
+        None => crate::policy::SharedSet::default(),
     };
     Identity {
         issuer: "(presumed)".to_owned(),
         subject: "(presumed)".to_owned(),
         email_verified: true,
-        membership: Membership { portals, groups: groups.map(str::to_owned).collect() },
+        membership: Membership { portals, groups: groups.collect() },
         groups_claimed: true,
         credential: CredentialKind::Session,
         ..Identity::default()
@@ -168,7 +168,7 @@ fn write_steps(
     question: &Question,
     checked: &Checked,
 ) -> std::fmt::Result {
-    let Facts { caller, groups, usage_plan, limit, hint, .. } = &checked.facts;
+    let Facts { caller, usage_plan, limit, hint, .. } = &checked.facts;
     let (method, host, path) =
         (attributes.method.as_str(), &attributes.host, attributes.path.as_str());
     writeln!(text, "request     {method} {host}{path}")?;
@@ -200,6 +200,7 @@ fn write_steps(
         }
         None => writeln!(text, "identity    nobody")?,
     }
+    let groups: Vec<&str> = checked.facts.groups().collect();
     let matched = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
     writeln!(text, "groups      {matched}")?;
     if let Some(plan) = usage_plan {
@@ -251,7 +252,7 @@ fn write_answer(
 }
 
 fn site(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
-    match policy.site(&attributes.host.name) {
+    match policy.site(attributes.host.name.as_str()) {
         Some(Site::Portal(id)) => {
             policy.portal(id).map_or_else(String::new, |portal| format!("Portal {}", portal.name))
         }
@@ -263,7 +264,7 @@ fn site(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
 }
 
 fn route(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
-    let site = policy.site(&attributes.host.name).ok_or(NoRoute::UnknownHost);
+    let site = policy.site(attributes.host.name.as_str()).ok_or(NoRoute::UnknownHost);
     match site.and_then(|site| policy.route(site, attributes)) {
         Ok(Route::Portal(_, portal)) => format!("the pages of Portal {}", portal.name),
         Ok(Route::Product { product, environment, portal, .. }) => {

@@ -10,7 +10,7 @@ use crate::attributes::Method;
 use crate::cookie::SetCookie;
 use crate::decision::{Denied, Facts, Reason, Status};
 use crate::oidc::{Callback, CallbackParameters};
-use crate::policy::{Login, Portal, PortalId};
+use crate::policy::{Grant, Login, Portal, PortalId};
 use crate::session::{CompletedLogins, Flow, OpenError, Purpose, Session, State};
 use crate::store::Completion;
 use crate::telemetry::LoginOutcome;
@@ -244,7 +244,7 @@ fn sign_in(
     }
     let identity = session::identity(call, session);
     facts.tell(&identity);
-    facts.groups.clone_from(&session.groups);
+    facts.grant = Grant::new(None, 0..identity.membership.groups.len());
     call.inner.parts.metrics.login(&portal.name, LoginOutcome::Completed);
     let redirect = Denied::redirect(Reason::Endpoint, Status::Found, return_to);
     redirect.cookies(cookies)

@@ -89,7 +89,7 @@ async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Denied {
         return answers::method_not_allowed("GET");
     }
     let Some((id, portal)) = call.login_portal() else { return answers::several_logins() };
-    let exact = call.policy.is_exact_host(&call.attributes.host.name);
+    let exact = call.policy.is_exact_host(call.host());
     if portal.login.is_none() || !exact {
         facts.hint = Some("this host has no login".into());
         return answers::no_route();

@@ -33,7 +33,7 @@ pub(super) fn refuse_or_start(
     facts: &mut Facts,
 ) -> Denied {
     let portal = portal_of(call, route);
-    let exact = call.policy.is_exact_host(&call.attributes.host.name);
+    let exact = call.policy.is_exact_host(call.host());
     let login = portal.filter(|(_, portal)| portal.login.is_some() && exact);
     let mut denied = match (call.client, login) {
         (ClientKind::Navigation, Some((id, portal))) => {

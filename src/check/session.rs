@@ -7,7 +7,6 @@ use crate::config::StoreKind;
 use crate::cookie::SetCookie;
 use crate::decision::Facts;
 use crate::identity::Identity;
-use crate::name::ResourceName;
 use crate::policy::{Membership, Portal, PortalId};
 use crate::random;
 use crate::session::{
@@ -174,8 +173,7 @@ fn open(call: &Call<'_>, text: &str) -> Result<Opened, &'static str> {
 
 /// The Portal whose session it is, if that has still the same login, and counts on this host.
 fn portal_of<'c>(call: &Call<'c>, session: &Session) -> Option<(PortalId, &'c Portal)> {
-    let name = ResourceName::parse(&session.portal)?;
-    let (id, portal) = call.policy.portals().find(|(_, portal)| portal.name == name)?;
+    let (id, portal) = call.policy.portal_named(&session.portal)?;
     let login = portal.login.as_ref()?;
     let same = login.issuer.as_str() == session.issuer && login.client_id == session.client_id;
     let mut here = call.portals();
@@ -300,10 +298,11 @@ pub(super) fn identity(call: &Call<'_>, session: &Session) -> Arc<Identity> {
     let portals = login
         .map(|login| {
             let portals = call.policy.portals_of(&login.issuer, &login.client_id);
-            call.policy.reading(&portals, &login.group_claim)
+            call.policy.reading(portals, &login.group_claim)
         })
         .unwrap_or_default();
-    let membership = Membership { portals, groups: session.groups.clone() };
+    let groups = call.policy.all_groups(&session.groups);
+    let membership = Membership { portals, groups };
     let send_unverified_email = call.settings().tokens.send_unverified_email;
     Arc::new(Identity::of_session(session, membership, send_unverified_email))
 }

@@ -39,7 +39,7 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
         "iss": identity.issuer,
         "email": identity.email,
         "email_verified": identity.email_verified,
-        "groups": identity.membership.groups,
+        "groups": identity.membership.groups.to_vec(),
         "portal": live.session.portal,
         "products": products,
         "expires_at": live.session.identity_expires_at,

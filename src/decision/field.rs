@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+use crate::policy::CallerGroups;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// All but visible ASCII, and `%` itself, so that two values never look alike.
@@ -17,7 +18,7 @@ pub enum FieldValue<'v> {
     /// Percent-encoded where it is not visible ASCII.
     Encoded(&'v str),
     /// A list with commas, its items percent-encoded where they are not unreserved.
-    List(&'v [String]),
+    List(&'v CallerGroups),
     /// A `Bearer` challenge (RFC 6750 §3).
     Challenge {
         /// For what: the host.
@@ -35,7 +36,7 @@ impl FieldValue<'_> {
             Self::Text(text) => text.len(),
             Self::Encoded(text) => text.len() + 2 * encoded_bytes(text),
             Self::List(items) => {
-                let of_items: usize = items.iter().map(|item| list_item_len(item)).sum();
+                let of_items: usize = items.iter().map(list_item_len).sum();
                 of_items + items.len().saturating_sub(1)
             }
             Self::Challenge { realm, error } => {
@@ -134,9 +135,10 @@ mod tests {
     proptest! {
         #[test]
         fn is_as_long_as_it_says(text in "\\PC*|[ -~\t\r\n]*", items in prop::collection::vec("\\PC{0,9}|[ -~]{0,9}", 0..5)) {
+            let groups: CallerGroups = items.iter().collect();
             let challenge = FieldValue::Challenge { realm: &text, error: Some("invalid_token") };
             let bare = FieldValue::Challenge { realm: &text, error: None };
-            for value in [FieldValue::Text(&text), FieldValue::Encoded(&text), FieldValue::List(&items), challenge, bare] {
+            for value in [FieldValue::Text(&text), FieldValue::Encoded(&text), FieldValue::List(&groups), challenge, bare] {
                 prop_assert_eq!(value.to_text().len(), value.len());
                 let line = value.one_line().to_text();
                 prop_assert!(!line.contains(|c: char| c.is_ascii_control() && c != '\t'), "{line:?}");
@@ -145,7 +147,7 @@ mod tests {
             prop_assert!(text.starts_with(&line));
             let encoded = FieldValue::Encoded(&text).to_text();
             prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic()));
-            let list = FieldValue::List(&items).to_text();
+            let list = FieldValue::List(&groups).to_text();
             prop_assert_eq!(list.split(',').count(), items.len().max(1));
         }
     }

@@ -172,8 +172,7 @@ fn header(to: &mut Vec<u8>, field: u8, name: &str, value: FieldValue<'_>, action
 
 /// What Envoy's other filters and its access log may use, on allowed and denied checks.
 fn metadata(to: &mut Vec<u8>, checked: &Checked) {
-    let Facts { caller, groups, portal, environment, product, usage_plan, limit, .. } =
-        &checked.facts;
+    let Facts { caller, portal, environment, product, usage_plan, limit, .. } = &checked.facts;
     let caller = caller.as_deref();
     entry(to, "decision", Some(checked.decision()));
     entry(to, "reason", Some(checked.reason.as_str()));
@@ -184,7 +183,8 @@ fn metadata(to: &mut Vec<u8>, checked: &Checked) {
     entry(to, "environment", environment.as_ref().map(ResourceName::as_str));
     entry(to, "product", product.as_ref().map(ResourceName::as_str));
     entry(to, "usage_plan", usage_plan.as_deref());
-    if !groups.is_empty() {
+    let mut groups = checked.facts.groups().peekable();
+    if groups.peek().is_some() {
         value_entry(to, "groups", |to| {
             nested(to, field::VALUE_LIST, SHORT, |to| {
                 for group in groups {

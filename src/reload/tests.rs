@@ -1,5 +1,4 @@
 use super::*;
-use crate::attributes::HostName;
 use crate::config;
 use std::fs;
 use std::path::Path;
@@ -36,8 +35,7 @@ fn loader(folder: &Path) -> Loader {
 }
 
 fn known(snapshot: &Snapshot) -> Vec<String> {
-    let names = ["a", "b", "c", "d", "e"].map(str::to_owned);
-    snapshot.known_groups(&names)
+    snapshot.known_groups(["a", "b", "c", "d", "e"]).to_vec()
 }
 
 #[test]
@@ -84,8 +82,7 @@ fn reads_secrets_as_kubernetes_mounts_them() {
         .expect("a link");
     let loaded = loader.load().expect("a policy");
     assert_eq!(loaded.problems, []);
-    let host = HostName::parse("petstore.example.com").expect("a host");
-    assert!(loaded.snapshot.site(&host).is_some());
+    assert!(loaded.snapshot.site("petstore.example.com").is_some());
     let login = loaded.snapshot.portals[0].login.as_ref().expect("a login");
     assert_eq!(login.client_secret.expose(), "hush");
 }

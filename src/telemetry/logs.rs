@@ -107,7 +107,8 @@ thread_local! {
 }
 
 fn with_line(checked: &Checked, elapsed: Duration, log: impl FnOnce(Line<'_>)) {
-    let Facts { portal, environment, product, groups, caller, hint, .. } = &checked.facts;
+    let Facts { portal, environment, product, caller, hint, .. } = &checked.facts;
+    let mut groups = checked.facts.groups().peekable();
     let mut words = WORDS.take();
     let subject = caller.as_deref().map(|caller| hashed_subject(caller, &mut words));
     words.clear();
@@ -120,7 +121,7 @@ fn with_line(checked: &Checked, elapsed: Duration, log: impl FnOnce(Line<'_>)) {
         environment: environment.as_ref().map(ResourceName::as_str),
         product: product.as_ref().map(ResourceName::as_str),
         subject: subject.as_ref().and_then(|hex| std::str::from_utf8(hex).ok()),
-        groups: (!groups.is_empty()).then(|| groups.join(",")),
+        groups: groups.peek().is_some().then(|| groups.collect::<Vec<_>>().join(",")),
         microseconds: u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
         hint: hint.as_ref().map(|_| words.as_str()),
     });

@@ -7,6 +7,7 @@ use super::*;
 use crate::attributes::Headers;
 use crate::cookie::{CookieNames, SetCookie};
 use crate::decision::{Body, Challenge, ClientKind, HeaderPolicy, Hint, Link, Reason, Refusal};
+use crate::policy::Grant;
 use crate::policy::RateLimit;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
@@ -120,7 +121,7 @@ prop_compose! {
             usage_plan: plan,
             ..Identity::default()
         };
-        identity.membership.groups = groups;
+        identity.membership.groups = groups.into_iter().collect();
         Arc::new(identity)
     }
 }
@@ -132,7 +133,7 @@ fn names() -> impl Strategy<Value = Option<ResourceName>> {
 prop_compose! {
     fn facts()(
         caller in prop::option::of(identities()),
-        groups in prop::collection::vec(texts(), 0..4),
+        places in prop::sample::subsequence(vec![0, 1, 2, 3], 0..=4),
         names in prop::array::uniform3(names()),
         usage_plan in prop::option::of(texts()),
         limit in prop::option::of((any::<u32>(), texts())),
@@ -142,7 +143,8 @@ prop_compose! {
             RateLimit { requests_per_unit: u64::from(requests), unit }
         });
         let hint = Some(Hint::from("never shown"));
-        Facts { caller, groups, portal, environment, product, usage_plan, limit, hint, ..Facts::default() }
+        let grant = Grant::new(None, places);
+        Facts { caller, grant, portal, environment, product, usage_plan, limit, hint, ..Facts::default() }
     }
 }
 

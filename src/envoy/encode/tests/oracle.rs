@@ -124,8 +124,7 @@ fn field(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOpti
 
 /// What Envoy's other filters and its access log may use, on allowed and denied checks.
 fn metadata(checked: &Checked) -> Struct {
-    let Facts { caller, groups, portal, environment, product, usage_plan, limit, .. } =
-        &checked.facts;
+    let Facts { caller, portal, environment, product, usage_plan, limit, .. } = &checked.facts;
     let named = |name: &Option<crate::policy::ResourceName>| name.as_ref().map(ToString::to_string);
     let caller = caller.as_deref();
     let texts = [
@@ -142,8 +141,8 @@ fn metadata(checked: &Checked) -> Struct {
     let texts = texts.into_iter().filter_map(|(name, value)| Some((name, text(value?))));
     let mut fields: std::collections::HashMap<String, Value> =
         texts.map(|(name, value)| (name.to_owned(), value)).collect();
-    if !groups.is_empty() {
-        let values = groups.iter().cloned().map(text).collect();
+    let values: Vec<Value> = checked.facts.groups().map(str::to_owned).map(text).collect();
+    if !values.is_empty() {
         fields.insert("groups".to_owned(), kind(Kind::ListValue(ListValue { values })));
     }
     if let Some(limit) = limit {
