@@ -125,8 +125,7 @@ impl HeaderPolicy {
         let mut set: Vec<(String, String)> = Vec::new();
         for (header, claim) in &self.identity {
             if claim == "groups" {
-                let groups: Vec<String> =
-                    identity.groups.iter().map(|group| encode_group(group)).collect();
+                let groups: Vec<String> = identity.groups.iter().map(encode_group).collect();
                 let joined = groups.join(",");
                 if joined.len() > MAX_VALUE_BYTES {
                     set.retain(|(name, _)| name != GROUPS_OMITTED);
