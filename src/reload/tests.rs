@@ -171,6 +171,23 @@ fn l38_loads_nothing_that_is_being_written() {
 }
 
 #[tokio::test]
+async fn frees_an_old_policy_when_the_last_check_is_over_and_not_in_it() {
+    let mut retired = Retired::default();
+    let old = Arc::new(Snapshot::default());
+    let (ours, weak) = (Arc::clone(&old), Arc::downgrade(&old));
+    retired.keep(old);
+    retired.sweep();
+    drop(ours);
+    // What a check lets go of last is not freed by it.
+    assert!(weak.upgrade().is_some());
+    retired.sweep();
+    assert!(retired.0.is_empty());
+    while weak.strong_count() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
 async fn publishes_what_changed_and_keeps_what_held() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut loader = loader(folder.path());

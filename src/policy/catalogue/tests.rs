@@ -41,7 +41,7 @@ proptest! {
             selector.selects("own", name, labels)
         };
         let want: Vec<usize> = (0..resources.len()).filter(selects).collect();
-        prop_assert_eq!(catalogue.select(&selector, "own"), want.clone());
+        prop_assert_eq!(&catalogue.select(&selector, "own"), &want);
         prop_assert_eq!(catalogue.selects_any(&selector, "own", |_| true), !want.is_empty());
         let last = want.last().copied();
         prop_assert_eq!(
