@@ -98,8 +98,9 @@ fn main() -> ExitCode {
             return ExitCode::from(if usage { USAGE } else { 0 });
         }
     };
-    // Checks have threads of their own; here is all else, which waits more than it works.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Checks have threads of their own; here is all else. Two, so that keys come while policy is compiled.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("no runtime: {error}")),
     };

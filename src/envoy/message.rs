@@ -12,7 +12,7 @@ pub(super) const PREFIX: usize = 5;
 pub(super) struct TooLong;
 
 /// The only message of a body; `None` where the body is anything else: nothing, a part of one, more
-/// than one, or one that is compressed, which nobody was told that we read.
+/// than one, or one that is compressed although nobody named an encoding.
 pub(super) fn only(mut body: Bytes, most: usize) -> Result<Option<Bytes>, TooLong> {
     let Some(announced) = announced(&body) else { return Ok(None) };
     if announced > most {

@@ -241,9 +241,15 @@ async fn the_gateway_s_timeout_is_handed_on_and_ends_the_wait_for_a_message() {
 }
 
 #[tokio::test]
-async fn other_methods_are_unimplemented() {
+async fn o06_other_methods_and_compressed_messages_are_unimplemented() {
     const UNIMPLEMENTED: Option<&str> = Some("12");
     let mut client = connect(Mirror).await;
+    for (encoding, want) in [("identity", None), ("gzip", UNIMPLEMENTED), ("", UNIMPLEMENTED)] {
+        let request = Request::post(format!("http://portcullis{CHECK}"));
+        let request = request.header(GRPC_ENCODING, encoding).body(Frames::of(&[b"\0\0\0\0\0"]));
+        let got = send(&mut client, request.expect("a request")).await;
+        assert_eq!(got.error(), want, "{encoding:?}");
+    }
     for path in ["/envoy.service.auth.v3.Authorization/Other", "/a.B/Check", "/", "/a/b/c"] {
         let request = Request::post(format!("http://portcullis{path}"));
         let request = request.body(Frames::of(&[b"\0\0\0\0\0"])).expect("a request");
@@ -256,7 +262,6 @@ async fn other_methods_are_unimplemented() {
 struct Panicking(AtomicUsize);
 
 impl Handler for Panicking {
-    #[expect(clippy::manual_async_fn, reason = "what is before the future panics, too")]
     fn answer(
         &self,
         _message: Option<Bytes>,
