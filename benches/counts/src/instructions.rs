@@ -1,0 +1,190 @@
+//! Instructions a check, by kind: one service under callgrind, which is warm before anything counts.
+
+use crate::callgrind::Counted;
+use crate::drive::{Load, in_turn, zipf};
+use crate::{Bench, say};
+use portcullis_load::answer::Judge;
+use portcullis_load::bundle::List;
+use portcullis_load::failure::Outcome;
+use portcullis_load::kind::{Case, Kind, cases};
+use portcullis_load::place::{Address, Place, Transport, free_port};
+use portcullis_load::process::get;
+use serde_json::{Map, Value};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+
+/// Checks that are counted of each kind.
+const CHECKS: usize = 1000;
+/// Checks before them, when counting is on already: what a connection sets up is not of a check.
+pub(crate) const SETTLE: usize = 100;
+/// New tokens for each hundred checks of [`MISSES`]: 1 %.
+const HUNDRED: usize = 100;
+/// The kind with one new token in a hundred.
+const MISSES: &str = "bearer_misses";
+
+/// A count as it is written.
+pub(crate) type Counts = Map<String, Value>;
+
+/// The name of a kind in the results.
+pub(crate) const fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Bearer => "bearer",
+        Kind::BearerByContext => "bearer_context",
+        Kind::Fresh => "rs256",
+        Kind::Es256 => "es256",
+        Kind::Session => "session",
+        Kind::Redirect => "redirect",
+        Kind::Unauthorized => "unauthorized",
+        Kind::Forbidden => "forbidden",
+        Kind::Hostile => "hostile",
+    }
+}
+
+/// All kinds on the demo's policy, the reference, and signatures alone.
+pub(crate) fn count(bench: &Bench) -> Outcome<Counts> {
+    let mut counts = Counts::new();
+    counts.insert("reference".to_owned(), reference(bench)?.into());
+    for (kind, list) in [("bare_rs256", List::Users), ("bare_es256", List::UsersEs256)] {
+        counts.insert(kind.to_owned(), bare(bench, kind, list)?.into());
+    }
+    portcullis(bench, &mut counts)?;
+    Ok(counts)
+}
+
+/// What the service has verified since it started.
+pub(crate) fn verified(admin: SocketAddr) -> Outcome<u64> {
+    let (_status, text) = get(admin, "/metrics")?;
+    let name = "portcullis_bearer_signatures_total{outcome=\"verified\"} ";
+    let value = text.lines().find_map(|line| line.strip_prefix(name));
+    Ok(value.map_or(Ok(0), str::parse)?)
+}
+
+/// Starts the service under callgrind, in the settings of `place`.
+pub(crate) fn start(bench: &Bench, name: &str, place: &Place) -> Outcome<Counted> {
+    let settings = place.settings();
+    let arguments = ["serve".as_ref(), "--config".as_ref(), settings.as_os_str()];
+    let folder = bench.folder.join(name);
+    let mut service = Counted::start(&folder, &bench.program("portcullis"), &arguments, false)?;
+    let admin = place.admin;
+    service.wait(|| get(admin, "/readyz").is_ok_and(|(status, _)| status == 200))?;
+    Ok(service)
+}
+
+/// Counts `order`, but for its first [`SETTLE`] checks; how many a check. Fails where another number
+/// of signatures was verified than `signatures`.
+pub(crate) fn counted(
+    service: &mut Counted,
+    place: &Place,
+    load: &mut Load,
+    (name, cases): (&str, &[Case]),
+    order: &[usize],
+    signatures: Option<u64>,
+) -> Outcome<f64> {
+    say(&format!("instructions: {name}"));
+    let (settle, order) = order.split_at(SETTLE);
+    service.begin()?;
+    load.run(cases, settle, Judge::Portcullis)?;
+    let before = verified(place.admin)?;
+    service.begin()?;
+    load.run(cases, order, Judge::Portcullis)?;
+    let instructions = service.end(name)?;
+    let verified = verified(place.admin)? - before;
+    if signatures.is_some_and(|expected| expected != verified) {
+        return Err(format!("{name}: {verified} signatures were verified").into());
+    }
+    Ok(instructions as f64 / order.len() as f64)
+}
+
+fn portcullis(bench: &Bench, counts: &mut Counts) -> Outcome<()> {
+    say("instructions: the service starts, and sees its tokens");
+    let place = Place::lay(Transport::Tcp, bench.provider_port)?;
+    let key_ring = place.key_ring()?;
+    let cases_of = |kind| cases(kind, &bench.bundle, &key_ring);
+    let (users, strangers, fresh) =
+        (cases_of(Kind::Bearer)?, cases_of(Kind::Forbidden)?, cases_of(Kind::Fresh)?);
+    let mut service = start(bench, "service", &place)?;
+    let mut load = Load::connect(&place.grpc)?;
+    load.run(&users, &in_turn(0, users.len()), Judge::Portcullis)?;
+    load.run(&strangers, &in_turn(0, strangers.len()), Judge::Portcullis)?;
+
+    let total = SETTLE + CHECKS;
+    let mut count = |name: &str, cases: &[Case], order: &[usize], signatures| {
+        let counted =
+            counted(&mut service, &place, &mut load, (name, cases), order, signatures)?;
+        counts.insert(name.to_owned(), counted.into());
+        Outcome::Ok(())
+    };
+    count(name(Kind::Bearer), &users, &zipf(users.len(), total), Some(0))?;
+    let by_context = cases_of(Kind::BearerByContext)?;
+    count(name(Kind::BearerByContext), &by_context, &zipf(by_context.len(), total), Some(0))?;
+    let sessions = cases_of(Kind::Session)?;
+    count(name(Kind::Session), &sessions, &zipf(sessions.len(), total), Some(0))?;
+    count(name(Kind::Forbidden), &strangers, &zipf(strangers.len(), total), Some(0))?;
+    for kind in [Kind::Redirect, Kind::Unauthorized] {
+        let cases = cases_of(kind)?;
+        count(name(kind), &cases, &zipf(cases.len(), total), Some(0))?;
+    }
+    // Each once: what was refused may be remembered.
+    let hostile = cases_of(Kind::Hostile)?;
+    count(name(Kind::Hostile), &hostile, &in_turn(0, hostile.len()), Some(0))?;
+
+    // Every hundredth token is a new one, from behind the users.
+    let both: Vec<_> = users.iter().chain(&fresh).cloned().collect();
+    let mut new = users.len()..;
+    let mut mixed = zipf(users.len(), total);
+    for place in mixed.iter_mut().skip(HUNDRED / 2).step_by(HUNDRED) {
+        *place = new.next().unwrap_or_default();
+    }
+    count(MISSES, &both, &mixed, Some((CHECKS / HUNDRED) as u64))?;
+    let used = new.start - users.len();
+    count(name(Kind::Fresh), &fresh, &in_turn(used, used + total), Some(CHECKS as u64))?;
+    let es256 = cases_of(Kind::Es256)?;
+    let each = (es256.len() - SETTLE) as u64;
+    count(name(Kind::Es256), &es256, &in_turn(0, es256.len()), Some(each))
+}
+
+/// The reference on the messages of the cached bearers.
+fn reference(bench: &Bench) -> Outcome<f64> {
+    say("instructions: the reference");
+    let place = Place::lay(Transport::Tcp, bench.provider_port)?;
+    let cases = cases(Kind::Bearer, &bench.bundle, &place.key_ring()?)?;
+    let address = free_port()?;
+    let text = address.to_string();
+    let (folder, program) = (bench.folder.join("reference"), bench.program("reference"));
+    let arguments = [text.as_ref(), "1".as_ref()];
+    let mut service = Counted::start(&folder, &program, &arguments, false)?;
+    service.wait(|| TcpStream::connect(address).is_ok())?;
+    let mut load = Load::connect(&Address::Tcp(address))?;
+    let order = zipf(cases.len(), SETTLE + CHECKS);
+    service.begin()?;
+    load.run(&cases, &order[..SETTLE], Judge::Reference)?;
+    service.begin()?;
+    load.run(&cases, &order[SETTLE..], Judge::Reference)?;
+    Ok(service.end("reference")? as f64 / CHECKS as f64)
+}
+
+/// One verification of a signature over as many bytes as those of a token of `list`.
+fn bare(bench: &Bench, kind: &str, list: List) -> Outcome<f64> {
+    const TIMES: u32 = 200;
+    say(&format!("instructions: {kind}"));
+    let token = bench.bundle.tokens(list).first().ok_or("no token")?;
+    let signed = token.rfind('.').ok_or("a token has dots")?.to_string();
+    let algorithm = kind.trim_start_matches("bare_").to_uppercase();
+    let (folder, program) = (bench.folder.join(kind), bench.program("portcullis-verify"));
+    let arguments = [algorithm.as_ref(), signed.as_ref()];
+    let mut process = Counted::start(&folder, &program, &arguments, true)?;
+    let (mut to, from) = process.pipes().ok_or("no pipes")?;
+    let (mut from, mut line) = (BufReader::new(from), String::new());
+    let mut verify = |times: u32| -> Outcome<()> {
+        writeln!(to, "{times}")?;
+        line.clear();
+        from.read_line(&mut line)?;
+        if line.trim() == times.to_string() { Ok(()) } else { Err(format!("{kind}: {line}").into()) }
+    };
+    verify(1)?;
+    process.begin()?;
+    verify(10)?;
+    process.begin()?;
+    verify(TIMES)?;
+    Ok(process.end(kind)? as f64 / f64::from(TIMES))
+}
