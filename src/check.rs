@@ -84,6 +84,14 @@ struct Inner {
     tasks: TaskTracker,
 }
 
+impl Inner {
+    /// Has `work` done beside its check, which it outlives. What asks a provider runs where the
+    /// connections to the providers are kept, and not on a thread that answers checks.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(work, self.parts.providers.runtime());
+    }
+}
+
 impl Checker {
     /// A checker.
     ///
@@ -133,7 +141,7 @@ impl Checker {
         &self,
         attributes: &Attributes,
         client: ClientKind,
-        identity: &Identity,
+        identity: &Arc<Identity>,
     ) -> Checked {
         let policy = Arc::clone(&self.0.parts.policy.borrow());
         let mut call = Call::new(&self.0, &policy, attributes, client, None);
@@ -183,7 +191,7 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
     }
     match Box::pin(authenticate(call, &route, facts)).await? {
         Authenticated::Identity(identity, cookies) => {
-            identity.tell(facts);
+            facts.tell(&identity);
             let grant = match authorize(call, &route, &identity, facts) {
                 Ok(grant) => grant,
                 // A refreshed record is the browser's, whatever this page says.
@@ -314,3 +322,6 @@ fn tell_plan(route: &Route<'_>, identity: &Identity, facts: &mut Facts) {
     let plan = facts.usage_plan.as_ref().and_then(|name| environment.plans.get(name));
     facts.limit = plan.and_then(|plan| plan.rate_limit.clone());
 }
+
+#[cfg(test)]
+mod tests;

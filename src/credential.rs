@@ -23,6 +23,39 @@ pub enum Credential<'a> {
     Cookie,
 }
 
+/// Which credential was judged.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum CredentialKind {
+    /// None came.
+    #[default]
+    None,
+    /// A session cookie.
+    Session,
+    /// A bearer token that is an ID token.
+    IdToken,
+    /// A bearer token that is an access token.
+    AccessToken,
+    /// A bearer token that was not recognized.
+    Bearer,
+    /// An API key.
+    ApiKey,
+}
+
+impl CredentialKind {
+    /// For logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Session => "session",
+            Self::IdToken => "id_token",
+            Self::AccessToken => "access_token",
+            Self::Bearer => "bearer",
+            Self::ApiKey => "api_key",
+        }
+    }
+}
+
 /// Tells credentials apart. Envoy joins fields of one name with commas, so a comma counts as two.
 #[must_use]
 pub fn classify(headers: &Headers) -> Credential<'_> {

@@ -16,7 +16,10 @@ pub use upstream::{
 };
 
 use crate::cookie::SetCookie;
+use crate::credential::CredentialKind;
+use crate::identity::Identity;
 use crate::policy::{RateLimit, ResourceName};
+use std::sync::Arc;
 
 /// A request that may pass.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -27,50 +30,13 @@ pub struct Allowed {
     pub cookies: Vec<SetCookie>,
 }
 
-/// Which credential was judged.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum CredentialKind {
-    /// None came.
-    #[default]
-    None,
-    /// A session cookie.
-    Session,
-    /// A bearer token that is an ID token.
-    IdToken,
-    /// A bearer token that is an access token.
-    AccessToken,
-    /// A bearer token that was not recognized.
-    Bearer,
-    /// An API key.
-    ApiKey,
-}
-
-impl CredentialKind {
-    /// For logs and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Session => "session",
-            Self::IdToken => "id_token",
-            Self::AccessToken => "access_token",
-            Self::Bearer => "bearer",
-            Self::ApiKey => "api_key",
-        }
-    }
-}
-
 /// What is known of a check when it ends, for metadata, log and metrics.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Facts {
     /// Which credential was judged.
     pub credential: CredentialKind,
-    /// Who asked: issuer.
-    pub issuer: Option<String>,
-    /// Who asked: the principal.
-    pub subject: Option<String>,
-    /// The caller's e-mail, where it may go out.
-    pub email: Option<String>,
+    /// Who asked.
+    pub caller: Option<Arc<Identity>>,
     /// Groups that matched.
     pub groups: Vec<String>,
     /// The Portal concerned.
@@ -85,6 +51,15 @@ pub struct Facts {
     pub limit: Option<RateLimit>,
     /// More for the log than the client may hear; never a token, code, cookie, key or secret.
     pub hint: Option<String>,
+}
+
+impl Facts {
+    /// Takes over who asks.
+    pub fn tell(&mut self, caller: &Arc<Identity>) {
+        self.credential = caller.credential;
+        self.usage_plan.clone_from(&caller.usage_plan);
+        self.caller = Some(Arc::clone(caller));
+    }
 }
 
 /// The end of a check.

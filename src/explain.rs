@@ -5,8 +5,8 @@ use crate::attributes::{Attributes, Headers, Host, Method, RequestPath};
 use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::Parsed;
-use crate::credential::{Credential, classify};
-use crate::decision::{Checked, ClientKind, CredentialKind, Facts, classify_client};
+use crate::credential::{Credential, CredentialKind, classify};
+use crate::decision::{Checked, ClientKind, Facts, classify_client};
 use crate::identity::Identity;
 use crate::policy::{Membership, NoRoute, Route, Site, Snapshot};
 use crate::provider::{IssuerSource, Providers};
@@ -68,7 +68,7 @@ pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, Exp
     let checker = checker(parsed, &policy, fetch).await?;
     let presumed = question.groups.as_deref().map(|groups| presumed(&policy, &attributes, groups));
     let checked = match presumed {
-        Some(identity) => checker.check_as(&attributes, client, &identity).await,
+        Some(identity) => checker.check_as(&attributes, client, &Arc::new(identity)).await,
         None => checker.check(&attributes, client, None).await,
     };
     let mut text = String::new();
@@ -169,7 +169,7 @@ fn write_steps(
     question: &Question,
     checked: &Checked,
 ) -> std::fmt::Result {
-    let Facts { issuer, subject, email, groups, usage_plan, limit, hint, .. } = &checked.facts;
+    let Facts { caller, groups, usage_plan, limit, hint, .. } = &checked.facts;
     let (method, host, path) =
         (attributes.method.as_str(), &attributes.host, attributes.path.as_str());
     writeln!(text, "request     {method} {host}{path}")?;
@@ -193,12 +193,13 @@ fn write_steps(
         }
     };
     writeln!(text, "credential  {credential}")?;
-    match (issuer, subject) {
-        (Some(issuer), Some(subject)) => {
-            let email = email.as_deref().unwrap_or("no e-mail that may be shown");
+    match caller {
+        Some(caller) => {
+            let Identity { issuer, subject, .. } = &**caller;
+            let email = caller.shown_email().unwrap_or("no e-mail that may be shown");
             writeln!(text, "identity    {subject} of {issuer}, {email}")?;
         }
-        _ => writeln!(text, "identity    nobody")?,
+        None => writeln!(text, "identity    nobody")?,
     }
     let matched = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
     writeln!(text, "groups      {matched}")?;

@@ -3,7 +3,8 @@
 use super::answers;
 use super::call::Call;
 use crate::config::PrincipalClaim;
-use crate::decision::{CredentialKind, Denied, Facts};
+use crate::credential::CredentialKind;
+use crate::decision::{Denied, Facts};
 use crate::identity::{
     Identity, client_principal, is_user_principal, user_principal, wanted_claims,
 };
@@ -24,7 +25,7 @@ pub(super) async fn authenticate(
     route: &Route<'_>,
     token: &str,
     facts: &mut Facts,
-) -> Result<Identity, Box<Denied>> {
+) -> Result<Arc<Identity>, Box<Denied>> {
     identify(call, route, token).await.map_err(|refused| {
         facts.hint = Some(refused.to_string());
         match refused {
@@ -67,7 +68,11 @@ struct Origin<'c> {
     plan: Option<&'c PlanIssuer>,
 }
 
-async fn identify(call: &Call<'_>, route: &Route<'_>, token: &str) -> Result<Identity, Refused> {
+async fn identify(
+    call: &Call<'_>,
+    route: &Route<'_>,
+    token: &str,
+) -> Result<Arc<Identity>, Refused> {
     let jws = Jws::parse(token, call.settings().tokens.max_bytes)?;
     let origin = origin(call, route, &jws.unverified_issuer()?)?;
     let claims = verified(call, &jws, token, &origin).await?;
@@ -75,7 +80,7 @@ async fn identify(call: &Call<'_>, route: &Route<'_>, token: &str) -> Result<Ide
     if is_revoked(call, &origin, &claims, &judged) {
         return Err(Refused::Revoked);
     }
-    Ok(identity(call, route, &origin, &claims, judged))
+    Ok(Arc::new(identity(call, route, &origin, &claims, judged)))
 }
 
 /// Whether the provider, or the caller, ended what the token is of.

@@ -29,7 +29,7 @@ pub(super) struct Call<'c> {
     /// What the host stands for.
     pub(super) site: Option<Site>,
     /// Who the caller is taken to be, whatever the request says.
-    pub(super) presumed: Option<&'c Identity>,
+    pub(super) presumed: Option<&'c Arc<Identity>>,
     pub(super) deadline: Option<Instant>,
     pub(super) cookies: Cookies,
     pub(super) names: CookieNames,

@@ -9,7 +9,6 @@ use crate::attributes::Host;
 use crate::attributes::Method;
 use crate::cookie::SetCookie;
 use crate::decision::{Denied, Facts, Reason, Status};
-use crate::identity::Identity;
 use crate::oidc::{Callback, CallbackParameters};
 use crate::policy::{Login, Portal, PortalId};
 use crate::session::{CompletedLogins, Flow, OpenError, Purpose, Session, State};
@@ -182,7 +181,7 @@ async fn conclude(
     let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
     let task = Task { inner, policy, portal: id, flow, code };
     let completion = call.inner.completions.join(&login_id, |sender| {
-        call.inner.tasks.spawn(async move {
+        call.inner.spawn(async move {
             let signed_in = task.run().await;
             sender.send_replace(Some(Arc::new(signed_in)));
         });
@@ -244,8 +243,8 @@ fn sign_in(
     if call.cookies.get(&call.names.name(RESTARTED)).is_some() {
         cookies.push(call.names.clear(RESTARTED));
     }
-    let identity: Identity = session::identity(call, session);
-    identity.tell(facts);
+    let identity = session::identity(call, session);
+    facts.tell(&identity);
     facts.groups.clone_from(&session.groups);
     call.inner.parts.metrics.login(&portal.name, LoginOutcome::Completed);
     let redirect = Denied::redirect(Reason::Endpoint, Status::Found, return_to);

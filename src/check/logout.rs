@@ -54,7 +54,7 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     let mut to = portal.map_or_else(|| "/".to_owned(), home);
     let mut here_alone = false;
     if let Some((session, portal)) = found {
-        session::identity(call, &session).tell(facts);
+        facts.tell(&session::identity(call, &session));
         revoke(call, &session);
         take_back(call, portal, &session);
         match at_provider(call, portal, &session) {
@@ -123,7 +123,7 @@ fn revoke(call: &Call<'_>, session: &Session) {
 fn take_back(call: &Call<'_>, portal: &Portal, session: &Arc<Session>) {
     let Some(login) = portal.login.clone().filter(|_| session.has_refresh_token()) else { return };
     let (inner, session) = (Arc::clone(call.inner), Arc::clone(session));
-    call.inner.tasks.spawn(async move {
+    call.inner.spawn(async move {
         let refresh_token = Secret::new(session.refresh_token.clone());
         let client = RelyingParty::from(&login);
         let revoked = inner.parts.providers.revoke(&login.issuer, &client, &refresh_token).await;

@@ -294,7 +294,7 @@ pub(super) fn seal(call: &Call<'_>, purpose: Purpose, plain: &[u8]) -> Option<St
 }
 
 /// The caller of a session. Which Portals vouch is said by the policy of today.
-pub(super) fn identity(call: &Call<'_>, session: &Session) -> Identity {
+pub(super) fn identity(call: &Call<'_>, session: &Session) -> Arc<Identity> {
     let login = portal_of(call, session).and_then(|(_, portal)| portal.login.as_ref());
     let portals = login
         .map(|login| {
@@ -303,5 +303,6 @@ pub(super) fn identity(call: &Call<'_>, session: &Session) -> Identity {
         })
         .unwrap_or_default();
     let membership = Membership { portals, groups: session.groups.clone() };
-    Identity::of_session(session, membership, call.settings().tokens.send_unverified_email)
+    let send_unverified_email = call.settings().tokens.send_unverified_email;
+    Arc::new(Identity::of_session(session, membership, send_unverified_email))
 }

@@ -26,7 +26,7 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
         Found::Live(live) => live,
     };
     let identity = session::identity(call, &live.session);
-    identity.tell(facts);
+    facts.tell(&identity);
     let products = call.policy.products_for(&identity.membership);
     let products: Vec<_> = products
         .into_iter()

@@ -4,6 +4,7 @@
 
 use crate::attributes::Headers;
 use crate::credential::{API_KEY_HEADER, Credential, classify};
+use crate::identity::Identity;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::BTreeSet;
 
@@ -56,6 +57,18 @@ pub type RouteNames = [Option<String>; 3];
 pub trait ClaimValue: std::fmt::Debug {
     /// The claim's value as text; `None`: absent, or not to be shown.
     fn value(&self, claim: &str) -> Option<String>;
+}
+
+impl ClaimValue for Identity {
+    fn value(&self, claim: &str) -> Option<String> {
+        match claim {
+            "sub" => Some(self.subject.clone()),
+            "iss" => Some(self.issuer.clone()),
+            "email" => self.shown_email().map(str::to_owned),
+            "email_verified" => Some(self.email_verified.to_string()),
+            other => self.claims.get(other).cloned(),
+        }
+    }
 }
 
 /// Which header fields we write, and which never pass from a client.

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use crate::decision::{Allowed, Checked, ClientKind, Denied, Facts, Status};
+use crate::identity::Identity;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
@@ -107,25 +108,16 @@ fn field(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOpti
 
 /// What Envoy's other filters and its access log may use, on allowed and denied checks.
 fn metadata(checked: &Checked) -> Struct {
-    let Facts {
-        issuer,
-        subject,
-        email,
-        groups,
-        portal,
-        environment,
-        product,
-        usage_plan,
-        limit,
-        ..
-    } = &checked.facts;
+    let Facts { caller, groups, portal, environment, product, usage_plan, limit, .. } =
+        &checked.facts;
     let named = |name: &Option<crate::policy::ResourceName>| name.as_ref().map(ToString::to_string);
+    let caller = caller.as_deref();
     let texts = [
         ("decision", Some(checked.decision().to_owned())),
         ("reason", Some(checked.reason.as_str().to_owned())),
-        ("sub", subject.clone()),
-        ("iss", issuer.clone()),
-        ("email", email.clone()),
+        ("sub", caller.map(|caller| caller.subject.clone())),
+        ("iss", caller.map(|caller| caller.issuer.clone())),
+        ("email", caller.and_then(Identity::shown_email).map(str::to_owned)),
         ("portal", named(portal)),
         ("environment", named(environment)),
         ("product", named(product)),

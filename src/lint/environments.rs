@@ -49,7 +49,7 @@ fn ambiguous(environment: &Environment, held: &HeldEnvironment, found: &mut Vec<
 
 /// Selectors that select nothing.
 fn selectors(policy: &Policy<'_>, held: &HeldEnvironment, found: &mut Vec<Problem>) {
-    let own = &held.origin.name().namespace;
+    let own = held.origin.name().namespace();
     for selector in &held.products {
         let mut products = policy.held.products.values();
         let selects = products.any(|product| {

@@ -32,7 +32,7 @@ fn grants(policy: &Policy<'_>, group: &Group, held: &HeldGroup, found: &mut Vec<
     if group.portals.is_empty() && group.products.values().all(BTreeSet::is_empty) {
         found.push(warning(&held.origin, &held.origin.at(), "it grants nothing"));
     }
-    let own = &group.name.namespace;
+    let own = group.name.namespace();
     for api in &held.apis {
         let selects = |name: &_, labels: &_| api.products.selects(own, name, labels);
         let mut products = policy.held.products.values();

@@ -45,8 +45,8 @@ impl Selector {
     #[must_use]
     pub fn of(name: &ResourceName) -> Self {
         Self {
-            names: BTreeSet::from([name.name.clone()]),
-            namespaces: BTreeSet::from([name.namespace.clone()]),
+            names: BTreeSet::from([name.name().to_owned()]),
+            namespaces: BTreeSet::from([name.namespace().to_owned()]),
             labels: Vec::new(),
         }
     }
@@ -66,8 +66,8 @@ impl Selector {
         labels: &BTreeMap<String, String>,
     ) -> bool {
         self.is_empty()
-            || (self.names.is_empty() || self.names.contains(&name.name))
-                && self.is_in(own, &name.namespace)
+            || (self.names.is_empty() || self.names.contains(name.name()))
+                && self.is_in(own, name.namespace())
                 && self.labels.iter().all(|rule| rule.holds(labels))
     }
 

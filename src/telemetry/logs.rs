@@ -2,6 +2,7 @@
 
 use crate::config::{LogFormat, LogSettings};
 use crate::decision::{Checked, Facts};
+use crate::identity::Identity;
 use crate::name::ResourceName;
 use aws_lc_rs::digest::{SHA256, digest};
 use std::fmt::Write;
@@ -113,7 +114,7 @@ impl Line {
 /// 64 bits of SHA-256 over issuer and subject, in hex: the same caller has the same one, and nobody
 /// reads a name from it.
 fn hashed_subject(facts: &Facts) -> Option<String> {
-    let (issuer, subject) = (facts.issuer.as_ref()?, facts.subject.as_ref()?);
+    let Identity { issuer, subject, .. } = facts.caller.as_deref()?;
     let hash = digest(&SHA256, format!("{}:{issuer}{subject}", issuer.len()).as_bytes());
     let mut text = String::with_capacity(16);
     for byte in hash.as_ref().iter().take(8) {

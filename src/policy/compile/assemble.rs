@@ -149,7 +149,7 @@ fn granted(
     held: &Held,
     ids: &Ids,
 ) -> BTreeMap<EnvironmentId, BTreeSet<ResourceName>> {
-    let own = &group.origin.name().namespace;
+    let own = group.origin.name().namespace();
     let mut granted: BTreeMap<_, BTreeSet<ResourceName>> = BTreeMap::new();
     for api in &group.apis {
         let products: Vec<&ResourceName> = held

@@ -29,7 +29,7 @@ pub(super) fn of_environment(
 ) -> (Vec<Product>, BTreeSet<Vec<String>>) {
     let mut products: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     let mut left_out: BTreeSet<(ResourceName, Vec<String>)> = BTreeSet::new();
-    let own = &environment.origin.name().namespace;
+    let own = environment.origin.name().namespace();
     for selector in &environment.products {
         let selected = held.products.values().filter(|product| {
             selector.products.selects(own, product.origin.name(), &product.labels)

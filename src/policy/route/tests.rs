@@ -118,7 +118,7 @@ fn leads_to_one_product_or_nowhere() {
         let route = snapshot.route(Site::Environment(EnvironmentId(0)), &attributes(path, context));
         let got = route.map(|route| match route {
             Route::Product { environment, product, .. } => {
-                (environment.name.to_string(), product.name.name.clone())
+                (environment.name.to_string(), product.name.name().to_owned())
             }
             Route::Portal(_, portal) => (portal.name.to_string(), String::new()),
         });
@@ -200,10 +200,10 @@ proptest! {
         let longest = ["a/b", "ab", "b/a", "a"].into_iter()
             .find(|base| whole.starts_with(&format!("/{base}/")));
         let got = match route {
-            Ok(Route::Product { product, .. }) => Some(product.name.name.clone()),
+            Ok(Route::Product { product, .. }) => Some(product.name.name().to_owned()),
             _ => None,
         };
         prop_assert_eq!(got.as_deref(), longest);
-        prop_assert!(attributes.context == BTreeMap::new() && name("a").namespace == "default");
+        prop_assert!(attributes.context == BTreeMap::new() && name("a").namespace() == "default");
     }
 }

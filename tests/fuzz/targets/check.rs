@@ -5,8 +5,8 @@ use super::answer::Answer;
 use super::cookies::ours;
 use super::strict::{product, readings};
 use super::world::{PRODUCTS, World};
-use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use prost::Message;
 use std::collections::HashMap;
 
@@ -17,9 +17,9 @@ pub(crate) fn run(data: &[u8]) {
         let asked = received.clone().and_then(|request| request.attributes).unwrap_or_default();
         let context = asked.context_extensions;
         let http = asked.request.and_then(|request| request.http).unwrap_or_default();
-        let none = tonic::metadata::MetadataMap::new();
-        let response = world.runtime.block_on(world.service.answer(received, &none));
-        let answer = Answer::read(response);
+        let message = received.map_or_else(|| data.to_vec(), |request| request.encode_to_vec());
+        let response = world.runtime.block_on(world.service.answer(Some(message.into()), None));
+        let answer = Answer::read(CheckResponse::decode(response).expect("a CheckResponse"));
         assert_ne!(answer.reason(), "internal", "a fault of our own: {http:?}");
         if answer.allowed {
             allowed(&answer, &http, &context, world);

@@ -101,7 +101,7 @@ fn paths() -> impl Strategy<Value = String> {
 
 fn environment(bases: &[&str]) -> Snapshot {
     let product = |base: &&str| Product {
-        name: ResourceName::new(*base, "default"),
+        name: ResourceName::new(base, "default"),
         base_path: base.split('/').skip(1).map(str::to_owned).collect(),
         usage_plans: Vec::new(),
     };
@@ -133,7 +133,7 @@ fn judged(snapshot: &Snapshot, path: &str) -> Option<String> {
         body: Vec::new(),
     };
     match snapshot.route(Site::Environment(EnvironmentId(0)), &attributes).ok()? {
-        Route::Product { product, .. } => Some(product.name.name.clone()),
+        Route::Product { product, .. } => Some(product.name.name().to_owned()),
         Route::Portal(..) => None,
     }
 }
