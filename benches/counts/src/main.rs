@@ -10,6 +10,7 @@ mod environment;
 mod instructions;
 mod memory;
 mod scale;
+mod service;
 
 use clap::Parser;
 use environment::environment;
@@ -24,6 +25,9 @@ struct Arguments {
     /// Where the results go.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Where the binaries are; beside this one, where it is not said.
+    #[arg(long, value_name = "FOLDER")]
+    programs: Option<PathBuf>,
     /// Count instructions only: what a budget is held to.
     #[arg(long)]
     budget: bool,
@@ -37,7 +41,7 @@ struct Bench {
     provider_port: u16,
     /// Where profiles and logs go.
     folder: PathBuf,
-    /// Where the binaries are: beside this one.
+    /// Where the binaries are.
     programs: PathBuf,
 }
 
@@ -55,8 +59,9 @@ fn say(what: &str) {
 fn main() -> Outcome<()> {
     let arguments = Arguments::parse();
     let program = std::env::current_exe()?;
-    let programs = program.parent().ok_or("a binary has a folder")?.to_owned();
-    let target = programs.parent().ok_or("the folder of a profile has a folder")?;
+    let own = program.parent().ok_or("a binary has a folder")?;
+    let programs = arguments.programs.unwrap_or_else(|| own.to_owned());
+    let target = own.parent().ok_or("the folder of a profile has a folder")?;
     let folder = target.join("bench");
     std::fs::create_dir_all(&folder)?;
     say("keys and tokens");

@@ -1,7 +1,7 @@
 //! Instructions of a cached bearer where there are few routes, products and groups, and where there are many.
 
 use crate::drive::{Load, in_turn, uniform};
-use crate::instructions::{Counts, SETTLE, counted, start};
+use crate::instructions::{Counts, Run, SETTLE, start};
 use crate::{Bench, say};
 use portcullis_load::answer::{Judge, Want};
 use portcullis_load::bundle::now;
@@ -35,8 +35,8 @@ pub(crate) fn count(bench: &Bench) -> Outcome<Counts> {
         let mut load = Load::connect(&place.grpc)?;
         load.run(&cases, &in_turn(0, cases.len()), Judge::Portcullis)?;
         let order = uniform(cases.len(), SETTLE + CHECKS);
-        let counted =
-            counted(&mut service, &place, &mut load, (&name, &cases), &order, Some(0))?;
+        let run = Run { name: &name, cases: &cases, order, known: cases.len(), signatures: 0 };
+        let counted = run.count(&mut service, &place, &mut load)?;
         counts.insert(name, counted.into());
     }
     Ok(counts)
