@@ -6,7 +6,7 @@ use crate::service::Service;
 use crate::{Bench, say};
 use portcullis_load::answer::Judge;
 use portcullis_load::failure::Outcome;
-use portcullis_load::kind::{Case, Kind, cases};
+use portcullis_load::kind::{Kind, cases};
 use portcullis_load::place::{Address, Place, Transport};
 use serde_json::{Value, json};
 
@@ -23,15 +23,16 @@ pub(crate) fn count(bench: &Bench) -> Outcome<(Counts, Value)> {
     let mut counts = Counts::new();
     say("allocations: echo");
     let (mut echo, address) = Service::echo(bench)?;
-    let mut load = Load::connect(&Address::Tcp(address))?;
-    let each = allocated(&mut echo, &mut load, &cases_of(Kind::Bearer)?, Judge::Reference)?;
+    let bearers = cases_of(Kind::Bearer)?;
+    let load = Load::connect(&Address::Tcp(address), &bearers, Judge::Reference)?;
+    let each = allocated(&mut echo, load, bearers.len())?;
     counts.insert("echo".to_owned(), each.into());
     drop(echo);
 
     let mut service = Service::portcullis(bench, &place)?;
-    let mut load = Load::connect(&place.grpc)?;
     say("signatures verified for new tokens");
-    load.run(&cases_of(Kind::Fresh)?, &each_three_times(NEW), Judge::Portcullis)?;
+    let fresh = cases_of(Kind::Fresh)?;
+    Load::connect(&place.grpc, &fresh, Judge::Portcullis)?.run(&each_three_times(NEW))?;
     let signatures = json!({ "tokens": NEW, "verified": verified(place.admin)? });
     let kinds = [
         Kind::Bearer,
@@ -43,23 +44,20 @@ pub(crate) fn count(bench: &Bench) -> Outcome<(Counts, Value)> {
     ];
     for kind in kinds {
         say(&format!("allocations: {}", name(kind)));
-        let each = allocated(&mut service, &mut load, &cases_of(kind)?, Judge::Portcullis)?;
+        let cases = cases_of(kind)?;
+        let load = Load::connect(&place.grpc, &cases, Judge::Portcullis)?;
+        let each = allocated(&mut service, load, cases.len())?;
         counts.insert(name(kind).to_owned(), each.into());
     }
     Ok((counts, signatures))
 }
 
 /// Allocations a check, when all of them were seen before.
-fn allocated(
-    service: &mut Service,
-    load: &mut Load,
-    cases: &[Case],
-    whose: Judge,
-) -> Outcome<f64> {
-    load.run(cases, &in_turn(0, cases.len()), whose)?;
-    let order = zipf(cases.len(), CHECKS);
-    load.run(cases, &order, whose)?;
+fn allocated(service: &mut Service, mut load: Load<'_>, cases: usize) -> Outcome<f64> {
+    load.run(&in_turn(0, cases))?;
+    let order = zipf(cases, CHECKS);
+    load.run(&order)?;
     let before = service.memory()?.allocations;
-    load.run(cases, &order, whose)?;
+    load.run(&order)?;
     Ok((service.memory()?.allocations - before) as f64 / CHECKS as f64)
 }

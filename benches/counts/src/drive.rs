@@ -1,82 +1,39 @@
-//! Who asks: one connection with 20 streams, one after another, and every answer is judged.
+//! Who asks: one connection with 20 streams, and every answer is judged.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use h2::client::SendRequest;
-use portcullis_load::answer::{Judge, judge};
+use portcullis_load::answer::Judge;
+use portcullis_load::drive::Target;
 use portcullis_load::failure::Outcome;
 use portcullis_load::kind::Case;
 use portcullis_load::place::Address;
 use portcullis_load::rng::{Rng, Zipf};
-use tokio::net::TcpStream;
-use tokio::runtime::Runtime;
 
-/// Checks that are under way at any time.
-const STREAMS: usize = 20;
 /// The same checks in each run.
 const SEED: u64 = 0xc0_0475;
 
-/// The connection.
+/// Checks of which the loader takes at once: it gives up on what takes long, and callgrind does.
+const AT_ONCE: usize = 1000;
+
+/// The connection, and what may be sent over it.
 #[derive(Debug)]
-pub(crate) struct Load {
-    runtime: Runtime,
-    sender: SendRequest<Bytes>,
-}
+pub(crate) struct Load<'c>(Target<'c>);
 
-impl Load {
-    pub(crate) fn connect(address: &Address) -> Outcome<Self> {
-        let Address::Tcp(address) = address else { return Err("not a port".into()) };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let sender = runtime.block_on(async {
-            let stream = TcpStream::connect(address).await?;
-            stream.set_nodelay(true)?;
-            let (sender, connection) = h2::client::handshake(stream).await?;
-            tokio::spawn(connection);
-            Outcome::Ok(sender)
-        })?;
-        Ok(Self { runtime, sender })
+impl<'c> Load<'c> {
+    pub(crate) fn connect(address: &Address, cases: &'c [Case], whose: Judge) -> Outcome<Self> {
+        Ok(Self(Target::connect(address, 1, whose, cases)?))
     }
 
-    /// Sends `order` of `cases`; the first answer that is not what it has to be ends it.
-    pub(crate) fn run(&mut self, cases: &[Case], order: &[usize], whose: Judge) -> Outcome<()> {
-        let sender = &self.sender;
-        self.runtime.block_on(async {
-            let lanes = (0..STREAMS).map(|lane| async move {
-                for at in order.iter().skip(lane).step_by(STREAMS) {
-                    let case = &cases[*at];
-                    let answer = ask(sender.clone(), &case.message).await?;
-                    judge(whose, &case.want, &answer)?;
-                }
-                Outcome::Ok(())
-            });
-            futures_util::future::try_join_all(lanes).await?;
-            Ok(())
-        })
+    /// Sends these cases, each as soon as one of those before it is answered. Fails where one answer is
+    /// not what it has to be, or does not come.
+    pub(crate) fn run(&mut self, order: &[usize]) -> Outcome<()> {
+        for part in order.chunks(AT_ONCE) {
+            let round = self.0.warm(part.iter().copied())?;
+            round.hold("counting")?;
+            if round.answered != part.len() as u64 {
+                return Err(format!("{} answers of {} in time", round.answered, part.len()).into());
+            }
+        }
+        Ok(())
     }
-}
-
-async fn ask(sender: SendRequest<Bytes>, message: &[u8]) -> Outcome<Vec<u8>> {
-    let request = http::Request::post("http://authz/envoy.service.auth.v3.Authorization/Check")
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(())?;
-    let (answer, mut body) = sender.ready().await?.send_request(request, false)?;
-    let mut frame = BytesMut::with_capacity(message.len() + 5);
-    frame.put_u8(0);
-    frame.put_u32(u32::try_from(message.len())?);
-    frame.put_slice(message);
-    body.send_data(frame.freeze(), true)?;
-    let mut body = answer.await?.into_body();
-    let mut data = Vec::new();
-    while let Some(chunk) = body.data().await {
-        let chunk = chunk?;
-        body.flow_control().release_capacity(chunk.len())?;
-        data.extend_from_slice(&chunk);
-    }
-    let trailers = body.trailers().await?.ok_or("no trailers")?;
-    if trailers.get("grpc-status").is_none_or(|status| status != "0") {
-        return Err(format!("{trailers:?}").into());
-    }
-    Ok(data.split_off(5))
 }
 
 /// A few often, most of them seldom.

@@ -88,23 +88,19 @@ pub(crate) struct Run<'r> {
 
 impl Run<'_> {
     /// Instructions a check.
-    pub(crate) fn count(
-        &self,
-        service: &mut Counted,
-        place: &Place,
-        load: &mut Load,
-    ) -> Outcome<f64> {
+    pub(crate) fn count(&self, service: &mut Counted, place: &Place) -> Outcome<f64> {
         let Self { name, cases, order, known, signatures } = self;
         say(&format!("instructions: {name}"));
         let again: BTreeSet<_> = order.iter().copied().filter(|at| at < known).collect();
         let again: Vec<_> = again.into_iter().collect();
-        load.run(cases, &again, Judge::Portcullis)?;
+        let mut load = Load::connect(&place.grpc, cases, Judge::Portcullis)?;
+        load.run(&again)?;
         let (settle, order) = order.split_at(SETTLE);
         service.begin()?;
-        load.run(cases, settle, Judge::Portcullis)?;
+        load.run(settle)?;
         let before = verified(place.admin)?;
         service.begin()?;
-        load.run(cases, order, Judge::Portcullis)?;
+        load.run(order)?;
         let instructions = service.end(name)?;
         let verified = verified(place.admin)? - before;
         if verified != *signatures as u64 {
@@ -122,14 +118,13 @@ fn portcullis(bench: &Bench, counts: &mut Counts) -> Outcome<()> {
     let (users, strangers, fresh) =
         (cases_of(Kind::Bearer)?, cases_of(Kind::Forbidden)?, cases_of(Kind::Fresh)?);
     let mut service = start(bench, "service", &place)?;
-    let mut load = Load::connect(&place.grpc)?;
-    load.run(&users, &in_turn(0, users.len()), Judge::Portcullis)?;
-    load.run(&strangers, &in_turn(0, strangers.len()), Judge::Portcullis)?;
-
+    for seen in [&users, &strangers] {
+        Load::connect(&place.grpc, seen, Judge::Portcullis)?.run(&in_turn(0, seen.len()))?;
+    }
     let total = SETTLE + CHECKS;
     let mut count = |name: &str, cases: &[Case], order, known, signatures| {
         let run = Run { name, cases, order, known, signatures };
-        counts.insert(name.to_owned(), run.count(&mut service, &place, &mut load)?.into());
+        counts.insert(name.to_owned(), run.count(&mut service, &place)?.into());
         Outcome::Ok(())
     };
     for kind in [Kind::Bearer, Kind::BearerByContext, Kind::Session, Kind::Forbidden] {
@@ -169,12 +164,12 @@ fn reference(bench: &Bench) -> Outcome<f64> {
     let arguments = [text.as_ref(), "1".as_ref()];
     let mut service = Counted::start(&folder, &program, &arguments, false)?;
     service.wait(|| TcpStream::connect(address).is_ok())?;
-    let mut load = Load::connect(&Address::Tcp(address))?;
+    let mut load = Load::connect(&Address::Tcp(address), &cases, Judge::Reference)?;
     let order = zipf(cases.len(), SETTLE + CHECKS);
     service.begin()?;
-    load.run(&cases, &order[..SETTLE], Judge::Reference)?;
+    load.run(&order[..SETTLE])?;
     service.begin()?;
-    load.run(&cases, &order[SETTLE..], Judge::Reference)?;
+    load.run(&order[SETTLE..])?;
     Ok(service.end("reference")? as f64 / CHECKS as f64)
 }
 

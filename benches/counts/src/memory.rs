@@ -43,9 +43,8 @@ fn a_token(bench: &Bench) -> Outcome<(f64, f64)> {
     let limits = format!("limits: {{ max_cached_tokens: {} }}\n", TOKENS + BATCH);
     std::fs::write(place.settings(), settings + &limits)?;
     let mut service = Service::portcullis(bench, &place)?;
-    let mut load = Load::connect(&place.grpc)?;
-    let mut send = |cases: Vec<Case>| {
-        load.run(&cases, &in_turn(0, cases.len()), Judge::Portcullis)
+    let send = |cases: Vec<Case>| {
+        Load::connect(&place.grpc, &cases, Judge::Portcullis)?.run(&in_turn(0, cases.len()))
     };
     // What the first checks set up is no token.
     send(batch(bench, 0)?)?;

@@ -32,11 +32,11 @@ pub(crate) fn count(bench: &Bench) -> Outcome<Counts> {
         generate(bench, &place, size)?;
         let cases = cases(bench, size)?;
         let mut service = start(bench, &name, &place)?;
-        let mut load = Load::connect(&place.grpc)?;
-        load.run(&cases, &in_turn(0, cases.len()), Judge::Portcullis)?;
+        let mut load = Load::connect(&place.grpc, &cases, Judge::Portcullis)?;
+        load.run(&in_turn(0, cases.len()))?;
         let order = uniform(cases.len(), SETTLE + CHECKS);
         let run = Run { name: &name, cases: &cases, order, known: cases.len(), signatures: 0 };
-        let counted = run.count(&mut service, &place, &mut load)?;
+        let counted = run.count(&mut service, &place)?;
         counts.insert(name, counted.into());
     }
     Ok(counts)
