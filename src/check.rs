@@ -120,7 +120,7 @@ impl Checker {
     /// Policy, keys and the time are read once, so that every step judges by the same ones.
     pub async fn check(
         &self,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
         client: ClientKind,
         deadline: Option<Instant>,
     ) -> Checked {
@@ -139,7 +139,7 @@ impl Checker {
     /// The same for a caller who is taken to be `identity`: what would this one be answered?
     pub async fn check_as(
         &self,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
         client: ClientKind,
         identity: &Arc<Identity>,
     ) -> Checked {
@@ -230,7 +230,7 @@ enum Access {
 
 /// The gateway's `access` on this route, else the Portal's.
 fn access(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) -> Result<Access, Box<Denied>> {
-    match call.attributes.context.get("access").map(String::as_str) {
+    match call.attributes.context.get("access") {
         Some("public") => Ok(Access::Public),
         Some("optional") => Ok(Access::Optional),
         Some("required") => Ok(Access::Required),

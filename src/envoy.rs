@@ -7,6 +7,8 @@ mod encode;
 mod message;
 mod receive;
 mod service;
+mod view;
+mod wire;
 
 pub use body::Answer;
 pub use decode::{Ambiguous, decode};

@@ -8,7 +8,6 @@ use crate::decision::{
 };
 use crate::telemetry::CheckMetrics;
 use bytes::Bytes;
-use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use futures_util::FutureExt;
 use prost::Message;
 use std::panic::AssertUnwindSafe;
@@ -39,8 +38,7 @@ impl AuthorizationService {
         let deadline = timeout
             .and_then(grpc_timeout)
             .map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
-        let received = message.and_then(|message| CheckRequest::decode(message).ok());
-        let (checked, client, id) = self.decide(received, deadline).await;
+        let (checked, client, id) = self.decide(message.as_deref(), deadline).await;
         self.metrics.ended(&checked, id.as_str(), started.elapsed());
         encode(&checked, client, id.as_str()).encode_to_vec().into()
     }
@@ -48,11 +46,11 @@ impl AuthorizationService {
     /// Decides, whatever happens: in time, and even where our own code is at fault.
     async fn decide(
         &self,
-        received: Option<CheckRequest>,
+        message: Option<&[u8]>,
         deadline: Option<Instant>,
     ) -> (Checked, ClientKind, RequestId) {
         let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
-        let attributes = match received.ok_or_else(unreadable).and_then(decode) {
+        let attributes = match message.ok_or_else(unreadable).and_then(decode) {
             Ok(attributes) => attributes,
             Err(ambiguous) => {
                 let id = RequestId::of(&ambiguous.headers);
