@@ -34,13 +34,14 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools chromium lint deny unit differential fuzz soak-short validate gateway catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: tools chromium valgrind lint deny unit differential fuzz soak-short validate gateway catalogue demo-check bench-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests, budgets
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
+	cargo clippy --locked --package portcullis-counts --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
 
 .PHONY: deny
@@ -56,6 +57,7 @@ deny: $(DENY) ## What the dependencies may be: bans, licences, sources; advisori
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
 	mkdir -p $(RESULTS)
 	cargo test --locked | tee $(RESULTS)/cargo.txt
+	cargo test --locked --package portcullis-counts
 	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs tests/differential/*.test.mjs
 
 .PHONY: catalogue
@@ -126,9 +128,42 @@ soak: ## The service for SOAK_SECONDS with clients of every kind and faults; eve
 soak-memory: ## Memory under 1,000,000 distinct bad tokens and 100,000 started logins
 	cargo test --locked --profile soak --test soak -- memory
 
+# What is measured: the service as it is released, what it is measured against, a signature alone, allocations.
+MEASURED := --package portcullis --bin portcullis --package portcullis-load --bin reference \
+    --package portcullis-counts --bin portcullis-verify --bin portcullis-allocations
+
 .PHONY: bench
-bench: ## Benchmarks of a check
+bench: bench-counts bench-times ## What a check costs: instructions, allocations, memory, gates; then times by criterion
+
+.PHONY: bench-counts
+bench-counts: valgrind ## Instructions, allocations and memory of a check, and the gates that they decide
+	cargo build --release --locked $(MEASURED) --bin portcullis-counts
+	$(TARGET)/release/portcullis-counts --out $(TARGET)/bench/results.json
+	node benches/report/main.mjs gates $(TARGET)/bench/results.json
+
+.PHONY: bench-times
+bench-times: ## Times of each step and of whole checks, by criterion
 	cargo bench --locked
+
+# Who drives needs no optimization, and `make unit` has built its dependencies already.
+.PHONY: bench-check
+bench-check: valgrind ## Hold the instructions of each kind of check to benches/budget.json
+	cargo build --release --locked $(MEASURED)
+	cargo run --locked --package portcullis-counts --bin portcullis-counts -- --budget \
+	    --programs $(TARGET)/release --out $(TARGET)/bench/check.json
+	node benches/report/main.mjs hold $(TARGET)/bench/check.json
+
+.PHONY: bench-record
+bench-record: ## Take the last `make bench` over into benches/: its results, the chart, the figures of the README
+	node benches/report/main.mjs record $(TARGET)/bench/results.json
+
+.PHONY: bench-budget
+bench-budget: ## Make the counts of the last `make bench` the budget, and record them
+	node benches/report/main.mjs budget $(TARGET)/bench/results.json
+
+.PHONY: valgrind
+valgrind: ## Install Debian's Valgrind, for the counts (needs root)
+	@benches/install-valgrind.sh
 
 # --- keep ------------------------------------------------------------------------------------------------------------
 
