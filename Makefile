@@ -143,7 +143,7 @@ bench-counts: valgrind ## Instructions, allocations and memory of a check, and t
 
 .PHONY: bench-times
 bench-times: ## Times of each step and of whole checks, by criterion
-	cargo bench --locked
+	cargo bench --locked --package portcullis-counts
 
 # Who drives needs no optimization, and `make unit` has built its dependencies already.
 .PHONY: bench-check

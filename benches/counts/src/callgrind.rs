@@ -60,7 +60,9 @@ impl Counted {
                 let said = ["log", "valgrind"].map(|name| {
                     std::fs::read_to_string(self.folder.join(name)).unwrap_or_default()
                 });
-                return Err(format!("under valgrind, it does not start ({ended:?}): {said:?}").into());
+                return Err(
+                    format!("under valgrind, it does not start ({ended:?}): {said:?}").into()
+                );
             }
             std::thread::sleep(LOOK);
         }

@@ -34,8 +34,9 @@ pub(crate) fn count(bench: &Bench) -> Outcome<Counts> {
         let mut service = start(bench, &name, &place)?;
         let mut load = Load::connect(&place.grpc, &cases, Judge::Portcullis)?;
         load.run(&in_turn(0, cases.len()))?;
-        let order = uniform(cases.len(), SETTLE + CHECKS);
-        let run = Run { name: &name, cases: &cases, order, known: cases.len(), signatures: 0 };
+        let order = |_| uniform(cases.len(), SETTLE + CHECKS);
+        let known = cases.len();
+        let run = Run { name: &name, cases: &cases, order: &order, known, signatures: 0 };
         let counted = run.count(&mut service, &place)?;
         counts.insert(name, counted.into());
     }

@@ -1,6 +1,9 @@
 //! The product's allocator, with every call counted.
 
-#![expect(unsafe_code, reason = "an allocator cannot be written without; this one hands every call on")]
+#![expect(
+    unsafe_code,
+    reason = "an allocator cannot be written without; this one hands every call on"
+)]
 
 use mimalloc::MiMalloc;
 use std::alloc::{GlobalAlloc, Layout};
