@@ -114,21 +114,34 @@ impl<'d> Target<'d> {
         let mut free: Vec<usize> = Vec::new();
         let begin = Instant::now();
         let end = begin + length;
+        // At a fixed rate, whatever is due within the round is sent, however late.
+        let due_in_all = match pace {
+            Pace::Closed { .. } => u64::MAX,
+            Pace::Open { rate } => (rate * length.as_secs_f64()) as u64,
+        };
         let (mut made, mut over, mut turn) = (0_u64, false, 0);
         loop {
             let now = Instant::now();
-            over = over || now >= end;
+            over = over
+                || match pace {
+                    Pace::Closed { .. } => now >= end,
+                    Pace::Open { .. } => made >= due_in_all,
+                };
             let open: usize = connections.iter().map(Connection::open_calls).sum();
             if over && open == 0 {
                 break;
             }
             if now >= end + PATIENCE {
-                round.fail(open as u64, "no answer in time");
+                let unsent = if over { 0 } else { due_in_all.saturating_sub(made) };
+                round.fail(open as u64 + unsent, "no answer in time");
                 break;
             }
             let mut moved = false;
             for (place, connection) in connections.iter_mut().enumerate() {
-                while !over && turn_of(pace, place, connection, turn, made, begin, now) {
+                while !over
+                    && made < due_in_all
+                    && turn_of(pace, place, connection, turn, made, begin, now)
+                {
                     let Some(case) = next() else {
                         over = true;
                         break;

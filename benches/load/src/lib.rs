@@ -27,3 +27,5 @@ pub mod drive;
 pub mod stage;
 pub mod compare;
 pub mod report;
+pub mod ghz;
+pub mod scale;

@@ -22,7 +22,7 @@ pub struct Stage {
     /// Over what the servers are asked.
     pub transport: Transport,
     programs: PathBuf,
-    _provider: Provider,
+    provider: Provider,
 }
 
 /// Which core does what. On a machine with one core nothing is pinned.
@@ -74,10 +74,11 @@ impl Stage {
     pub fn ready(amounts: Amounts, transport: Transport) -> Outcome<Self> {
         let programs = programs()?;
         let kept = programs.parent().unwrap_or(&programs).join("load");
-        let (bundle, provider) = Bundle::ready(&kept.join("tokens.txt"), amounts)?;
+        let (bundle, provider) =
+            Bundle::ready(&kept.join(format!("tokens-{}.txt", amounts.users)), amounts)?;
         let place = Place::lay(transport, provider.port())?;
         let key_ring = place.key_ring()?;
-        Ok(Self { bundle, place, key_ring, transport, programs, _provider: provider })
+        Ok(Self { bundle, place, key_ring, transport, programs, provider })
     }
 
     /// Starts the service by the settings of `place`: the stage's own, or another one.
@@ -96,6 +97,12 @@ impl Stage {
     /// Where it does not start.
     pub fn reference(&self, runtimes: usize, core: Option<usize>) -> Outcome<Server> {
         Server::reference(&self.program("reference")?, self.transport, runtimes, core)
+    }
+
+    /// Where the provider listens.
+    #[must_use]
+    pub const fn provider_port(&self) -> u16 {
+        self.provider.port()
     }
 
     /// The path of a program of the same build.

@@ -3,6 +3,9 @@
 
 #![expect(clippy::disallowed_methods, reason = "the make target is steered by its environment")]
 
+mod opinion;
+mod size;
+
 use portcullis_load::answer::Judge;
 use portcullis_load::bundle::Amounts;
 use portcullis_load::compare::{Side, interleave, rate_for};
@@ -50,12 +53,14 @@ fn run() -> Outcome<Report> {
     let rounds = setting("LOAD_ROUNDS", 9_usize)?.clamp(1, 99);
     let length = Duration::from_secs_f64(setting("LOAD_SECONDS", 1.0_f64)?.clamp(0.1, 60.0));
     let kind_rounds = setting("LOAD_KIND_ROUNDS", 5_usize)?.clamp(0, 99);
-    let cores = Cores::of_this_machine();
+    let largest = setting("LOAD_SCALE", 100_000_usize)?.clamp(0, 1_000_000);
+    let (cores, count) = (Cores::of_this_machine(), Cores::count());
     let pinned = cores.loader.is_some_and(pin_self);
-    let stage = Stage::ready(Amounts::default(), Transport::Tcp)?;
+    let amounts = Amounts::of_users(setting("LOAD_TOKENS", 10_000_usize)?.clamp(10, 100_000));
+    let stage = Stage::ready(amounts, Transport::Tcp)?;
     say(&format!(
-        "load: {} cores, {}; {rounds} rounds of {length:?}; {} tokens, one check in a hundred has a new one",
-        Cores::count(),
+        "load: {count} cores, {}; {rounds} rounds of {length:?}; {} tokens, one check in a hundred has a \
+         new one",
         if pinned { "server on core 1, loader on core 0" } else { "nothing pinned" },
         stage.bundle.amounts.users,
     ));
@@ -99,6 +104,12 @@ fn run() -> Outcome<Report> {
         theirs.mix = ours.mix.clone();
         let pairs = interleave(&mut ours, &mut theirs, CLOSED, kind_rounds, length)?;
         report.table(&format!("{name}, closed loop 2 x 50"), &pairs, names);
+    }
+    drop((ours, theirs));
+    opinion::ask(&stage, &portcullis, &reference, length, &mut report)?;
+    drop((portcullis, reference));
+    if largest > 0 {
+        size::measure(&stage, cores, largest, rounds, length, &mut report)?;
     }
     report.write(Path::new(&results))?;
     say(&format!("\nload: every answer was decoded and was right; figures are in {results}"));
