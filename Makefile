@@ -130,6 +130,10 @@ soak-memory: ## Memory under 1,000,000 distinct bad tokens and 100,000 started l
 bench: ## Benchmarks of a check
 	cargo bench --locked
 
+.PHONY: capture
+capture: $(ENVOY) ## Record again what Envoy asks, in benches/inputs
+	node benches/inputs/capture/main.mjs
+
 # --- keep ------------------------------------------------------------------------------------------------------------
 
 .PHONY: fmt
