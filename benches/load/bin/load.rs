@@ -1,0 +1,3 @@
+//! `make load`.
+
+fn main() {}
