@@ -39,8 +39,10 @@ test: tools chromium lint deny unit differential fuzz soak-short validate gatewa
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
 	cargo fmt --check
+	cargo fmt --check --package portcullis-inputs --package portcullis-load-envoy
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
+	cargo clippy --locked --package portcullis-inputs --package portcullis-load-envoy --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
 
 .PHONY: deny
@@ -56,6 +58,7 @@ deny: $(DENY) ## What the dependencies may be: bans, licences, sources; advisori
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
 	mkdir -p $(RESULTS)
 	cargo test --locked | tee $(RESULTS)/cargo.txt
+	cargo test --locked --package portcullis-inputs --package portcullis-load-envoy
 	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs tests/differential/*.test.mjs
 
 .PHONY: catalogue
@@ -130,6 +133,11 @@ soak-memory: ## Memory under 1,000,000 distinct bad tokens and 100,000 started l
 bench: ## Benchmarks of a check
 	cargo bench --locked
 
+.PHONY: load-envoy
+load-envoy: $(ENVOY) ## What a check costs behind real Envoy: none, no-op, Portcullis, jwt_authn (LOAD_ROUNDS, LOAD_SECONDS, LOAD_RATE)
+	cargo build --locked --release --package portcullis --package portcullis-load --package portcullis-load-envoy --bins
+	$(TARGET)/release/load-envoy $(TARGET)/release/portcullis $(TARGET)/release/reference $(RESULTS)
+
 .PHONY: capture
 capture: $(ENVOY) ## Record again what Envoy asks, in benches/inputs
 	node benches/inputs/capture/main.mjs
@@ -139,6 +147,7 @@ capture: $(ENVOY) ## Record again what Envoy asks, in benches/inputs
 .PHONY: fmt
 fmt: ## Format the Rust sources
 	cargo fmt
+	cargo fmt --package portcullis-inputs --package portcullis-load-envoy
 
 .PHONY: tools
 tools: $(ENVOY) $(NPM) ## Bring Envoy and the npm packages into .tools/

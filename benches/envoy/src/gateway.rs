@@ -14,27 +14,6 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Headers that Portcullis reads, for `allowed_headers`: deploy/envoy/README.md has the same list.
-pub const READ: [&str; 17] = [
-    "authorization",
-    "cookie",
-    "api-key",
-    "accept",
-    "content-type",
-    "origin",
-    "upgrade",
-    "x-request-id",
-    "x-requested-with",
-    "x-forwarded-proto",
-    "sec-fetch-mode",
-    "sec-fetch-dest",
-    "sec-fetch-site",
-    "sec-purpose",
-    "purpose",
-    "x-purpose",
-    "x-moz",
-];
-
 /// A variant with where it listens and whom it asks.
 #[derive(Clone, Debug)]
 pub struct Listener {
@@ -70,10 +49,12 @@ struct Shipped {
     check: String,
     /// The authorizer's cluster without its endpoint.
     cluster: String,
+    /// The block `allowed_headers`.
+    allowed: String,
 }
 
 impl Shipped {
-    fn cut(text: &str) -> Outcome<Self> {
+    fn cut(text: &str, allowed: &str) -> Outcome<Self> {
         let between = |from: &str, to: &str| -> Outcome<String> {
             let start =
                 text.find(from).ok_or_else(|| format!("the configuration has no {from}"))?;
@@ -96,6 +77,7 @@ impl Shipped {
             before,
             check: replaced(&check, "            disabled: true\n", "")?,
             cluster: replaced(&cluster, "    type: STRICT_DNS\n", "    type: STATIC\n")?,
+            allowed: allowed.lines().map(|line| format!("              {line}\n")).collect(),
         })
     }
 
@@ -111,9 +93,8 @@ impl Shipped {
         if sent == Sent::All {
             return Ok(check);
         }
-        let patterns = READ.map(|name| format!("{{ exact: {name} }}")).join(", ");
         let line = "              validate_mutations: true\n";
-        let with = format!("{line}              allowed_headers: {{ patterns: [{patterns}] }}\n");
+        let with = format!("{line}{}", self.allowed);
         replaced(&check, line, &with)
     }
 
@@ -148,15 +129,16 @@ impl Shipped {
 ///
 /// # Errors
 ///
-/// Where the shipped one, `shipped`, is not as it was.
+/// Where the shipped one is not as it was. `shipped` and `allowed` are the files of deploy/envoy.
 pub fn configuration(
     shipped: &str,
+    allowed: &str,
     admin: SocketAddr,
     upstream: SocketAddr,
     listeners: &[Listener],
     tokens: &Tokens,
 ) -> Outcome<String> {
-    let shipped = Shipped::cut(shipped)?;
+    let shipped = Shipped::cut(shipped, allowed)?;
     let each = |part: &dyn Fn(&Listener) -> Outcome<String>| -> Outcome<String> {
         Ok(listeners.iter().map(part).collect::<Outcome<Vec<_>>>()?.concat())
     };
@@ -206,6 +188,12 @@ fn endpoint(cluster: &str, address: &str) -> String {
     )
 }
 
+/// The gateway's configuration, and the headers that Portcullis reads.
+fn shipped() -> Outcome<[String; 2]> {
+    let read = |name: &str| std::fs::read_to_string(repository().join("deploy/envoy").join(name));
+    Ok([read("envoy.yaml")?, read("allowed-headers.yaml")?])
+}
+
 /// Replaces what has to be there.
 fn replaced(text: &str, from: &str, to: &str) -> Outcome<String> {
     if !text.contains(from) {
@@ -233,10 +221,11 @@ impl Gateway {
         tokens: &Tokens,
         core: usize,
     ) -> Outcome<Self> {
-        let shipped = std::fs::read_to_string(repository().join("deploy/envoy/envoy.yaml"))?;
+        let [shipped, allowed] = shipped()?;
         let (folder, admin) = (tempfile::tempdir()?, free_port()?);
         let file = folder.path().join("envoy.yaml");
-        std::fs::write(&file, configuration(&shipped, admin, upstream, listeners, tokens)?)?;
+        let text = configuration(&shipped, &allowed, admin, upstream, listeners, tokens)?;
+        std::fs::write(&file, text)?;
         let program = repository().join(".tools/venv/bin/envoy").canonicalize();
         let program = expect(program.ok(), "no .tools/venv/bin/envoy: `make tools` brings it")?;
         let log = folder.path().join("log.txt");
@@ -283,8 +272,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     fn rendered() -> String {
-        let shipped = repository().join("deploy/envoy/envoy.yaml");
-        let shipped = std::fs::read_to_string(shipped).expect("the shipped configuration");
+        let [shipped, allowed] = shipped().expect("the shipped configuration");
         let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let listener = |(index, &variant): (usize, &Variant)| {
             let authorizer = match variant {
@@ -301,7 +289,7 @@ mod tests {
             jwks: text("{\"keys\":[]}"),
             group: text("g"),
         };
-        configuration(&shipped, at(1), at(2), &listeners, &tokens).expect("as it was")
+        configuration(&shipped, &allowed, at(1), at(2), &listeners, &tokens).expect("as it was")
     }
 
     #[test]
@@ -324,7 +312,7 @@ mod tests {
         assert_eq!(text.matches("filters.http.cors.v3.Cors ").count(), ALL.len());
         assert!(!text.contains("disabled: true") && !text.contains("access_log"));
         assert!(!text.contains("health_checks") && !text.contains("STRICT_DNS"));
-        assert_eq!(text.matches("allowed_headers").count(), 2);
+        assert_eq!(text.matches("  allowed_headers:").count(), 2);
         assert_eq!(text.matches("jwt_cache_size").count(), 1);
         for variant in ALL {
             assert!(text.contains(&format!("  - name: {}\n", variant.name())), "{variant:?}");
@@ -333,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_shipped_configuration_that_changed_is_told() {
-        let error = Shipped::cut("static_resources:\n").expect_err("nothing").to_string();
+        let error = Shipped::cut("static_resources:\n", "").expect_err("nothing").to_string();
         assert!(error.contains("http_connection_manager"), "{error}");
     }
 }

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// What warming up takes at most.
 const WARM: Duration = Duration::from_secs(120);
+/// Connections while warming up, when every token has to be verified: no check waits for long.
+const WARM_CONNECTIONS: usize = 4;
 /// The open loop's share of what the slowest authorizer manages.
 const SHARE: f64 = 1.0 / 3.0;
 
@@ -106,12 +108,15 @@ impl Bench<'_> {
 
     /// Every token that comes again was seen once.
     fn warm(&mut self, listener: &Listener, settings: &Settings) -> Outcome<u64> {
-        let part = part(listener, settings, Pace::Closed, WARM);
-        let callers = self.callers.get_mut(listener.variant.name()).ok_or("no callers")?;
+        let connections = settings.connections.min(WARM_CONNECTIONS);
+        let part = Part { connections, ..part(listener, settings, Pace::Closed, WARM) };
+        let name = listener.variant.name();
+        let callers = self.callers.get_mut(name).ok_or("no callers")?;
         let mut users = 0..self.users;
-        let done = self.engine.run(&part, &mut || Some(callers.ask(List::Users, users.next()?)))?;
+        let done = self.engine.run(&part, &mut || Some(callers.ask(List::Users, users.next()?)));
+        let done = done.map_err(|error| format!("{name}, warming up: {error}"))?;
         if users.next().is_some() {
-            return Err(format!("{}: not warm in {WARM:?}", listener.variant.name()).into());
+            return Err(format!("{name}: not warm in {WARM:?}").into());
         }
         Ok(done.times.len() as u64)
     }
