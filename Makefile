@@ -13,6 +13,8 @@ ENVOY := .tools/venv/bin/envoy
 NPM := .tools/node/.installed
 DENY := .tools/deny/bin/cargo-deny
 GHZ := .tools/go/bin/ghz
+# What measures; a plain `cargo build` leaves it out.
+BENCHES := --package portcullis-counts --package portcullis-inputs --package portcullis-load --package portcullis-load-envoy
 CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
 
 # The binary that the demo and its check run.
@@ -40,10 +42,10 @@ test: tools chromium valgrind lint deny unit differential fuzz soak-short valida
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
 	cargo fmt --check
-	cargo fmt --check --package portcullis-load --package portcullis-counts
+	cargo fmt --check $(BENCHES)
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
-	cargo clippy --locked --package portcullis-load --package portcullis-counts --all-targets -- -D warnings
+	cargo clippy --locked $(BENCHES) --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
 
 .PHONY: deny
@@ -59,7 +61,7 @@ deny: $(DENY) ## What the dependencies may be: bans, licences, sources; advisori
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
 	mkdir -p $(RESULTS)
 	cargo test --locked | tee $(RESULTS)/cargo.txt
-	cargo test --locked --package portcullis-load --package portcullis-counts
+	cargo test --locked $(BENCHES)
 	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs tests/differential/*.test.mjs
 
 .PHONY: catalogue
@@ -183,12 +185,22 @@ bench-budget: ## Make the counts of the last `make bench` the budget, and record
 valgrind: ## Install Debian's Valgrind, for the counts (needs root)
 	@benches/install-valgrind.sh
 
+.PHONY: load-envoy
+load-envoy: $(ENVOY) ## What a check costs behind real Envoy: none, no-op, Portcullis, jwt_authn (LOAD_ROUNDS, LOAD_SECONDS, LOAD_RATE)
+	cargo build --locked --release --package portcullis --package portcullis-load --package portcullis-load-envoy --bins
+	$(TARGET)/release/load-envoy $(TARGET)/release/portcullis $(TARGET)/release/reference $(RESULTS)
+
+.PHONY: capture
+capture: $(ENVOY) ## Record again what Envoy asks, in benches/inputs
+	node benches/inputs/capture/main.mjs
+
 # --- keep ------------------------------------------------------------------------------------------------------------
 
 .PHONY: fmt
 fmt: ## Format the Rust sources
 	cargo fmt
 	cargo fmt --package portcullis-load --package portcullis-counts
+	cargo fmt --package portcullis-inputs --package portcullis-load-envoy
 
 .PHONY: tools
 tools: $(ENVOY) $(NPM) ## Bring Envoy and the npm packages into .tools/

@@ -34,7 +34,7 @@ async fn serve(settings: &Path) -> Result<(), Box<dyn Error>> {
     let parsed = config::load(settings)?;
     telemetry::install(parsed.settings.log);
     let (app, _problems) = App::start(&parsed, Clock::system()).await?;
-    Ok(app.run_on(Workers::one_a_core(DRAIN)?, pending()).await?)
+    Ok(app.run_on(Workers::one_a_core()?, pending()).await?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
