@@ -10,7 +10,7 @@ use portcullis::policy::Snapshot;
 use portcullis::problem::Problem;
 use portcullis::provider::{IssuerSource, IssuerStatus, Providers, ProvidersError};
 use portcullis::reload::Loader;
-use portcullis::server::{DRAIN, Workers};
+use portcullis::server::Workers;
 use portcullis::{random, telemetry};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -154,7 +154,7 @@ async fn serve(file: ConfigFile) -> ExitCode {
         }
         tracing::info!("stopping: no new connections, what runs may end");
     };
-    let workers = match Workers::one_a_core(DRAIN) {
+    let workers = match Workers::one_a_core() {
         Ok(workers) => workers,
         Err(error) => return fail(&format!("no threads to answer checks: {error}")),
     };

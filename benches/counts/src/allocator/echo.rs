@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use portcullis::config::GrpcAddress;
 use portcullis::envoy::Handler;
-use portcullis::server::{self, DRAIN, Listener, Workers};
+use portcullis::server::{self, Listener, Workers};
 use std::error::Error;
 use std::future::pending;
 
@@ -26,6 +26,6 @@ impl Handler for Echo {
 /// Answers at `address` until the process ends.
 pub(crate) async fn serve(address: &str) -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind(&GrpcAddress::Tcp(address.parse()?)).await?;
-    let workers = Workers::one_a_core(DRAIN)?;
+    let workers = Workers::one_a_core()?;
     Ok(server::serve(listener, None, Echo, workers, pending()).await?)
 }

@@ -9,7 +9,7 @@ mod echo;
 use counting::{Counting, counts};
 use portcullis::app::App;
 use portcullis::clock::Clock;
-use portcullis::server::{DRAIN, Workers};
+use portcullis::server::Workers;
 use portcullis::{config, telemetry};
 use std::error::Error;
 use std::future::pending;
@@ -34,7 +34,7 @@ async fn serve(settings: &Path) -> Result<(), Box<dyn Error>> {
     let parsed = config::load(settings)?;
     telemetry::install(parsed.settings.log);
     let (app, _problems) = App::start(&parsed, Clock::system()).await?;
-    Ok(app.run_on(Workers::one_a_core(DRAIN)?, pending()).await?)
+    Ok(app.run_on(Workers::one_a_core()?, pending()).await?)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
