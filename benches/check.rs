@@ -133,7 +133,7 @@ fn reading(criterion: &mut Criterion) {
     });
     let message = &bearer.first().expect("a case").message;
     let attributes = decode(message).expect("an unambiguous request");
-    let site = |snapshot: &Snapshot| snapshot.site(&attributes.host.name).expect("a site");
+    let site = |snapshot: &Snapshot| snapshot.site(attributes.host.name.as_str()).expect("a site");
     criterion.bench_function("route", |bencher| {
         bencher.iter(|| black_box(world.snapshot.route(site(&world.snapshot), &attributes)));
     });
