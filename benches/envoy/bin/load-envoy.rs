@@ -46,7 +46,8 @@ fn run() -> Outcome<bool> {
     let results = Path::new(results);
     std::fs::create_dir_all(results)?;
     eprintln!("signing tokens, or reading those of the last run");
-    let (bundle, _provider) = Bundle::ready(&results.join("load-envoy.tokens"), amounts())?;
+    let (bundle, _provider) =
+        Bundle::ready(&results.join("load-envoy.tokens"), amounts(settings.callers))?;
     let port = bundle.issuer.split(':').nth(2).and_then(|rest| rest.split('/').next());
     let provider = expect(port.and_then(|port| port.parse::<u16>().ok()), "no port in the issuer")?;
     let (_, jwks) = get(([127, 0, 0, 1], provider).into(), "/oauth2/default/v1/keys")?;
@@ -88,6 +89,6 @@ fn run() -> Outcome<bool> {
 }
 
 /// Of users alone: nobody is refused here, and nothing is signed by ES256.
-fn amounts() -> Amounts {
-    Amounts { users_es256: 0, strangers: 0, ..Amounts::default() }
+const fn amounts(users: usize) -> Amounts {
+    Amounts { users, fresh: 2 * users, users_es256: 0, strangers: 0 }
 }

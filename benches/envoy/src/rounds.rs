@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// What warming up takes at most.
-const WARM: Duration = Duration::from_secs(120);
+const WARM: Duration = Duration::from_secs(300);
 /// Connections while warming up, when every token has to be verified: no check waits for long.
 const WARM_CONNECTIONS: usize = 4;
 /// The open loop's share of what the slowest authorizer manages.
