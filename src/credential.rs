@@ -23,9 +23,42 @@ pub enum Credential<'a> {
     Cookie,
 }
 
+/// Which credential was judged.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum CredentialKind {
+    /// None came.
+    #[default]
+    None,
+    /// A session cookie.
+    Session,
+    /// A bearer token that is an ID token.
+    IdToken,
+    /// A bearer token that is an access token.
+    AccessToken,
+    /// A bearer token that was not recognized.
+    Bearer,
+    /// An API key.
+    ApiKey,
+}
+
+impl CredentialKind {
+    /// For logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Session => "session",
+            Self::IdToken => "id_token",
+            Self::AccessToken => "access_token",
+            Self::Bearer => "bearer",
+            Self::ApiKey => "api_key",
+        }
+    }
+}
+
 /// Tells credentials apart. Envoy joins fields of one name with commas, so a comma counts as two.
 #[must_use]
-pub fn classify(headers: &Headers) -> Credential<'_> {
+pub fn classify<'h>(headers: &'h Headers<'_>) -> Credential<'h> {
     let fields: Vec<&str> =
         headers.all("authorization").flat_map(|field| field.split(',')).collect();
     let bearers = fields.iter().filter(|field| is_bearer(field)).count();
@@ -105,7 +138,7 @@ mod tests {
         for (fields, want) in cases {
             let mut headers = Headers::default();
             for (name, value) in fields {
-                headers.add(name, *value);
+                headers.add(*name, *value);
             }
             assert_eq!(classify(&headers), want, "{fields:?}");
         }

@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::decision::{ClaimValue, CredentialKind, Facts};
+use crate::credential::CredentialKind;
 use crate::policy::Membership;
 use crate::session::Session;
 use crate::token::Claims;
@@ -50,15 +50,6 @@ impl Identity {
         self.email.as_deref().filter(|_| shown)
     }
 
-    /// Writes into `facts` who it is.
-    pub fn tell(&self, facts: &mut Facts) {
-        facts.credential = self.credential;
-        facts.issuer = Some(self.issuer.clone());
-        facts.subject = Some(self.subject.clone());
-        facts.email = self.shown_email().map(str::to_owned);
-        facts.usage_plan.clone_from(&self.usage_plan);
-    }
-
     /// The caller of a session.
     #[must_use]
     pub fn of_session(
@@ -80,18 +71,6 @@ impl Identity {
             credential: CredentialKind::Session,
             usage_plan: None,
             claims: session.claims.clone().into_iter().collect(),
-        }
-    }
-}
-
-impl ClaimValue for Identity {
-    fn value(&self, claim: &str) -> Option<String> {
-        match claim {
-            "sub" => Some(self.subject.clone()),
-            "iss" => Some(self.issuer.clone()),
-            "email" => self.shown_email().map(str::to_owned),
-            "email_verified" => Some(self.email_verified.to_string()),
-            other => self.claims.get(other).cloned(),
         }
     }
 }

@@ -28,7 +28,15 @@ pub struct Amounts {
 
 impl Default for Amounts {
     fn default() -> Self {
-        Self { users: 10_000, fresh: 20_000, users_es256: 1_000, strangers: 1_000 }
+        Self::of_users(10_000)
+    }
+}
+
+impl Amounts {
+    /// So many callers, twice as many that nobody has seen, and a tenth of the other kinds.
+    #[must_use]
+    pub const fn of_users(users: usize) -> Self {
+        Self { users, fresh: users * 2, users_es256: users / 10, strangers: users / 10 }
     }
 }
 

@@ -48,6 +48,12 @@ impl Provider {
         });
         Ok(Self { address, over, thread: Some(thread) })
     }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
 }
 
 impl Drop for Provider {
