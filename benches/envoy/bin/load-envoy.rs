@@ -1,5 +1,7 @@
 //! `make load-envoy`: `load-envoy PORTCULLIS REFERENCE RESULTS`.
 
+#![expect(clippy::disallowed_methods, reason = "the make target is steered by its environment")]
+
 use portcullis_load::bundle::{Amounts, Bundle, List};
 use portcullis_load::claims::{CLIENT, GROUP};
 use portcullis_load::failure::{Outcome, expect};

@@ -125,7 +125,7 @@ impl Bench<'_> {
         let name = listener.variant.name();
         let callers = self.callers.get_mut(listener.variant.name()).ok_or("no callers")?;
         let part = part(listener, settings, pace, settings.part);
-        let done = self.engine.run(&part, &mut || Some(callers.next()));
+        let done = self.engine.run(&part, &mut || Some(callers.choose()));
         done.map_err(|error| format!("{name}: {error}").into())
     }
 
