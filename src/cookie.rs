@@ -145,7 +145,8 @@ impl<'c> Cookies<'c> {
     }
 
     fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Option<&'c str> {
-        let mut values = self.ours.iter().filter(|(own, _)| is_wanted(own)).map(|(_, value)| *value);
+        let mut values =
+            self.ours.iter().filter(|(own, _)| is_wanted(own)).map(|(_, value)| *value);
         let first = values.next()?;
         values.all(|value| value == first).then_some(first)
     }

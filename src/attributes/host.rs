@@ -49,8 +49,7 @@ impl fmt::Display for HostName {
 fn is_label(label: &str, is_letter: fn(char) -> bool) -> bool {
     let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let fits = |character: char| is_letter(character) || matches!(character, '-' | '_');
-    (1..=63).contains(&label.len())
-        && (label.bytes().all(is_usual) || label.chars().all(fits))
+    (1..=63).contains(&label.len()) && (label.bytes().all(is_usual) || label.chars().all(fits))
 }
 
 /// A host name and the port, where the client named one (RFC 9110 §7.2).

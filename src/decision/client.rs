@@ -60,7 +60,8 @@ fn is_speculative(headers: &Headers<'_>) -> bool {
 
 fn speaks_grpc(headers: &Headers<'_>) -> bool {
     const GRPC: &str = "application/grpc";
-    let starts = |kind: &str| kind.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC));
+    let starts =
+        |kind: &str| kind.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC));
     headers.all("content-type").any(starts)
 }
 

@@ -15,7 +15,8 @@ fn delimited(number: u32, value: &[u8]) -> Vec<u8> {
 
 /// Fields of no message that we know, some of them broken.
 fn odd() -> Vec<Vec<u8>> {
-    let deep = |depth: usize| [vec![0xa3, 0x06].repeat(depth), vec![0xa4, 0x06].repeat(depth)].concat();
+    let deep =
+        |depth: usize| [vec![0xa3, 0x06].repeat(depth), vec![0xa4, 0x06].repeat(depth)].concat();
     let mut odd = vec![
         delimited(99, b"unknown"),
         vec![0x98, 0x06, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
@@ -45,9 +46,29 @@ fn odd() -> Vec<Vec<u8>> {
 
 fn text() -> impl Strategy<Value = Vec<u8>> {
     let known: [&[u8]; 24] = [
-        b"", b"GET", b"POST", b"TRACE", b"/", b"/pets?limit=1", b"/a/../b", b"/a%20b/%C3%A4", b"/a%2fb",
-        b"api.example", b"API.example.:8443", b"api.example:8443", b"a.example,b.example", b"accept",
-        b"Accept", b"host", b"Host", b":path", b"cookie", b"x\xc3\xa9", b"\xff\xfe", b"a\xc3", b"\xed\xa0\x80",
+        b"",
+        b"GET",
+        b"POST",
+        b"TRACE",
+        b"/",
+        b"/pets?limit=1",
+        b"/a/../b",
+        b"/a%20b/%C3%A4",
+        b"/a%2fb",
+        b"api.example",
+        b"API.example.:8443",
+        b"api.example:8443",
+        b"a.example,b.example",
+        b"accept",
+        b"Accept",
+        b"host",
+        b"Host",
+        b":path",
+        b"cookie",
+        b"x\xc3\xa9",
+        b"\xff\xfe",
+        b"a\xc3",
+        b"\xed\xa0\x80",
         b"\xf0\x9f\x8f\xb0",
     ];
     prop_oneof![
@@ -68,10 +89,7 @@ fn some_of(field: impl Strategy<Value = Vec<u8>>, most: usize) -> impl Strategy<
     prop::collection::vec(field, 0..most).prop_map(|fields| fields.concat())
 }
 
-fn wrapped(
-    number: u32,
-    inside: impl Strategy<Value = Vec<u8>>,
-) -> impl Strategy<Value = Vec<u8>> {
+fn wrapped(number: u32, inside: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     inside.prop_map(move |inside| delimited(number, &inside))
 }
 
@@ -107,7 +125,8 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
             .prop_map(|(number, value)| delimited(number, &value)),
         1 => prop::sample::select(odd()),
     ];
-    let top = prop_oneof![12 => wrapped(1, some_of(attributes, 4)), 1 => prop::sample::select(odd())];
+    let top =
+        prop_oneof![12 => wrapped(1, some_of(attributes, 4)), 1 => prop::sample::select(odd())];
     let cut = prop::option::weighted(0.1, any::<prop::sample::Index>());
     let change = prop::option::weighted(0.2, (any::<prop::sample::Index>(), any::<u8>()));
     (some_of(top, 3), cut, change).prop_map(|(mut message, cut, change)| {
@@ -134,7 +153,8 @@ proptest! {
 fn l_a_hundred_thousand_fields_are_read_in_their_time() {
     let field = |at: usize, number| {
         let name = format!("x-{}", at % 50_000);
-        let pair = [delimited(1, name.as_bytes()), delimited(2, at.to_string().as_bytes())].concat();
+        let pair =
+            [delimited(1, name.as_bytes()), delimited(2, at.to_string().as_bytes())].concat();
         delimited(number, &pair)
     };
     let good = [delimited(2, b"GET"), delimited(4, b"/"), delimited(5, b"api.example")].concat();
