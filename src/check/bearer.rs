@@ -8,7 +8,7 @@ use crate::decision::{Denied, Facts};
 use crate::identity::{
     Identity, client_principal, is_user_principal, user_principal, wanted_claims,
 };
-use crate::policy::{Environment, Membership, PlanIssuer, PortalId, Route};
+use crate::policy::{Environment, Membership, PlanIssuer, PortalId, Route, SharedSet};
 use crate::provider::IssuerSource;
 use crate::store::{Subject, VerifiedToken};
 use crate::telemetry::SignatureCheck;
@@ -16,7 +16,6 @@ use crate::token::{
     AccessTokenForm, AccessTokenRules, Claims, IdTokenRules, Issuer, Jws, Principal, TokenError,
     judge_access_token, judge_id_token, verify,
 };
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Authenticates the bearer of `token`.
@@ -25,17 +24,20 @@ pub(super) async fn authenticate(
     route: &Route<'_>,
     token: &str,
     facts: &mut Facts,
-) -> Result<Arc<Identity>, Box<Denied>> {
+) -> Result<Arc<Identity>, Denied> {
     identify(call, route, token).await.map_err(|refused| {
-        facts.hint = Some(refused.to_string());
+        facts.hint = Some(match refused {
+            Refused::Token(error) => error.into(),
+            other => other.to_string().into(),
+        });
         match refused {
             Refused::KeysUnavailable => answers::keys_unavailable(),
-            Refused::Token(error) if error.is_expired() => answers::expired_token(call),
+            Refused::Token(error) if error.is_expired() => answers::expired_token(),
             Refused::Token(_)
             | Refused::UnknownIssuer
             | Refused::NoBearerIdTokens
             | Refused::NoPrincipal
-            | Refused::Revoked => answers::invalid_token(call),
+            | Refused::Revoked => answers::invalid_token(),
         }
     })
 }
@@ -63,7 +65,7 @@ struct Origin<'c> {
     /// Where its keys are found.
     source: IssuerSource,
     /// Portals with this issuer.
-    portals: BTreeSet<PortalId>,
+    portals: SharedSet<PortalId>,
     /// The plan of this Environment with this issuer.
     plan: Option<&'c PlanIssuer>,
 }
@@ -98,13 +100,12 @@ fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin
     let plan = environment(route).and_then(|environment| {
         environment.plan_issuers.iter().find(|plan| plan.issuer.as_str() == issuer)
     });
-    let logins = call.policy.portals.iter().filter_map(|portal| portal.login.as_ref());
-    let login = logins.map(|login| &login.issuer).find(|own| own.as_str() == issuer);
+    let login = call.policy.login_issuer(issuer).map(|login| &login.issuer);
     // The provider of a Portal is found by its metadata, even where a plan names it as well.
     let issuer = login.or_else(|| plan.map(|plan| &plan.issuer));
     let issuer = issuer.ok_or(Refused::UnknownIssuer)?.clone();
     let jwks_url = plan.filter(|_| login.is_none()).map(|plan| plan.jwks_url.clone());
-    let portals = call.policy.portals_with_issuer(&issuer);
+    let portals = call.policy.portals_with_issuer(&issuer).clone();
     Ok(Origin { source: IssuerSource { issuer: issuer.clone(), jwks_url }, issuer, portals, plan })
 }
 
@@ -119,7 +120,8 @@ async fn verified(
     let providers = &call.inner.parts.providers;
     let mut keys = providers.keys(&origin.source).map_err(unavailable)?;
     if keys.find(jws.kid()).is_none() {
-        let asked = providers.keys_for_kid(&origin.source, jws.kid());
+        // Boxed, for it is rare: what a check is made of has room for the rest alone.
+        let asked = Box::pin(providers.keys_for_kid(&origin.source, jws.kid()));
         keys = call.in_time(asked).await.ok_or(Refused::KeysUnavailable)?.map_err(unavailable)?;
     }
     let (tokens, metrics) = (&call.inner.tokens, &call.inner.parts.metrics);
@@ -159,7 +161,7 @@ fn judge<'c>(
 struct Judged<'j> {
     credential: CredentialKind,
     /// Portals that may vouch for the caller.
-    portals: BTreeSet<PortalId>,
+    portals: SharedSet<PortalId>,
     /// Who acts, as the provider's logouts name them: `sub` of an ID token, `uid` of Okta's access
     /// tokens, whose `sub` is a login name.
     provider_id: String,
@@ -183,7 +185,7 @@ fn as_id_token(
     rules.clock_skew = settings.tokens.clock_skew;
     rules.max_lifetime = settings.provider.max_id_token_lifetime;
     let token = judge_id_token(claims, &rules, call.now)?;
-    let portals = call.policy.portals_of(&origin.issuer, client_id);
+    let portals = call.policy.portals_of(&origin.issuer, client_id).clone();
     let provider_id = token.subject.to_owned();
     let subject = principal(call, claims, &provider_id)?;
     let credential = CredentialKind::IdToken;
@@ -201,8 +203,7 @@ fn as_access_token<'c>(
         || call.settings().tokens.audiences.iter().cloned().collect(),
         |environment| environment.audiences.clone(),
     );
-    let client_ids = call.policy.client_ids().into_iter().map(str::to_owned).collect();
-    let mut rules = AccessTokenRules::new(&origin.issuer, &audiences, &client_ids);
+    let mut rules = AccessTokenRules::new(&origin.issuer, &audiences, call.policy.client_ids());
     rules.clock_skew = call.settings().tokens.clock_skew;
     if origin.portals.is_empty() {
         rules.form = AccessTokenForm::Any;
@@ -269,7 +270,7 @@ fn identity(
         groups_claimed: groups.is_some(),
         membership: Membership {
             portals,
-            groups: call.policy.known_groups(&groups.unwrap_or_default()),
+            groups: call.policy.known_groups(groups.unwrap_or_default()),
         },
         credential,
         usage_plan: origin.plan.map(|plan| plan.plan.clone()),

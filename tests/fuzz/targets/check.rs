@@ -5,8 +5,8 @@ use super::answer::Answer;
 use super::cookies::ours;
 use super::strict::{product, readings};
 use super::world::{PRODUCTS, World};
-use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use portcullis::envoy::decode;
 use prost::Message;
 use std::collections::HashMap;
@@ -19,9 +19,8 @@ pub(crate) fn run(data: &[u8]) {
         let asked = received.clone().and_then(|request| request.attributes).unwrap_or_default();
         let context = asked.context_extensions;
         let http = asked.request.and_then(|request| request.http).unwrap_or_default();
-        let none = tonic::metadata::MetadataMap::new();
-        let response = world.runtime.block_on(world.service.answer(&message, &none));
-        let answer = Answer::read(response);
+        let response = world.runtime.block_on(world.service.answer(Some(message.into()), None));
+        let answer = Answer::read(CheckResponse::decode(response).expect("a CheckResponse"));
         assert_ne!(answer.reason(), "internal", "a fault of our own: {http:?}");
         if answer.allowed && received.is_none() {
             // It is broken where we do not look; the target `decode` says that nothing else is.
