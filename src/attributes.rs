@@ -8,6 +8,7 @@ mod headers;
 mod host;
 mod method;
 mod path;
+mod short;
 
 pub use context::Context;
 pub use few::Few;
@@ -15,6 +16,7 @@ pub use headers::Headers;
 pub use host::{Host, HostName};
 pub use method::Method;
 pub use path::RequestPath;
+pub use short::Short;
 
 /// A request that reads the same to everybody.
 ///

@@ -22,6 +22,7 @@ pub use request_id::RequestId;
 use crate::attributes::Attributes;
 use crate::clock::Clock;
 use crate::config::{PortalAccess, Settings};
+use crate::cookie::CookieNames;
 use crate::decision::{
     Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Upstream,
 };
@@ -73,6 +74,9 @@ pub struct Parts {
 struct Inner {
     parts: Parts,
     headers: Arc<HeaderPolicy>,
+    /// Names of our cookies on hosts that are reached over https, or count as such.
+    secure_names: CookieNames,
+    plain_names: CookieNames,
     tokens: TokenCache,
     sessions: MemorySessions,
     refreshes: Refreshes,
@@ -102,6 +106,8 @@ impl Checker {
         let settings = &parts.settings;
         Ok(Self(Arc::new(Inner {
             headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers).into(),
+            secure_names: CookieNames::new(&settings.cookies.prefix, true),
+            plain_names: CookieNames::new(&settings.cookies.prefix, false),
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
             sessions: MemorySessions::default(),
             refreshes: Refreshes::new(LONGEST_LIFE),

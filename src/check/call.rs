@@ -31,7 +31,7 @@ pub(super) struct Call<'c> {
     /// Who the caller is taken to be, whatever the request says.
     pub(super) presumed: Option<&'c Arc<Identity>>,
     pub(super) deadline: Option<Instant>,
-    pub(super) cookies: Cookies,
+    pub(super) cookies: Cookies<'c>,
     pub(super) names: CookieNames,
     pub(super) now: UnixTime,
     pub(super) now_ms: u64,
@@ -62,7 +62,7 @@ impl<'c> Call<'c> {
             presumed: None,
             deadline,
             cookies: Cookies::read(&attributes.headers, prefix),
-            names: CookieNames::new(prefix, secure),
+            names: if secure { &inner.secure_names } else { &inner.plain_names }.clone(),
             now: UnixTime(now_ms / 1000),
             now_ms,
         }

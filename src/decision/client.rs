@@ -59,18 +59,19 @@ fn is_speculative(headers: &Headers<'_>) -> bool {
 }
 
 fn speaks_grpc(headers: &Headers<'_>) -> bool {
-    headers
-        .all("content-type")
-        .any(|kind| kind.to_ascii_lowercase().starts_with("application/grpc"))
+    const GRPC: &str = "application/grpc";
+    let starts =
+        |kind: &str| kind.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC));
+    headers.all("content-type").any(starts)
 }
 
 /// Whether `accept` names `text/html`; `*/*` alone does not.
 fn accepts_html(headers: &Headers<'_>) -> bool {
-    let media_type = |range: &str| range.split(';').next().unwrap_or_default().trim().to_owned();
     headers
         .all("accept")
         .flat_map(|field| field.split(','))
-        .any(|range| media_type(range).eq_ignore_ascii_case("text/html"))
+        .filter_map(|range| range.split(';').next())
+        .any(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
 }
 
 #[cfg(test)]

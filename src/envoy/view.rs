@@ -108,6 +108,7 @@ impl<'m> View<'m> {
                     self.request(wire.message()?)?;
                 }
                 CONTEXT_EXTENSIONS => {
+                    kind.must_be(Kind::Delimited)?;
                     let (key, value) = entry(wire.message()?)?;
                     self.context.add(key, value);
                 }
@@ -145,14 +146,11 @@ impl<'m> View<'m> {
             SCHEME, SIZE,
         };
         while let Some((number, kind)) = wire.field()? {
-            let written = match number {
-                ID | METHOD | PATH | HOST | SCHEME | QUERY | FRAGMENT | PROTOCOL | BODY
-                | RAW_BODY | HEADER_MAP => Kind::Delimited,
-                SIZE => Kind::Varint,
-                // prost takes a map's entry for one, whatever its kind says.
-                _ => kind,
-            };
-            kind.must_be(written)?;
+            match number {
+                ID..=FRAGMENT | PROTOCOL..=HEADER_MAP => kind.must_be(Kind::Delimited)?,
+                SIZE => kind.must_be(Kind::Varint)?,
+                _ => {}
+            }
             match number {
                 HEADERS => self.entries.push(entry(wire.message()?)?),
                 METHOD => self.method = wire.text()?,

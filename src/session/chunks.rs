@@ -37,7 +37,7 @@ pub struct TooLarge {
 impl Chunks {
     /// Puts the parts together.
     #[must_use]
-    pub fn read(cookies: &Cookies, names: &CookieNames) -> Self {
+    pub fn read(cookies: &Cookies<'_>, names: &CookieNames) -> Self {
         let present: Vec<&str> = suffixes(cookies, names).collect();
         if present.is_empty() {
             return Self::Absent;
@@ -55,7 +55,7 @@ impl Chunks {
     pub fn write(
         text: &str,
         names: &CookieNames,
-        before: &Cookies,
+        before: &Cookies<'_>,
         max_age: Duration,
     ) -> Result<Vec<SetCookie>, TooLarge> {
         let bytes = text.as_bytes().chunks(CHUNK_BYTES);
@@ -82,14 +82,14 @@ impl Chunks {
 
 /// Clears every cookie of a session that the request has.
 #[must_use]
-pub fn stray_chunks(cookies: &Cookies, names: &CookieNames) -> Vec<SetCookie> {
+pub fn stray_chunks(cookies: &Cookies<'_>, names: &CookieNames) -> Vec<SetCookie> {
     let mut present: Vec<&str> = suffixes(cookies, names).collect();
     present.sort_unstable();
     present.dedup();
     present.into_iter().map(|suffix| names.clear(suffix)).collect()
 }
 
-fn suffixes<'c>(cookies: &'c Cookies, names: &'c CookieNames) -> impl Iterator<Item = &'c str> {
+fn suffixes<'c>(cookies: &'c Cookies<'c>, names: &'c CookieNames) -> impl Iterator<Item = &'c str> {
     let own = |name: &'c str| names.suffix(name).filter(|suffix| part_number(suffix).is_some());
     cookies.names().filter_map(own)
 }
@@ -104,7 +104,7 @@ fn part_number(suffix: &str) -> Option<usize> {
     (rest == format!("-{number}") && (1..=9).contains(&number)).then_some(number)
 }
 
-fn join(cookies: &Cookies, names: &CookieNames, present: &[&str]) -> Option<String> {
+fn join(cookies: &Cookies<'_>, names: &CookieNames, present: &[&str]) -> Option<String> {
     let (count, start) = cookies.get(&names.name(FIRST))?.split_once('.')?;
     let count = part_number(&format!("{FIRST}-{count}"))?;
     if present.iter().any(|suffix| part_number(suffix).is_none_or(|number| number >= count)) {
@@ -126,12 +126,16 @@ mod tests {
         CookieNames::new("portcullis", true)
     }
 
-    fn request(pairs: &[(String, String)]) -> Cookies {
+    fn request(pairs: &[(String, String)]) -> Headers<'static> {
         let line: Vec<String> =
             pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let mut headers = Headers::default();
         headers.add("cookie", line.join("; "));
-        Cookies::read(&headers, "portcullis")
+        headers
+    }
+
+    fn read(pairs: &[(String, String)]) -> Chunks {
+        Chunks::read(&Cookies::read(&request(pairs), "portcullis"), &names())
     }
 
     fn written(text: &str) -> Vec<(String, String)> {
@@ -150,7 +154,7 @@ mod tests {
             let text = "x".repeat(length);
             let pairs = written(&text);
             assert!(pairs.iter().all(|(name, value)| name.len() + value.len() < 4096), "{length}");
-            assert_eq!(Chunks::read(&request(&pairs), &names()), Chunks::Whole(text), "{length}");
+            assert_eq!(read(&pairs), Chunks::Whole(text), "{length}");
         }
     }
 
@@ -167,9 +171,9 @@ mod tests {
         let broken: [&[(String, String)]; 6] =
             [first_only, second_only, &with_extra, &stray, &swapped, std::slice::from_ref(&extra)];
         for pairs in broken {
-            assert_eq!(Chunks::read(&request(pairs), &names()), Chunks::Broken, "{pairs:?}");
+            assert_eq!(read(pairs), Chunks::Broken, "{pairs:?}");
         }
-        assert_eq!(Chunks::read(&request(&[]), &names()), Chunks::Absent);
+        assert_eq!(read(&[]), Chunks::Absent);
     }
 
     #[test]
@@ -179,6 +183,7 @@ mod tests {
         let got = Chunks::write(&text, &names(), &Cookies::default(), hour);
         assert!(matches!(got, Err(TooLarge { bytes }) if bytes > MAX_BYTES));
         let before = request(&written(&"x".repeat(CHUNK_BYTES + 1)));
+        let before = Cookies::read(&before, "portcullis");
         let after = Chunks::write("y", &names(), &before, hour).expect("fits");
         assert_eq!(format!("{after:?}"), "[__Host-portcullis-s, __Host-portcullis-s-1]");
         assert!(after[1].as_str().contains("Max-Age=0"));
