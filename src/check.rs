@@ -74,6 +74,7 @@ struct Inner {
     parts: Parts,
     headers: HeaderPolicy,
     tokens: TokenCache,
+    origins: bearer::Origins,
     sessions: MemorySessions,
     refreshes: Refreshes,
     revocations: Revocations,
@@ -95,6 +96,7 @@ impl Checker {
         Ok(Self(Arc::new(Inner {
             headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers),
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
+            origins: bearer::Origins::default(),
             sessions: MemorySessions::default(),
             refreshes: Refreshes::new(LONGEST_LIFE),
             revocations: Revocations::new(KEEP_REVOCATIONS),

@@ -151,10 +151,10 @@ fn presumed(policy: &Snapshot, attributes: &Attributes, groups: &str) -> Identit
         None => std::collections::BTreeSet::new(),
     };
     Identity {
-        issuer: "(presumed)".to_owned(),
-        subject: "(presumed)".to_owned(),
+        issuer: "(presumed)".into(),
+        subject: "(presumed)".into(),
         email_verified: true,
-        membership: Membership { portals, groups: groups.map(str::to_owned).collect() },
+        membership: Arc::new(Membership { portals, groups: groups.map(str::to_owned).collect() }),
         groups_claimed: true,
         credential: CredentialKind::Session,
         ..Identity::default()

@@ -62,8 +62,8 @@ pub trait ClaimValue: std::fmt::Debug {
 impl ClaimValue for Identity {
     fn value(&self, claim: &str) -> Option<String> {
         match claim {
-            "sub" => Some(self.subject.clone()),
-            "iss" => Some(self.issuer.clone()),
+            "sub" => Some(self.subject.to_string()),
+            "iss" => Some(self.issuer.to_string()),
             "email" => self.shown_email().map(str::to_owned),
             "email_verified" => Some(self.email_verified.to_string()),
             other => self.claims.get(other).cloned(),

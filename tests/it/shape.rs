@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The only places that may name a crate.
-const DOORS: [(&str, &str); 5] = [
+const DOORS: [(&str, &str); 6] = [
     ("envoy_types::", "src/envoy"),
     ("jsonwebtoken::", "src/token"),
     ("moka::", "src/store"),
+    ("quick_cache::", "src/store"),
     ("reqwest::", "src/provider"),
     ("saphyr_parser::", "src/document"),
 ];
