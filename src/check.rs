@@ -85,6 +85,14 @@ struct Inner {
     tasks: TaskTracker,
 }
 
+impl Inner {
+    /// Has `work` done beside its check, which it outlives. What asks a provider runs where the
+    /// connections to the providers are kept, and not on a thread that answers checks.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(work, self.parts.providers.runtime());
+    }
+}
+
 impl Checker {
     /// A checker.
     ///
@@ -114,7 +122,7 @@ impl Checker {
     /// Policy, keys and the time are read once, so that every step judges by the same ones.
     pub async fn check(
         &self,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
         client: ClientKind,
         deadline: Option<Instant>,
     ) -> Checked {
@@ -133,7 +141,7 @@ impl Checker {
     /// The same for a caller who is taken to be `identity`: what would this one be answered?
     pub async fn check_as(
         &self,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
         client: ClientKind,
         identity: &Arc<Identity>,
     ) -> Checked {
@@ -224,7 +232,7 @@ enum Access {
 
 /// The gateway's `access` on this route, else the Portal's.
 fn access(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) -> Result<Access, Box<Denied>> {
-    match call.attributes.context.get("access").map(String::as_str) {
+    match call.attributes.context.get("access") {
         Some("public") => Ok(Access::Public),
         Some("optional") => Ok(Access::Optional),
         Some("required") => Ok(Access::Required),
@@ -316,3 +324,6 @@ fn tell_plan(route: &Route<'_>, identity: &Identity, facts: &mut Facts) {
     let plan = facts.usage_plan.as_ref().and_then(|name| environment.plans.get(name));
     facts.limit = plan.and_then(|plan| plan.rate_limit.clone());
 }
+
+#[cfg(test)]
+mod tests;

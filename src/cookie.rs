@@ -107,7 +107,7 @@ impl Cookies {
     /// a comma in a cookie of its own; in what a browser sends, a name behind a comma is removed but
     /// never believed.
     #[must_use]
-    pub fn read(headers: &Headers, prefix: &str) -> Self {
+    pub fn read(headers: &Headers<'_>, prefix: &str) -> Self {
         let believe_joined = !is_from_a_browser(headers);
         let mut cookies = Self::default();
         for line in headers.all("cookie") {
@@ -171,7 +171,7 @@ impl Cookies {
 
 /// Whether a browser says so: by Fetch Metadata, which come over https alone and not from old ones,
 /// or by the name that all of them give themselves.
-fn is_from_a_browser(headers: &Headers) -> bool {
+fn is_from_a_browser(headers: &Headers<'_>) -> bool {
     headers.has("sec-fetch-site")
         || headers.all("user-agent").any(|agent| agent.starts_with("Mozilla/"))
 }

@@ -58,7 +58,7 @@ impl CredentialKind {
 
 /// Tells credentials apart. Envoy joins fields of one name with commas, so a comma counts as two.
 #[must_use]
-pub fn classify(headers: &Headers) -> Credential<'_> {
+pub fn classify<'h>(headers: &'h Headers<'_>) -> Credential<'h> {
     let fields: Vec<&str> =
         headers.all("authorization").flat_map(|field| field.split(',')).collect();
     let bearers = fields.iter().filter(|field| is_bearer(field)).count();
@@ -138,7 +138,7 @@ mod tests {
         for (fields, want) in cases {
             let mut headers = Headers::default();
             for (name, value) in fields {
-                headers.add(name, *value);
+                headers.add(*name, *value);
             }
             assert_eq!(classify(&headers), want, "{fields:?}");
         }

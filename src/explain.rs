@@ -1,7 +1,7 @@
 //! `portcullis explain`: the steps of one decision, for people.
 
 use crate::app::StartError;
-use crate::attributes::{Attributes, Headers, Host, Method, RequestPath};
+use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
 use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::Parsed;
@@ -15,7 +15,6 @@ use crate::reload::Loader;
 use crate::session::KeyRing;
 use crate::telemetry::Metrics;
 use crate::token;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -76,7 +75,7 @@ pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, Exp
     Ok(text)
 }
 
-fn attributes(question: &Question) -> Result<Attributes, ExplainError> {
+fn attributes(question: &Question) -> Result<Attributes<'_>, ExplainError> {
     let usage = |what: String| ExplainError::Usage(what);
     let url = Url::parse(&question.url).map_err(|error| {
         usage(format!("--url: expected such as https://api.example.com/pets: {error}"))
@@ -103,14 +102,14 @@ fn attributes(question: &Question) -> Result<Attributes, ExplainError> {
     if let Some(token) = &question.token {
         headers.add("authorization", format!("Bearer {token}"));
     }
-    let mut context = BTreeMap::new();
+    let mut context = Context::default();
     for pair in &question.context {
         let (key, value) = pair
             .split_once('=')
             .ok_or_else(|| usage(format!("--context: expected key=value, got {pair:?}")))?;
-        context.insert(key.to_owned(), value.to_owned());
+        context.add(key, value);
     }
-    Ok(Attributes { host, method, path, headers, context, body: Vec::new() })
+    Ok(Attributes { host, method, path, headers, context, body: &[] })
 }
 
 /// The service's own checker, with keys that only this process has.
@@ -140,7 +139,7 @@ async fn checker(
 }
 
 /// Somebody with these groups, for whom every Portal of the host vouches.
-fn presumed(policy: &Snapshot, attributes: &Attributes, groups: &str) -> Identity {
+fn presumed(policy: &Snapshot, attributes: &Attributes<'_>, groups: &str) -> Identity {
     let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
     let portals = match policy.site(&attributes.host.name) {
         Some(Site::Portal(id)) => [id].into(),
@@ -164,7 +163,7 @@ fn presumed(policy: &Snapshot, attributes: &Attributes, groups: &str) -> Identit
 fn write_steps(
     text: &mut String,
     policy: &Snapshot,
-    attributes: &Attributes,
+    attributes: &Attributes<'_>,
     client: ClientKind,
     question: &Question,
     checked: &Checked,
@@ -243,7 +242,7 @@ fn write_answer(text: &mut String, client: ClientKind, checked: &Checked) -> std
     Ok(())
 }
 
-fn site(policy: &Snapshot, attributes: &Attributes) -> String {
+fn site(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
     match policy.site(&attributes.host.name) {
         Some(Site::Portal(id)) => {
             policy.portal(id).map_or_else(String::new, |portal| format!("Portal {}", portal.name))
@@ -255,7 +254,7 @@ fn site(policy: &Snapshot, attributes: &Attributes) -> String {
     }
 }
 
-fn route(policy: &Snapshot, attributes: &Attributes) -> String {
+fn route(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
     let site = policy.site(&attributes.host.name).ok_or(NoRoute::UnknownHost);
     match site.and_then(|site| policy.route(site, attributes)) {
         Ok(Route::Portal(_, portal)) => format!("the pages of Portal {}", portal.name),

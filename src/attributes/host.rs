@@ -103,8 +103,9 @@ fn split(text: &str) -> Option<(&str, Option<u16>)> {
 
 /// In its one spelling: `u16::from_str` would take a sign, and zeros in front.
 fn parse_port(text: &str) -> Option<u16> {
-    let port: u16 = text.parse().ok()?;
-    (port.to_string() == text).then_some(port)
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let spelled = digits && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_port| spelled)
 }
 
 #[cfg(test)]

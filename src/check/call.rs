@@ -24,7 +24,7 @@ pub(super) struct Call<'c> {
     pub(super) inner: &'c Arc<Inner>,
     pub(super) policy: &'c Arc<Snapshot>,
     pub(super) key_ring: Arc<KeyRing>,
-    pub(super) attributes: &'c Attributes,
+    pub(super) attributes: &'c Attributes<'c>,
     pub(super) client: ClientKind,
     /// What the host stands for.
     pub(super) site: Option<Site>,
@@ -41,7 +41,7 @@ impl<'c> Call<'c> {
     pub(super) fn new(
         inner: &'c Arc<Inner>,
         policy: &'c Arc<Snapshot>,
-        attributes: &'c Attributes,
+        attributes: &'c Attributes<'c>,
         client: ClientKind,
         deadline: Option<Instant>,
     ) -> Self {
@@ -96,7 +96,7 @@ impl<'c> Call<'c> {
         let named = self.attributes.context.get("portal");
         let mut portals = self.portals().filter_map(|id| Some((id, self.policy.portal(id)?)));
         if let Some(name) = named {
-            return portals.find(|(_, portal)| portal.name.to_string() == *name);
+            return portals.find(|(_, portal)| portal.name.as_str() == name);
         }
         let first = portals.next()?;
         portals.next().is_none().then_some(first)

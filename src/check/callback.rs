@@ -181,7 +181,7 @@ async fn conclude(
     let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
     let task = Task { inner, policy, portal: id, flow, code };
     let completion = call.inner.completions.join(&login_id, |sender| {
-        call.inner.tasks.spawn(async move {
+        call.inner.spawn(async move {
             let signed_in = task.run().await;
             sender.send_replace(Some(Arc::new(signed_in)));
         });

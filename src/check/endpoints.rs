@@ -46,7 +46,7 @@ pub(super) fn find(call: &Call<'_>) -> Option<Endpoint> {
         }
     }
     let [name] = path.below(&segments(&endpoints.base))? else { return Some(Endpoint::Unknown) };
-    Some(match name.as_str() {
+    Some(match &**name {
         "callback" => Endpoint::Callback,
         "login" => Endpoint::Login,
         "signup" => Endpoint::Signup,

@@ -123,7 +123,7 @@ fn revoke(call: &Call<'_>, session: &Session) {
 fn take_back(call: &Call<'_>, portal: &Portal, session: &Arc<Session>) {
     let Some(login) = portal.login.clone().filter(|_| session.has_refresh_token()) else { return };
     let (inner, session) = (Arc::clone(call.inner), Arc::clone(session));
-    call.inner.tasks.spawn(async move {
+    call.inner.spawn(async move {
         let refresh_token = Secret::new(session.refresh_token.clone());
         let client = RelyingParty::from(&login);
         let revoked = inner.parts.providers.revoke(&login.issuer, &client, &refresh_token).await;

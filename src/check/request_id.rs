@@ -12,7 +12,7 @@ pub struct RequestId(String);
 impl RequestId {
     /// The id of a request with these headers.
     #[must_use]
-    pub fn of(headers: &Headers) -> Self {
+    pub fn of(headers: &Headers<'_>) -> Self {
         let harmless = |id: &&str| {
             !id.is_empty()
                 && id.len() <= MAX_BYTES

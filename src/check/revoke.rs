@@ -13,7 +13,7 @@ pub(super) async fn backchannel(call: &Call<'_>, facts: &mut Facts) -> Box<Denie
     if call.attributes.method != Method::Post {
         return answers::method_not_allowed("POST");
     }
-    let body = String::from_utf8_lossy(&call.attributes.body);
+    let body = String::from_utf8_lossy(call.attributes.body);
     let form = Form::parse(&body);
     let Ok(Some(token)) = form.only("logout_token") else {
         return refuse(

@@ -60,7 +60,7 @@ async fn authorize(
 /// when it comes, so `iss_sub` takes effect for a subject that was not seen yet as well.
 fn end(call: &Call<'_>, login: &Login, facts: &mut Facts) -> Box<Denied> {
     let issuer = login.issuer.as_str();
-    let status = match subject(&call.attributes.body) {
+    let status = match subject(call.attributes.body) {
         Some(Named::Subject { issuer: own, subject }) if own == issuer => {
             call.inner.revocations.revoke_subject(issuer, &subject, call.now_ms);
             let known = call.inner.users.knows(issuer, &subject);

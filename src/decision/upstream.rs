@@ -106,7 +106,7 @@ impl HeaderPolicy {
     #[must_use]
     pub fn apply(
         &self,
-        request: &Headers,
+        request: &Headers<'_>,
         route: RouteNames,
         identity: Option<IdentityHeaders<'_>>,
     ) -> Upstream {
@@ -173,7 +173,7 @@ impl Upstream {
 
     /// Keeps the caller's bearer and API key from the upstream; what another scheme of
     /// `authorization` carries is not ours.
-    pub fn remove_credential(&mut self, request: &Headers) {
+    pub fn remove_credential(&mut self, request: &Headers<'_>) {
         if !matches!(classify(request), Credential::Cookie) {
             self.remove.push("authorization".to_owned());
             self.remove.push(API_KEY_HEADER.to_owned());
@@ -209,7 +209,7 @@ mod tests {
     ) -> Upstream {
         let mut request = Headers::default();
         for name in forged {
-            request.add(name, "forged");
+            request.add(*name, "forged");
         }
         let groups: Vec<String> = groups.iter().map(|group| (*group).to_owned()).collect();
         let claim = Claims(claims);

@@ -1,18 +1,18 @@
 //! A message in, an answer out: what Envoy's call comes to.
 
-use super::{Ambiguous, decode, encode};
+use super::{Ambiguous, Handler, decode, encode};
 use crate::attributes::{Headers, Method};
 use crate::check::{Checker, RequestId};
 use crate::decision::{
     Checked, ClientKind, Denied, Facts, Reason, Status as HttpStatus, classify_client,
 };
 use crate::telemetry::CheckMetrics;
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use bytes::Bytes;
 use futures_util::FutureExt;
+use prost::Message;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use tonic::metadata::MetadataMap;
 
 /// How long before the gateway's own deadline we answer, so that it is our answer that counts.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(50);
@@ -31,28 +31,26 @@ impl AuthorizationService {
         Self { checker, metrics }
     }
 
-    /// Decodes, checks, encodes. `received` is `None` where the message was none.
-    pub async fn answer(
-        &self,
-        received: Option<CheckRequest>,
-        metadata: &MetadataMap,
-    ) -> CheckResponse {
+    /// Decodes, checks, encodes. `message` is `None` where what came was none; `timeout` is the text of
+    /// `grpc-timeout`.
+    pub async fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Bytes {
         let started = Instant::now();
-        let deadline =
-            grpc_timeout(metadata).map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
-        let (checked, client, id) = self.decide(received, deadline).await;
+        let deadline = timeout
+            .and_then(grpc_timeout)
+            .map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
+        let (checked, client, id) = self.decide(message.as_deref(), deadline).await;
         self.metrics.ended(&checked, id.as_str(), started.elapsed());
-        encode(&checked, client, id.as_str())
+        encode(&checked, client, id.as_str()).encode_to_vec().into()
     }
 
     /// Decides, whatever happens: in time, and even where our own code is at fault.
     async fn decide(
         &self,
-        received: Option<CheckRequest>,
+        message: Option<&[u8]>,
         deadline: Option<Instant>,
     ) -> (Checked, ClientKind, RequestId) {
         let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
-        let attributes = match received.ok_or_else(unreadable).and_then(decode) {
+        let attributes = match message.ok_or_else(unreadable).and_then(decode) {
             Ok(attributes) => attributes,
             Err(ambiguous) => {
                 let id = RequestId::of(&ambiguous.headers);
@@ -68,10 +66,20 @@ impl AuthorizationService {
     }
 }
 
-/// The answer where none could be made: our own fault, of which nothing else is known.
-pub(super) fn refuse_panic() -> CheckResponse {
+impl Handler for AuthorizationService {
+    async fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Bytes {
+        Self::answer(self, message, grpc_timeout).await
+    }
+
+    /// Our own fault, of which nothing else is known.
+    fn answer_to_panic(&self) -> Bytes {
+        refuse_panic()
+    }
+}
+
+pub(super) fn refuse_panic() -> Bytes {
     let id = RequestId::of(&Headers::default());
-    encode(&refuse_internal(), ClientKind::Other, id.as_str())
+    encode(&refuse_internal(), ClientKind::Other, id.as_str()).encode_to_vec().into()
 }
 
 /// What `check` comes to; a refusal where it panics, or is not over at `deadline`.
@@ -93,8 +101,7 @@ async fn guarded(
 }
 
 /// How long the gateway waits (gRPC over HTTP/2, `grpc-timeout`): at most eight digits and a unit.
-fn grpc_timeout(metadata: &MetadataMap) -> Option<Duration> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+pub(super) fn grpc_timeout(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let digits = text.strip_suffix(unit).filter(|digits| digits.len() <= 8)?;
     let amount: u64 = digits.parse().ok()?;
@@ -169,9 +176,7 @@ mod tests {
             ("1x", None),
         ];
         for (text, want) in cases {
-            let mut metadata = MetadataMap::new();
-            metadata.insert("grpc-timeout", text.parse().expect("ASCII"));
-            assert_eq!(grpc_timeout(&metadata), want, "{text}");
+            assert_eq!(grpc_timeout(text), want, "{text}");
         }
     }
 }

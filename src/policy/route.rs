@@ -94,14 +94,18 @@ impl Snapshot {
     /// # Errors
     ///
     /// [`NoRoute`]: nothing, or more than one thing.
-    pub fn route(&self, site: Site, attributes: &Attributes) -> Result<Route<'_>, NoRoute> {
+    pub fn route(&self, site: Site, attributes: &Attributes<'_>) -> Result<Route<'_>, NoRoute> {
         match site {
             Site::Portal(id) => self.route_to_portal(id, attributes),
             Site::Environment(id) => self.route_to_product(id, attributes),
         }
     }
 
-    fn route_to_portal(&self, id: PortalId, attributes: &Attributes) -> Result<Route<'_>, NoRoute> {
+    fn route_to_portal(
+        &self,
+        id: PortalId,
+        attributes: &Attributes<'_>,
+    ) -> Result<Route<'_>, NoRoute> {
         let portal = self.portal(id).ok_or(NoRoute::UnknownHost)?;
         if let Some(name) = context(attributes, "portal")?
             && name != portal.name
@@ -119,7 +123,7 @@ impl Snapshot {
     fn route_to_product(
         &self,
         id: EnvironmentId,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
     ) -> Result<Route<'_>, NoRoute> {
         let environment = self.environment(id).ok_or(NoRoute::UnknownHost)?;
         let portal = self.context_of(environment, attributes)?;
@@ -138,7 +142,7 @@ impl Snapshot {
     /// # Errors
     ///
     /// [`NoRoute`]: it names something unknown, or something of another host.
-    pub fn agrees(&self, site: Site, attributes: &Attributes) -> Result<(), NoRoute> {
+    pub fn agrees(&self, site: Site, attributes: &Attributes<'_>) -> Result<(), NoRoute> {
         match site {
             Site::Portal(id) => self.route_to_portal(id, attributes).map(|_route| ()),
             Site::Environment(id) => {
@@ -156,7 +160,7 @@ impl Snapshot {
     fn context_of(
         &self,
         environment: &Environment,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
     ) -> Result<Option<PortalId>, NoRoute> {
         match context(attributes, "environment")? {
             Some(name) if name != environment.name => Err(NoRoute::ContextDisagrees),
@@ -169,7 +173,7 @@ impl Snapshot {
     fn portal_of(
         &self,
         environment: &Environment,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
     ) -> Result<Option<PortalId>, NoRoute> {
         let Some(name) = context(attributes, "portal")? else {
             let mut portals = environment.portals.iter().copied();
@@ -183,7 +187,7 @@ impl Snapshot {
 }
 
 /// The resource that a context extension names; one that is there and empty names nothing known.
-fn context(attributes: &Attributes, key: &str) -> Result<Option<ResourceName>, NoRoute> {
+fn context(attributes: &Attributes<'_>, key: &str) -> Result<Option<ResourceName>, NoRoute> {
     match attributes.context.get(key) {
         Some(text) => ResourceName::parse(text).map(Some).ok_or(NoRoute::UnknownContext),
         None => Ok(None),
@@ -194,7 +198,7 @@ fn context(attributes: &Attributes, key: &str) -> Result<Option<ResourceName>, N
 fn product_named<'s>(
     environment: &'s Environment,
     name: &ResourceName,
-    attributes: &Attributes,
+    attributes: &Attributes<'_>,
 ) -> Result<&'s Product, NoRoute> {
     let fits = |product: &Product| {
         let below = attributes.path.below(&product.base_path).is_some();
@@ -208,7 +212,7 @@ fn product_named<'s>(
 /// decodes an escaped `?` or `#` and ends the path there, must come to the same product.
 fn product_at<'s>(
     environment: &'s Environment,
-    attributes: &Attributes,
+    attributes: &Attributes<'_>,
 ) -> Result<&'s Product, NoRoute> {
     let path = &attributes.path;
     let product = product_below(environment, path.segments())?;

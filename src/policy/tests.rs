@@ -58,14 +58,13 @@ pub(super) fn product(text: &str, base_path: &str) -> Product {
     }
 }
 
-pub(super) fn attributes(path: &str, context: &[(&str, &str)]) -> Attributes {
-    let context = context.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+pub(super) fn attributes<'m>(path: &'m str, context: &[(&'m str, &'m str)]) -> Attributes<'m> {
     Attributes {
         host: Host::parse("api.example.com").expect("a host"),
         method: Method::Get,
         path: RequestPath::parse(path).expect(path),
         headers: Headers::default(),
-        context: context.collect(),
-        body: Vec::new(),
+        context: context.iter().copied().collect(),
+        body: &[],
     }
 }

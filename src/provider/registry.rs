@@ -132,6 +132,13 @@ impl Providers {
         Ok(Self(Arc::new(Inner { shared: Arc::new(shared), runtime, issuers })))
     }
 
+    /// Where all that asks a provider is to run: a connection that is kept belongs to the runtime that
+    /// made it. A check that waits for a provider only awaits what comes of it.
+    #[must_use]
+    pub fn runtime(&self) -> &Handle {
+        &self.0.runtime
+    }
+
     /// Has these issuers from now on: new ones are fetched at once, others stop, those that stay
     /// keep what they know.
     pub fn set_issuers(&self, sources: Vec<IssuerSource>) {

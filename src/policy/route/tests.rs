@@ -1,7 +1,6 @@
 use super::super::tests::{attributes, environment, name, portal, product};
 use super::*;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 
 /// Context extensions: key and value.
 type Context = &'static [(&'static str, &'static str)];
@@ -204,6 +203,6 @@ proptest! {
             _ => None,
         };
         prop_assert_eq!(got.as_deref(), longest);
-        prop_assert!(attributes.context == BTreeMap::new() && name("a").namespace() == "default");
+        prop_assert!(attributes.context.is_empty() && name("a").namespace() == "default");
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn run(data: &[u8]) {
 }
 
 /// A bearer is the whole of the one field; where any field means to be one, no cookie counts.
-fn credential(headers: &Headers, fields: &[(String, &str)]) {
+fn credential(headers: &Headers<'_>, fields: &[(String, &str)]) {
     let all = |wanted| fields.iter().filter(move |(name, _)| name == wanted).map(|(_, v)| *v);
     // No scheme goes on behind a character that none has.
     let goes_on = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
@@ -47,7 +47,7 @@ fn credential(headers: &Headers, fields: &[(String, &str)]) {
 }
 
 /// Only a GET that a person looks at is sent to a login.
-fn client(method: Method, headers: &Headers, fields: &[(String, &str)]) {
+fn client(method: Method, headers: &Headers<'_>, fields: &[(String, &str)]) {
     let says = |wanted: &str, part: &str| {
         let mut own = fields.iter().filter(|(name, _)| name == wanted);
         own.any(|(_, value)| value.to_ascii_lowercase().contains(part))
@@ -67,7 +67,7 @@ fn client(method: Method, headers: &Headers, fields: &[(String, &str)]) {
 }
 
 /// Nobody is known: then nothing that looks like an identity passes, under whatever spelling.
-fn upstream(headers: &Headers) {
+fn upstream(headers: &Headers<'_>) {
     let identity = [("x-user-id", "sub"), ("x-user-groups", "groups")]
         .map(|(header, claim)| (header.to_owned(), claim.to_owned()));
     let policy = HeaderPolicy::new(&identity, &["x-jwt-*".to_owned()]);

@@ -1,7 +1,7 @@
 //! L39: whatever is allowed for a product is, however a server behind us reads it, a path of that
 //! product.
 
-use portcullis::attributes::{Attributes, Headers, Host, Method, RequestPath};
+use portcullis::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
 use portcullis::config::Routing;
 use portcullis::name::ResourceName;
 use portcullis::policy::{Environment, EnvironmentId, Product, Route, Site, Snapshot};
@@ -129,8 +129,8 @@ fn judged(snapshot: &Snapshot, path: &str) -> Option<String> {
         method: Method::Get,
         path: RequestPath::parse(path)?,
         headers: Headers::default(),
-        context: BTreeMap::new(),
-        body: Vec::new(),
+        context: Context::default(),
+        body: &[],
     };
     match snapshot.route(Site::Environment(EnvironmentId(0)), &attributes).ok()? {
         Route::Product { product, .. } => Some(product.name.name().to_owned()),
