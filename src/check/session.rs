@@ -7,7 +7,6 @@ use crate::config::StoreKind;
 use crate::cookie::SetCookie;
 use crate::decision::Facts;
 use crate::identity::Identity;
-use crate::name::ResourceName;
 use crate::policy::{Membership, Portal, PortalId};
 use crate::random;
 use crate::session::{
@@ -173,8 +172,8 @@ fn open(call: &Call<'_>, text: &str) -> Result<Opened, &'static str> {
 
 /// The Portal whose session it is, if that has still the same login, and counts on this host.
 fn portal_of<'c>(call: &Call<'c>, session: &Session) -> Option<(PortalId, &'c Portal)> {
-    let name = ResourceName::parse(&session.portal)?;
-    let (id, portal) = call.policy.portals().find(|(_, portal)| portal.name == name)?;
+    let named = |portal: &Portal| portal.name.as_str() == session.portal;
+    let (id, portal) = call.policy.portals().find(|(_, portal)| named(portal))?;
     let login = portal.login.as_ref()?;
     let same = login.issuer.as_str() == session.issuer && login.client_id == session.client_id;
     let mut here = call.portals();
