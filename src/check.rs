@@ -23,7 +23,7 @@ use crate::attributes::Attributes;
 use crate::clock::Clock;
 use crate::config::{PortalAccess, Settings};
 use crate::decision::{
-    Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, IdentityHeaders, Reason, Upstream,
+    Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Upstream,
 };
 use crate::identity::Identity;
 use crate::policy::{Grant, NoRoute, Route, Snapshot};
@@ -72,9 +72,8 @@ pub struct Parts {
 #[derive(Debug)]
 struct Inner {
     parts: Parts,
-    headers: HeaderPolicy,
+    headers: Arc<HeaderPolicy>,
     tokens: TokenCache,
-    origins: bearer::Origins,
     sessions: MemorySessions,
     refreshes: Refreshes,
     revocations: Revocations,
@@ -102,9 +101,8 @@ impl Checker {
     pub fn new(parts: Parts) -> Result<Self, NoRandomness> {
         let settings = &parts.settings;
         Ok(Self(Arc::new(Inner {
-            headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers),
+            headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers).into(),
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
-            origins: bearer::Origins::default(),
             sessions: MemorySessions::default(),
             refreshes: Refreshes::new(LONGEST_LIFE),
             revocations: Revocations::new(KEEP_REVOCATIONS),
@@ -155,17 +153,17 @@ impl Checker {
         let mut facts = Facts::default();
         match decide(call, &mut facts).await {
             Ok((reason, allowed)) => Checked::allowed(reason, allowed, facts),
-            Err(denied) => Checked::denied(*denied, facts),
+            Err(denied) => Checked::denied(denied, facts),
         }
     }
 }
 
 /// The straight line.
-async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed), Box<Denied>> {
+async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed), Denied> {
     let unrouted = |facts: &mut Facts, no_route: NoRoute| {
-        facts.hint = Some(no_route.to_string());
+        facts.hint = Some(no_route.into());
         match no_route {
-            NoRoute::TwoReadings => Box::new(Denied::ambiguous()),
+            NoRoute::TwoReadings => Denied::ambiguous(),
             NoRoute::UnknownHost
             | NoRoute::UnknownContext
             | NoRoute::ContextDisagrees
@@ -191,17 +189,17 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
     if call.is_preflight() {
         return Err(answers::preflight());
     }
-    match Box::pin(authenticate(call, &route, facts)).await? {
+    match authenticate(call, &route, facts).await? {
         Authenticated::Identity(identity, cookies) => {
             facts.tell(&identity);
             let grant = match authorize(call, &route, &identity, facts) {
                 Ok(grant) => grant,
                 // A refreshed record is the browser's, whatever this page says.
-                Err(denied) => return Err(Box::new(denied.cookies(cookies))),
+                Err(denied) => return Err(denied.cookies(cookies)),
             };
             let allowed = allow(call, &route, Some((&identity, &grant)), cookies);
             tell_plan(&route, &identity, facts);
-            facts.groups = grant.groups;
+            facts.grant = grant;
             Ok((Reason::Granted, allowed))
         }
         Authenticated::Nobody { stale } => match access {
@@ -231,13 +229,13 @@ enum Access {
 }
 
 /// The gateway's `access` on this route, else the Portal's.
-fn access(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) -> Result<Access, Box<Denied>> {
+fn access(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) -> Result<Access, Denied> {
     match call.attributes.context.get("access") {
         Some("public") => Ok(Access::Public),
         Some("optional") => Ok(Access::Optional),
         Some("required") => Ok(Access::Required),
         Some(_) => {
-            facts.hint = Some("the gateway's context has an unknown access".to_owned());
+            facts.hint = Some("the gateway's context has an unknown access".into());
             Err(answers::no_route())
         }
         None => Ok(match route {
@@ -253,10 +251,10 @@ fn authorize(
     route: &Route<'_>,
     identity: &Identity,
     facts: &mut Facts,
-) -> Result<Grant, Box<Denied>> {
+) -> Result<Grant, Denied> {
     let grant = call.policy.authorize(&identity.membership, route).map_err(|not_granted| {
-        let claim = if identity.groups_claimed { "" } else { "; the token has no groups claim" };
-        facts.hint = Some(format!("{not_granted}{claim}"));
+        let hint = if identity.groups_claimed { Hint::NotGranted } else { Hint::NoGroupsClaim };
+        facts.hint = Some(hint(not_granted));
         answers::not_granted(call)
     })?;
     let portal = grant.portal.and_then(|id| call.policy.portal(id));
@@ -271,22 +269,19 @@ fn authorize(
 fn allow(
     call: &Call<'_>,
     route: &Route<'_>,
-    caller: Option<(&Identity, &Grant)>,
+    caller: Option<(&Arc<Identity>, &Grant)>,
     cookies: Vec<crate::cookie::SetCookie>,
 ) -> Allowed {
-    let portal = |id| call.policy.portal(id).map(|portal| portal.name.to_string());
+    let portal = |id| call.policy.portal(id).map(|portal| portal.name.clone());
     let names = match route {
-        Route::Portal(_, portal) => [Some(portal.name.to_string()), None, None],
+        Route::Portal(_, portal) => [Some(portal.name.clone()), None, None],
         Route::Product { environment, product, portal: named, .. } => [
             caller.and_then(|(_, grant)| grant.portal).or(*named).and_then(portal),
-            Some(environment.name.to_string()),
-            Some(product.name.to_string()),
+            Some(environment.name.clone()),
+            Some(product.name.clone()),
         ],
     };
-    let identity = caller.map(|(identity, _)| IdentityHeaders {
-        claim: identity,
-        groups: &identity.membership.groups,
-    });
+    let identity = caller.map(|(identity, _)| Arc::clone(identity));
     let headers = &call.attributes.headers;
     let mut upstream: Upstream = call.inner.headers.apply(headers, names, identity);
     if call.cookies.concern_us() {

@@ -3,26 +3,29 @@
 //! Pure: no I/O, no clock.
 
 mod client;
+mod field;
+mod hint;
 mod page;
+mod protected;
 mod reason;
 mod refusal;
 mod upstream;
 
 pub use client::{ClientKind, classify_client};
+pub use field::FieldValue;
+pub use hint::Hint;
 pub use reason::{Reason, Status};
-pub use refusal::{Body, Denied, Link, Refusal, Rendered};
-pub use upstream::{
-    ClaimValue, HeaderPolicy, IdentityHeaders, RouteNames, Upstream, percent_encode_value,
-};
+pub use refusal::{Asked, Body, Challenge, Denied, Link, Refusal};
+pub use upstream::{HeaderPolicy, RouteNames, Upstream};
 
 use crate::cookie::SetCookie;
 use crate::credential::CredentialKind;
 use crate::identity::Identity;
-use crate::policy::{RateLimit, ResourceName};
+use crate::policy::{Grant, RateLimit, ResourceName};
 use std::sync::Arc;
 
 /// A request that may pass.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Allowed {
     /// What changes in the request on its way upstream.
     pub upstream: Upstream,
@@ -37,8 +40,8 @@ pub struct Facts {
     pub credential: CredentialKind,
     /// Who asked.
     pub caller: Option<Arc<Identity>>,
-    /// Groups that matched.
-    pub groups: Vec<String>,
+    /// Which of the caller's groups matched.
+    pub grant: Grant,
     /// The Portal concerned.
     pub portal: Option<ResourceName>,
     /// The Environment concerned.
@@ -50,10 +53,16 @@ pub struct Facts {
     /// Its limit.
     pub limit: Option<RateLimit>,
     /// More for the log than the client may hear; never a token, code, cookie, key or secret.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
 }
 
 impl Facts {
+    /// The caller's groups that matched.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let caller = self.caller.as_deref().into_iter();
+        caller.flat_map(|caller| self.grant.groups(&caller.membership))
+    }
+
     /// Takes over who asks.
     pub fn tell(&mut self, caller: &Arc<Identity>) {
         self.credential = caller.credential;

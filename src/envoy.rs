@@ -9,10 +9,11 @@ mod receive;
 mod service;
 mod view;
 mod wire;
+mod writer;
 
 pub use body::Answer;
 pub use decode::{Ambiguous, decode};
 pub use door::{Handler, Server};
-pub use encode::encode;
+pub use encode::{encode, encode_to};
 pub use message::Framed;
 pub use service::AuthorizationService;

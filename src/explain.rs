@@ -6,7 +6,7 @@ use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::Parsed;
 use crate::credential::{Credential, CredentialKind, classify};
-use crate::decision::{Checked, ClientKind, Facts, classify_client};
+use crate::decision::{Asked, Checked, ClientKind, Facts, classify_client};
 use crate::identity::Identity;
 use crate::policy::{Membership, NoRoute, Route, Site, Snapshot};
 use crate::provider::{IssuerSource, Providers};
@@ -141,19 +141,19 @@ async fn checker(
 /// Somebody with these groups, for whom every Portal of the host vouches.
 fn presumed(policy: &Snapshot, attributes: &Attributes<'_>, groups: &str) -> Identity {
     let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
-    let portals = match policy.site(&attributes.host.name) {
+    let portals = match policy.site(attributes.host.name.as_str()) {
         Some(Site::Portal(id)) => [id].into(),
         Some(Site::Environment(id)) => policy
             .environment(id)
             .map(|environment| environment.portals.clone())
             .unwrap_or_default(),
-        None => std::collections::BTreeSet::new(),
+        None => crate::policy::SharedSet::default(),
     };
     Identity {
         issuer: "(presumed)".into(),
         subject: "(presumed)".into(),
         email_verified: true,
-        membership: Arc::new(Membership { portals, groups: groups.map(str::to_owned).collect() }),
+        membership: Arc::new(Membership { portals, groups: groups.collect() }),
         groups_claimed: true,
         credential: CredentialKind::Session,
         ..Identity::default()
@@ -168,7 +168,7 @@ fn write_steps(
     question: &Question,
     checked: &Checked,
 ) -> std::fmt::Result {
-    let Facts { caller, groups, usage_plan, limit, hint, .. } = &checked.facts;
+    let Facts { caller, usage_plan, limit, hint, .. } = &checked.facts;
     let (method, host, path) =
         (attributes.method.as_str(), &attributes.host, attributes.path.as_str());
     writeln!(text, "request     {method} {host}{path}")?;
@@ -200,6 +200,7 @@ fn write_steps(
         }
         None => writeln!(text, "identity    nobody")?,
     }
+    let groups: Vec<&str> = checked.facts.groups().collect();
     let matched = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
     writeln!(text, "groups      {matched}")?;
     if let Some(plan) = usage_plan {
@@ -211,31 +212,39 @@ fn write_steps(
     if let Some(hint) = hint {
         writeln!(text, "because     {hint}")?;
     }
-    write_answer(text, client, checked)
+    write_answer(text, attributes, client, checked)
 }
 
-fn write_answer(text: &mut String, client: ClientKind, checked: &Checked) -> std::fmt::Result {
+fn write_answer(
+    text: &mut String,
+    attributes: &Attributes<'_>,
+    client: ClientKind,
+    checked: &Checked,
+) -> std::fmt::Result {
     match &checked.outcome {
         Ok(allowed) => {
             writeln!(text, "answer      goes on to the upstream")?;
-            for (name, value) in &allowed.upstream.set {
-                writeln!(text, "  set       {name}: {value}")?;
+            for (name, value) in allowed.upstream.set() {
+                writeln!(text, "  set       {name}: {}", value.to_text())?;
             }
-            for name in &allowed.upstream.remove {
+            for name in allowed.upstream.removed() {
                 writeln!(text, "  remove    {name}")?;
             }
         }
         Err(denied) => {
-            let rendered = denied.render(client, "(request id)");
-            writeln!(text, "answer      {} {}", rendered.status.code(), rendered.status.title())?;
-            for (name, value) in rendered.headers.iter().filter(|(name, _)| *name != "set-cookie") {
-                writeln!(text, "  {name}: {value}")?;
+            let asked =
+                Asked { client, host: attributes.host.name.as_str(), request_id: "(request id)" };
+            writeln!(text, "answer      {} {}", denied.status.code(), denied.status.title())?;
+            for (name, value) in denied.fields(&asked).filter(|(name, _)| *name != "set-cookie") {
+                writeln!(text, "  {name}: {}", value.to_text())?;
             }
             for cookie in &denied.cookies {
                 writeln!(text, "  set-cookie: {cookie:?}=(not shown)")?;
             }
-            if client == ClientKind::Other && !rendered.body.is_empty() {
-                writeln!(text, "  {}", rendered.body)?;
+            if client == ClientKind::Other && !denied.has_no_body() {
+                let mut body = Vec::new();
+                denied.write_body(&asked, &mut body);
+                writeln!(text, "  {}", String::from_utf8_lossy(&body))?;
             }
         }
     }
@@ -243,7 +252,7 @@ fn write_answer(text: &mut String, client: ClientKind, checked: &Checked) -> std
 }
 
 fn site(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
-    match policy.site(&attributes.host.name) {
+    match policy.site(attributes.host.name.as_str()) {
         Some(Site::Portal(id)) => {
             policy.portal(id).map_or_else(String::new, |portal| format!("Portal {}", portal.name))
         }
@@ -255,7 +264,7 @@ fn site(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
 }
 
 fn route(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
-    let site = policy.site(&attributes.host.name).ok_or(NoRoute::UnknownHost);
+    let site = policy.site(attributes.host.name.as_str()).ok_or(NoRoute::UnknownHost);
     match site.and_then(|site| policy.route(site, attributes)) {
         Ok(Route::Portal(_, portal)) => format!("the pages of Portal {}", portal.name),
         Ok(Route::Product { product, environment, portal, .. }) => {

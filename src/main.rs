@@ -10,7 +10,7 @@ use portcullis::policy::Snapshot;
 use portcullis::problem::Problem;
 use portcullis::provider::{IssuerSource, IssuerStatus, Providers, ProvidersError};
 use portcullis::reload::Loader;
-use portcullis::server::{DRAIN, Workers};
+use portcullis::server::Workers;
 use portcullis::{random, telemetry};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -98,8 +98,9 @@ fn main() -> ExitCode {
             return ExitCode::from(if usage { USAGE } else { 0 });
         }
     };
-    // Checks have threads of their own; here is all else, which waits more than it works.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Checks have threads of their own; here is all else. Two, so that keys come while policy is compiled.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("no runtime: {error}")),
     };
@@ -154,7 +155,7 @@ async fn serve(file: ConfigFile) -> ExitCode {
         }
         tracing::info!("stopping: no new connections, what runs may end");
     };
-    let workers = match Workers::one_a_core(DRAIN) {
+    let workers = match Workers::one_a_core() {
         Ok(workers) => workers,
         Err(error) => return fail(&format!("no threads to answer checks: {error}")),
     };

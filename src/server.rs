@@ -114,3 +114,6 @@ async fn say_not_serving<H: Handler>(reporter: &HealthReporter) {
     reporter.set_not_serving::<Server<H>>().await;
     reporter.set_service_status("", tonic_health::ServingStatus::NotServing).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,24 +30,24 @@ pub(super) async fn authenticate(
     call: &Call<'_>,
     route: &Route<'_>,
     facts: &mut Facts,
-) -> Result<Authenticated, Box<Denied>> {
+) -> Result<Authenticated, Denied> {
     if let Some(identity) = call.presumed {
         return Ok(Authenticated::Identity(Arc::clone(identity), Vec::new()));
     }
     match classify(&call.attributes.headers) {
         Credential::Conflict => {
-            facts.hint = Some("more than one credential".to_owned());
+            facts.hint = Some("more than one credential".into());
             Err(answers::conflict())
         }
         Credential::MalformedBearer => {
             facts.credential = CredentialKind::Bearer;
-            facts.hint = Some("no token behind Bearer".to_owned());
-            Err(answers::invalid_token(call))
+            facts.hint = Some("no token behind Bearer".into());
+            Err(answers::invalid_token())
         }
         Credential::ApiKey => {
             facts.credential = CredentialKind::ApiKey;
-            facts.hint = Some("no such API key".to_owned());
-            Err(answers::invalid_token(call))
+            facts.hint = Some("no such API key".into());
+            Err(answers::invalid_token())
         }
         Credential::Bearer(token) => {
             facts.credential = CredentialKind::Bearer;
@@ -58,7 +58,7 @@ pub(super) async fn authenticate(
     }
 }
 
-async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, Box<Denied>> {
+async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, Denied> {
     match session::find(call, facts).await {
         Found::None => Ok(Authenticated::Nobody { stale: None }),
         Found::Stale(cookies) => Ok(Authenticated::Nobody { stale: Some(cookies) }),

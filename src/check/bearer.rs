@@ -1,20 +1,17 @@
 //! Bearer tokens: ID tokens of a Portal's provider, access tokens, tokens of a plan's own issuer.
 
 mod judge;
-mod origin;
-
-pub(super) use origin::Origins;
 
 use super::answers;
 use super::call::Call;
 use crate::decision::{Denied, Facts};
 use crate::identity::Identity;
-use crate::policy::Route;
+use crate::policy::{Environment, PlanIssuer, PortalId, Route, SharedSet};
+use crate::provider::IssuerSource;
 use crate::store::{Judged, KnownToken, Signature, TokenKey};
 use crate::telemetry::SignatureCheck;
 use crate::time::UnixTime;
-use crate::token::{Claims, Jws, KeySet, TokenError, claims_of_verified, verify};
-use origin::Origin;
+use crate::token::{Claims, Issuer, Jws, KeySet, TokenError, claims_of_verified, verify};
 use std::sync::Arc;
 
 /// Authenticates the bearer of `token`.
@@ -23,17 +20,20 @@ pub(super) async fn authenticate(
     route: &Route<'_>,
     token: &str,
     facts: &mut Facts,
-) -> Result<Arc<Identity>, Box<Denied>> {
+) -> Result<Arc<Identity>, Denied> {
     identify(call, route, token).await.map_err(|refused| {
-        facts.hint = Some(refused.to_string());
+        facts.hint = Some(match refused {
+            Refused::Token(error) => error.into(),
+            other => other.to_string().into(),
+        });
         match refused {
             Refused::KeysUnavailable => answers::keys_unavailable(),
-            Refused::Token(error) if error.is_expired() => answers::expired_token(call),
+            Refused::Token(error) if error.is_expired() => answers::expired_token(),
             Refused::Token(_)
             | Refused::UnknownIssuer
             | Refused::NoBearerIdTokens
             | Refused::NoPrincipal
-            | Refused::Revoked => answers::invalid_token(call),
+            | Refused::Revoked => answers::invalid_token(),
         }
     })
 }
@@ -55,6 +55,17 @@ enum Refused {
     Revoked,
 }
 
+/// Where the token comes from, by the issuer that it claims; the claim is believed once verified.
+struct Origin<'c> {
+    issuer: Issuer,
+    /// Where its keys are found.
+    source: IssuerSource,
+    /// Portals with this issuer.
+    portals: SharedSet<PortalId>,
+    /// The plan of this Environment with this issuer.
+    plan: Option<&'c PlanIssuer>,
+}
+
 async fn identify(
     call: &Call<'_>,
     route: &Route<'_>,
@@ -65,14 +76,14 @@ async fn identify(
         return Err(TokenError::TooLong(max_bytes).into());
     }
     let key = key(call, route, token);
-    let known = key.and_then(|key| call.inner.tokens.judged(key, call.policy, call.now));
+    let known = key.and_then(|key| call.inner.tokens.judged(key, call.policy.epoch, call.now));
     if let Some(known) = known
         && let Some(verdict) = remembered(call, &known)
     {
         return verdict;
     }
     let jws = Jws::parse(token, max_bytes)?;
-    let origin = call.inner.origins.find(call, route, jws.unverified_issuer()?)?;
+    let origin = origin(call, route, jws.unverified_issuer()?)?;
     let keys = keys(call, &jws, &origin).await?;
     judge_anew(call, route, &Bearer { jws, key, origin, keys })
 }
@@ -94,7 +105,7 @@ fn key(call: &Call<'_>, route: &Route<'_>, token: &str) -> Option<TokenKey> {
 /// The verdict on a token that this policy has judged before: what depends on the time, on the keys in
 /// force and on logouts is asked again. `None`: it has to be judged anew.
 fn remembered(call: &Call<'_>, known: &KnownToken) -> Option<Result<Arc<Identity>, Refused>> {
-    let judged = known.judged_by(call.policy)?;
+    let judged = known.judged_by(call.policy.epoch)?;
     let Some(keys) = call.inner.parts.providers.known_keys(&judged.source) else {
         return Some(Err(Refused::KeysUnavailable));
     };
@@ -121,15 +132,36 @@ fn admit(call: &Call<'_>, judged: &Judged) -> Result<Arc<Identity>, Refused> {
     Ok(Arc::clone(&judged.identity))
 }
 
+fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin<'c>, Refused> {
+    let plan = environment(route).and_then(|environment| {
+        environment.plan_issuers.iter().find(|plan| plan.issuer.as_str() == issuer)
+    });
+    let login = call.policy.login_issuer(issuer).map(|login| &login.issuer);
+    // The provider of a Portal is found by its metadata, even where a plan names it as well.
+    let issuer = login.or_else(|| plan.map(|plan| &plan.issuer));
+    let issuer = issuer.ok_or(Refused::UnknownIssuer)?.clone();
+    let jwks_url = plan.filter(|_| login.is_none()).map(|plan| plan.jwks_url.clone());
+    let portals = call.policy.portals_with_issuer(&issuer).clone();
+    Ok(Origin { source: IssuerSource { issuer: issuer.clone(), jwks_url }, issuer, portals, plan })
+}
+
+fn environment<'r>(route: &Route<'r>) -> Option<&'r Environment> {
+    match route {
+        Route::Portal(..) => None,
+        Route::Product { environment, .. } => Some(environment),
+    }
+}
+
 /// The keys in force; where the token's is not among them, they are asked for.
-async fn keys(call: &Call<'_>, jws: &Jws<'_>, origin: &Origin) -> Result<Arc<KeySet>, Refused> {
+async fn keys(call: &Call<'_>, jws: &Jws<'_>, origin: &Origin<'_>) -> Result<Arc<KeySet>, Refused> {
     let unavailable = |_unavailable| Refused::KeysUnavailable;
     let providers = &call.inner.parts.providers;
     let keys = providers.known_keys(&origin.source).ok_or(Refused::KeysUnavailable)?;
     if keys.find(jws.kid()).is_some() {
         return Ok(keys);
     }
-    let asked = Box::pin(providers.keys_for_kid(&*origin.source, jws.kid()));
+    // Boxed, for it is rare: what a check is made of has room for the rest alone.
+    let asked = Box::pin(providers.keys_for_kid(&origin.source, jws.kid()));
     call.in_time(asked).await.ok_or(Refused::KeysUnavailable)?.map_err(unavailable)
 }
 
@@ -137,7 +169,7 @@ async fn keys(call: &Call<'_>, jws: &Jws<'_>, origin: &Origin) -> Result<Arc<Key
 struct Bearer<'t> {
     jws: Jws<'t>,
     key: Option<TokenKey>,
-    origin: Arc<Origin>,
+    origin: Origin<'t>,
     /// The keys in force of its issuer.
     keys: Arc<KeySet>,
 }

@@ -45,7 +45,7 @@ impl<'c> Call<'c> {
         client: ClientKind,
         deadline: Option<Instant>,
     ) -> Self {
-        let site = policy.site(&attributes.host.name);
+        let site = policy.site(attributes.host.name.as_str());
         let prefix = &inner.parts.settings.cookies.prefix;
         let now_ms = inner.parts.clock.now_ms();
         // On a host that Portals over http and https share, the strict one decides.

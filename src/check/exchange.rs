@@ -274,7 +274,7 @@ fn take_groups(
              additionalScopes ask for it?"
         );
     }
-    session.groups = policy.known_groups(&groups.unwrap_or_default());
+    session.groups = policy.known_groups(groups.unwrap_or_default()).to_vec();
 }
 
 /// An e-mail that the ID token does not have.

@@ -21,19 +21,19 @@ use std::sync::Arc;
 const MAX_HINT_BYTES: usize = 4096;
 
 /// POST signs out; GET asks first, so that no image, link or prefetch can do it.
-pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
     match call.attributes.method {
         Method::Post => sign_out(call, facts),
         Method::Get => {
             if let Some(to) = continued(call) {
-                return Box::new(Denied::redirect(Reason::Endpoint, Status::Found, to));
+                return Denied::redirect(Reason::Endpoint, Status::Found, to);
             }
             let page = Denied::page(
                 "Sign out?",
                 "You will be signed out here, and at the sign-in service if that takes part.",
             );
             let path = format!("{}/logout", call.settings().endpoints.base);
-            Box::new(page.button("Sign out", path).link("Stay", "/"))
+            page.button("Sign out", path).link("Stay", "/")
         }
         Method::Head | Method::Put | Method::Patch | Method::Delete | Method::Options => {
             answers::method_not_allowed("GET, POST")
@@ -41,7 +41,7 @@ pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     }
 }
 
-fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Denied {
     if !has_same_origin_evidence(call) {
         return answers::cross_site();
     }
@@ -79,7 +79,7 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     } else {
         Denied::redirect(Reason::Endpoint, Status::SeeOther, to)
     };
-    Box::new(denied.cookies(session::clear(call)))
+    denied.cookies(session::clear(call))
 }
 
 /// Our own URL that leads on to `to`.

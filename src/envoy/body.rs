@@ -10,6 +10,10 @@ use tonic::Status;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
+/// Most of an answer that goes into one frame. The HTTP/2 library gathers frames below 1,024 bytes, and
+/// writes out what is longer one by one.
+const FRAME_BYTES: usize = 1000;
+
 /// The body of an answer. Those to checks are not boxed.
 #[derive(Debug)]
 pub struct Answer(Kind);
@@ -25,9 +29,20 @@ enum Kind {
 /// What is to be sent next.
 #[derive(Debug)]
 enum Part {
+    /// A whole message.
     Message(Bytes),
+    /// What is left of one.
+    Rest(Bytes),
     Trailers,
     Nothing,
+}
+
+impl Part {
+    /// What of `bytes` goes into one frame, and what comes after that.
+    fn cut(mut bytes: Bytes) -> (Bytes, Self) {
+        let first = bytes.split_to(bytes.len().min(FRAME_BYTES));
+        (first, if bytes.is_empty() { Self::Trailers } else { Self::Rest(bytes) })
+    }
 }
 
 impl Answer {
@@ -57,8 +72,15 @@ impl Body for Answer {
         };
         Poll::Ready(match std::mem::replace(part, Part::Nothing) {
             Part::Message(message) => {
-                *part = Part::Trailers;
-                Some(Ok(Frame::data(Framed::new(message))))
+                let length = message.len();
+                let (first, next) = Part::cut(message);
+                *part = next;
+                Some(Ok(Frame::data(Framed::first(length, first))))
+            }
+            Part::Rest(message) => {
+                let (first, next) = Part::cut(message);
+                *part = next;
+                Some(Ok(Frame::data(Framed::as_it_is(first))))
             }
             Part::Trailers => {
                 let mut trailers = HeaderMap::with_capacity(1);

@@ -18,12 +18,16 @@ use std::convert::Infallible;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use tonic::Status;
 use tonic::codegen::Service;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// What answers checks. Another one than ours shows what the transport costs by itself.
@@ -72,16 +76,22 @@ impl<H: Handler> Server<H> {
     }
 
     /// Answers a request: a future that is not boxed where it is a check.
+    ///
+    /// # Errors
+    ///
+    /// None: what fails is an answer, too.
     pub fn call(
         &self,
         request: Request<Incoming>,
     ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<H> {
         let inner = Arc::clone(&self.0);
-        let request = if request.uri().path() == CHECK {
+        let request = if request.uri().path() != CHECK {
+            Err(inner.other(request))
+        } else if is_encoded(&request) {
+            Err(std::future::ready(refuse_encoded()).boxed())
+        } else {
             let timeout = request.headers().get(GRPC_TIMEOUT).cloned();
             Ok((request.into_body(), timeout))
-        } else {
-            Err(inner.other(request))
         };
         async move {
             Ok(match request {
@@ -119,6 +129,17 @@ impl<H: Handler> Inner<H> {
         }
         .boxed()
     }
+}
+
+/// Whether messages may be compressed, which the gateway never does: small ones could say large things.
+fn is_encoded(request: &Request<Incoming>) -> bool {
+    request.headers().get(GRPC_ENCODING).is_some_and(|encoding| encoding != IDENTITY)
+}
+
+fn refuse_encoded() -> Response<Answer> {
+    let mut response = Status::unimplemented("compressed messages are not read").into_http();
+    response.headers_mut().insert(GRPC_ACCEPT_ENCODING, IDENTITY);
+    response.map(Answer::other)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ pub(super) const PREFIX: usize = 5;
 pub(super) struct TooLong;
 
 /// The only message of a body; `None` where the body is anything else: nothing, a part of one, more
-/// than one, or one that is compressed, which nobody was told that we read.
+/// than one, or one that is compressed although nobody named an encoding.
 pub(super) fn only(mut body: Bytes, most: usize) -> Result<Option<Bytes>, TooLong> {
     let Some(announced) = announced(&body) else { return Ok(None) };
     if announced > most {
@@ -47,14 +47,14 @@ pub struct Framed {
 }
 
 impl Framed {
-    pub(super) fn new(message: Bytes) -> Self {
+    /// The first part of a message of this length, or all of it.
+    pub(super) fn first(length: usize, message: Bytes) -> Self {
         // What is longer than four bytes can say cannot be made here.
-        let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
-        let [a, b, c, d] = length.to_be_bytes();
+        let [a, b, c, d] = u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes();
         Self { prefix: [0, a, b, c, d], sent: 0, message }
     }
 
-    /// Bytes that somebody else has framed.
+    /// What needs no prefix.
     pub(super) const fn as_it_is(bytes: Bytes) -> Self {
         Self { prefix: [0; PREFIX], sent: PREFIX, message: bytes }
     }
@@ -126,7 +126,7 @@ mod tests {
     fn goes_out_behind_its_prefix_in_steps_of_any_length() {
         let whole = b"\0\0\0\0\x03abc";
         for step in 1..=whole.len() {
-            let mut framed = Framed::new(bytes(b"abc"));
+            let mut framed = Framed::first(3, bytes(b"abc"));
             let mut out = Vec::new();
             while framed.has_remaining() {
                 let count = step.min(framed.remaining());
@@ -135,10 +135,6 @@ mod tests {
             assert_eq!(out, whole, "{step}");
         }
         assert_eq!(Framed::as_it_is(bytes(b"abc")).copy_to_bytes(3), "abc");
-        assert_eq!(Framed::new(Bytes::new()).copy_to_bytes(5), whole_empty());
-    }
-
-    fn whole_empty() -> Bytes {
-        bytes(&[0; PREFIX])
+        assert_eq!(Framed::first(0, Bytes::new()).copy_to_bytes(5), &b"\0\0\0\0\0"[..]);
     }
 }

@@ -4,12 +4,11 @@ use super::{Ambiguous, Handler, decode, encode};
 use crate::attributes::{Headers, Method};
 use crate::check::{Checker, RequestId};
 use crate::decision::{
-    Checked, ClientKind, Denied, Facts, Reason, Status as HttpStatus, classify_client,
+    Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
 };
 use crate::telemetry::CheckMetrics;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use prost::Message;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -38,31 +37,25 @@ impl AuthorizationService {
         let deadline = timeout
             .and_then(grpc_timeout)
             .map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
-        let (checked, client, id) = self.decide(message.as_deref(), deadline).await;
-        self.metrics.ended(&checked, id.as_str(), started.elapsed());
-        encode(&checked, client, id.as_str()).encode_to_vec().into()
-    }
-
-    /// Decides, whatever happens: in time, and even where our own code is at fault.
-    async fn decide(
-        &self,
-        message: Option<&[u8]>,
-        deadline: Option<Instant>,
-    ) -> (Checked, ClientKind, RequestId) {
         let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
-        let attributes = match message.ok_or_else(unreadable).and_then(decode) {
-            Ok(attributes) => attributes,
-            Err(ambiguous) => {
-                let id = RequestId::of(&ambiguous.headers);
-                let client = classify_client(Method::Get, &ambiguous.headers);
-                return (refuse_ambiguous(ambiguous.part), client, id);
+        let decoded = message.as_deref().ok_or_else(unreadable).and_then(decode);
+        let (method, headers, host) = match &decoded {
+            Ok(attributes) => {
+                (attributes.method, &attributes.headers, attributes.host.name.as_str())
             }
+            Err(ambiguous) => (Method::Get, &ambiguous.headers, ""),
         };
-        let id = RequestId::of(&attributes.headers);
-        let client = classify_client(attributes.method, &attributes.headers);
-        let check = self.checker.check(&attributes, client, deadline);
-        let checked = guarded(check, deadline).await;
-        (checked, client, id)
+        let id = RequestId::of(headers);
+        let client = classify_client(method, headers);
+        let checked = match &decoded {
+            // Decides, whatever happens: in time, and even where our own code is at fault.
+            Ok(attributes) => {
+                guarded(self.checker.check(attributes, client, deadline), deadline).await
+            }
+            Err(ambiguous) => refuse_ambiguous(ambiguous.part),
+        };
+        self.metrics.ended(&checked, id.as_str(), started.elapsed());
+        encode(&checked, &Asked { client, host, request_id: id.as_str() })
     }
 }
 
@@ -79,7 +72,8 @@ impl Handler for AuthorizationService {
 
 pub(super) fn refuse_panic() -> Bytes {
     let id = RequestId::of(&Headers::default());
-    encode(&refuse_internal(), ClientKind::Other, id.as_str()).encode_to_vec().into()
+    let asked = Asked { client: ClientKind::Other, host: "", request_id: id.as_str() };
+    encode(&refuse_internal(), &asked)
 }
 
 /// What `check` comes to; a refusal where it panics, or is not over at `deadline`.
@@ -117,7 +111,7 @@ pub(super) fn grpc_timeout(text: &str) -> Option<Duration> {
 }
 
 fn refuse_ambiguous(part: &'static str) -> Checked {
-    let facts = Facts { hint: Some(format!("ambiguous {part}")), ..Facts::default() };
+    let facts = Facts { hint: Some(Hint::Ambiguous(part)), ..Facts::default() };
     Checked::denied(Denied::ambiguous(), facts)
 }
 

@@ -6,7 +6,7 @@ use crate::name::ResourceName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a resource must be to be selected: all of these at once.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Selector {
     /// One of these names; none: any.
     pub names: BTreeSet<String>,
@@ -17,7 +17,7 @@ pub struct Selector {
 }
 
 /// A rule on one label.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct LabelRule {
     /// The label.
     pub key: String,
@@ -28,7 +28,7 @@ pub struct LabelRule {
 }
 
 /// How a label is judged; as Kubernetes does, a label that is absent is not in any set.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operator {
     /// It has one of the values: `Equals`, `DoubleEquals`, `In`.
     In,

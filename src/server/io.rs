@@ -68,3 +68,47 @@ impl<S: AsyncWrite + Unpin> Write for Gathered<S> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hyper::rt::ReadBuf as HyperBuf;
+    use std::future::poll_fn;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    /// What one call reads into this much room.
+    async fn read<S: AsyncRead + Unpin>(stream: &mut Gathered<S>, room: usize) -> Vec<u8> {
+        let mut room = vec![0; room];
+        let mut buffer = HyperBuf::new(&mut room);
+        let read = poll_fn(|context| Pin::new(&mut *stream).poll_read(context, buffer.unfilled()));
+        read.await.expect("reads");
+        buffer.filled().to_vec()
+    }
+
+    #[tokio::test]
+    async fn one_read_of_the_stream_serves_many_small_ones() {
+        let (mut near, far) = duplex(1024);
+        let mut stream = Gathered::new(far);
+        near.write_all(b"abcdefg").await.expect("written");
+        drop(near);
+        for want in ["abc", "def", "g", ""] {
+            assert_eq!(read(&mut stream, 3).await, want.as_bytes());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_written_goes_through_and_never_in_pieces() {
+        let (mut near, far) = duplex(1024);
+        let mut stream = Gathered::new(far);
+        assert!(!stream.is_write_vectored());
+        let write = poll_fn(|context| Pin::new(&mut stream).poll_write(context, b"abc"));
+        assert_eq!(write.await.expect("writes"), 3);
+        let flush = poll_fn(|context| Pin::new(&mut stream).poll_flush(context));
+        flush.await.expect("flushes");
+        let shutdown = poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context));
+        shutdown.await.expect("shuts down");
+        let mut came = Vec::new();
+        near.read_to_end(&mut came).await.expect("reads");
+        assert_eq!(came, b"abc");
+    }
+}

@@ -2,11 +2,11 @@
 //!
 //! A check that waits for nobody is answered by the thread that read it, and wakes no other.
 
+use super::DRAIN;
 use futures_util::future::BoxFuture;
 use std::io;
 use std::num::NonZero;
 use std::thread;
-use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::task::TaskTracker;
@@ -38,21 +38,21 @@ impl Workers {
     /// # Errors
     ///
     /// The system gives no thread, or no runtime.
-    pub fn one_a_core(drain: Duration) -> io::Result<Self> {
-        Self::start(thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN), drain)
+    pub fn one_a_core() -> io::Result<Self> {
+        Self::start(thread::available_parallelism().unwrap_or(NonZero::<usize>::MIN))
     }
 
-    /// This many threads, which give their connections `drain` when all is over.
+    /// This many threads.
     ///
     /// # Errors
     ///
     /// The system gives no thread, or no runtime.
-    pub fn start(count: NonZero<usize>, drain: Duration) -> io::Result<Self> {
+    pub fn start(count: NonZero<usize>) -> io::Result<Self> {
         let start = |number| {
             let (sender, connections) = unbounded_channel();
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let thread = thread::Builder::new().name(format!("checks-{number}"));
-            thread.spawn(move || runtime.block_on(answer(connections, drain)))?;
+            thread.spawn(move || runtime.block_on(answer(connections)))?;
             Ok(sender)
         };
         let threads: io::Result<_> = (0..count.get()).map(start).collect();
@@ -72,12 +72,12 @@ impl Workers {
 }
 
 /// What a worker does all its life.
-async fn answer(mut connections: UnboundedReceiver<Begin>, drain: Duration) {
+async fn answer(mut connections: UnboundedReceiver<Begin>) {
     let running = TaskTracker::new();
     while let Some(begin) = connections.recv().await {
         running.spawn(begin());
     }
     running.close();
     // What does not end by then ends with the runtime.
-    let _ended = tokio::time::timeout(drain, running.wait()).await;
+    let _ended = tokio::time::timeout(DRAIN, running.wait()).await;
 }

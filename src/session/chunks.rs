@@ -163,7 +163,11 @@ mod tests {
             let text = "x".repeat(length);
             let pairs = written(&text);
             assert!(pairs.iter().all(|(name, value)| name.len() + value.len() < 4096), "{length}");
-            assert_eq!(Chunks::read(&request(&pairs), &names()), Chunks::Whole(text.into()), "{length}");
+            assert_eq!(
+                Chunks::read(&request(&pairs), &names()),
+                Chunks::Whole(text.into()),
+                "{length}"
+            );
         }
     }
 

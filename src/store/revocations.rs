@@ -82,7 +82,13 @@ impl Revocations {
 
     fn of(keep: Duration, capacity: usize) -> Self {
         let keep_ms = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
-        Self { held: Arc::default(), any: Arc::default(), names: Fingerprints::default(), keep_ms, capacity }
+        Self {
+            held: Arc::default(),
+            any: Arc::default(),
+            names: Fingerprints::default(),
+            keep_ms,
+            capacity,
+        }
     }
 
     /// Ends our own session `id`.

@@ -7,25 +7,26 @@ pub use key::TokenKey;
 pub use known::{Judged, KnownToken};
 
 use super::fingerprint::Named;
-use crate::policy::{Membership, Snapshot};
+use crate::policy::Membership;
+use crate::provider::IssuerSource;
 use crate::random::NoRandomness;
 use crate::time::UnixTime;
 use crate::token::{KeySet, TokenError};
 use key::TokenKeys;
 use known::RefusedToken;
-use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
 use std::collections::HashSet;
 use std::fmt;
-use std::hash::BuildHasherDefault;
+use std::hash::{BuildHasherDefault, Hash};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Tokens that did not hold, at most. They have room of their own: garbage drives out garbage.
 const REFUSED: u64 = 4096;
 /// Verifications that may run side by side, of tokens that are not the same.
 const TURNS: usize = 256;
-/// Different memberships that are shared, at most.
-const MEMBERSHIPS: usize = 10_000;
+/// Different things of a kind that are shared, at most.
+const SHARED: usize = 10_000;
 
 type Tokens<V> = Cache<TokenKey, V, UnitWeighter, BuildHasherDefault<Named>>;
 
@@ -48,7 +49,15 @@ struct Shared {
     known: Tokens<Arc<KnownToken>>,
     refused: Tokens<RefusedToken>,
     turns: Vec<Mutex<()>>,
-    memberships: Mutex<HashSet<Arc<Membership>>>,
+    memberships: Mutex<Memberships>,
+    sources: Mutex<HashSet<Arc<IssuerSource>>>,
+}
+
+/// Those that tokens have under one policy.
+#[derive(Default)]
+struct Memberships {
+    epoch: u64,
+    shared: HashSet<Arc<Membership>>,
 }
 
 impl fmt::Debug for TokenCache {
@@ -70,6 +79,7 @@ impl TokenCache {
             refused: tokens(REFUSED),
             turns: (0..TURNS).map(|_| Mutex::default()).collect(),
             memberships: Mutex::default(),
+            sources: Mutex::default(),
         })))
     }
 
@@ -82,26 +92,16 @@ impl TokenCache {
         self.0.keys.of(site, portal, token)
     }
 
-    /// The token as it was judged by `policy`, if its signature was verified not too long ago.
+    /// The token as the policy of this epoch judged it, if its signature was verified not too long ago.
     #[must_use]
-    pub fn judged(
-        &self,
-        key: TokenKey,
-        policy: &Arc<Snapshot>,
-        now: UnixTime,
-    ) -> Option<Arc<KnownToken>> {
+    pub fn judged(&self, key: TokenKey, epoch: u64, now: UnixTime) -> Option<Arc<KnownToken>> {
         let known = self.known(key)?;
-        (known.is_fresh(now) && known.judged_by(policy).is_some()).then_some(known)
+        (known.is_fresh(now) && known.judged_by(epoch).is_some()).then_some(known)
     }
 
     /// What is known of the token's signature by `keys`, for whatever it was judged.
     #[must_use]
-    pub fn signature(
-        &self,
-        key: TokenKey,
-        keys: &Arc<KeySet>,
-        now: UnixTime,
-    ) -> Option<Signature> {
+    pub fn signature(&self, key: TokenKey, keys: &Arc<KeySet>, now: UnixTime) -> Option<Signature> {
         let places = [key.first(), key].into_iter();
         let mut known = places.filter_map(|place| self.0.known.get(&place));
         if let Some(known) = known.find(|known| known.is_by(keys) && known.is_fresh(now)) {
@@ -127,9 +127,8 @@ impl TokenCache {
         judged: Option<Judged>,
     ) {
         let first = self.0.known.peek(&key.first());
-        let taken = |known: &Arc<KnownToken>| {
-            known.profile != key.profile() && known.is_fresh(verified_at)
-        };
+        let taken =
+            |known: &Arc<KnownToken>| known.profile != key.profile() && known.is_fresh(verified_at);
         let place = if first.as_ref().is_some_and(taken) { key } else { key.first() };
         let (profile, keys) = (key.profile(), Arc::downgrade(keys));
         self.0.known.insert(place, Arc::new(KnownToken { profile, keys, verified_at, judged }));
@@ -143,17 +142,23 @@ impl TokenCache {
 
     /// The same membership as others have it: most callers have one of a few.
     #[must_use]
-    pub fn share(&self, membership: Membership) -> Arc<Membership> {
+    pub fn share(&self, epoch: u64, membership: Membership) -> Arc<Membership> {
         let mut shared = self.0.memberships.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(same) = shared.get(&membership) {
-            return Arc::clone(same);
+        // What another policy made is of no use to this one.
+        if shared.epoch != epoch {
+            *shared = Memberships { epoch, shared: HashSet::new() };
         }
-        if shared.len() >= MEMBERSHIPS {
-            shared.clear();
+        share(&mut shared.shared, membership)
+    }
+
+    /// The same source of keys as others have it.
+    #[must_use]
+    pub fn share_source(&self, source: &IssuerSource) -> Arc<IssuerSource> {
+        let mut shared = self.0.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        match shared.get(source) {
+            Some(same) => Arc::clone(same),
+            None => share(&mut shared, source.clone()),
         }
-        let membership = Arc::new(membership);
-        shared.insert(Arc::clone(&membership));
-        membership
     }
 
     /// How many tokens are remembered that hold.
@@ -170,10 +175,21 @@ impl TokenCache {
 
     fn known(&self, key: TokenKey) -> Option<Arc<KnownToken>> {
         let first = self.0.known.get(&key.first());
-        first
-            .filter(|known| known.profile == key.profile())
-            .or_else(|| self.0.known.get(&key))
+        first.filter(|known| known.profile == key.profile()).or_else(|| self.0.known.get(&key))
     }
+}
+
+/// The one of `shared` that is equal to `one`, which becomes that where there is none.
+fn share<T: Eq + Hash>(shared: &mut HashSet<Arc<T>>, one: T) -> Arc<T> {
+    if let Some(same) = shared.get(&one) {
+        return Arc::clone(same);
+    }
+    if shared.len() >= SHARED {
+        shared.clear();
+    }
+    let one = Arc::new(one);
+    shared.insert(Arc::clone(&one));
+    one
 }
 
 fn tokens<V: Clone>(capacity: u64) -> Tokens<V> {

@@ -1,20 +1,19 @@
 //! What a bearer token says, by the policy in force: for whom it is, who it names, and what for.
 
-use super::Refused;
-use super::origin::Origin;
+use super::{Origin, Refused, environment};
 use crate::check::call::Call;
 use crate::config::PrincipalClaim;
 use crate::credential::CredentialKind;
 use crate::identity::{
     Identity, client_principal, is_user_principal, user_principal, wanted_claims,
 };
-use crate::policy::{Environment, Membership, PortalId, Route};
+use crate::policy::{Membership, PortalId, Route, SharedSet};
 use crate::store::{Judged, Subject};
 use crate::token::{
     AccessTokenForm, AccessTokenRules, Claims, IdTokenRules, Principal, judge_access_token,
     judge_id_token,
 };
-use std::collections::BTreeSet;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Judges a token that is its issuer's. The verdict depends on the policy, the settings and the route,
@@ -22,7 +21,7 @@ use std::sync::Arc;
 pub(super) fn judge(
     call: &Call<'_>,
     route: &Route<'_>,
-    origin: &Origin,
+    origin: &Origin<'_>,
     claims: &Claims,
 ) -> Result<Judged, Refused> {
     let verdict = verdict(call, route, origin, claims)?;
@@ -35,8 +34,8 @@ pub(super) fn judge(
     });
     let (identity, groups_maybe_truncated) = identity(call, route, origin, claims, verdict);
     Ok(Judged {
-        policy: Arc::downgrade(call.policy),
-        source: Arc::clone(&origin.source),
+        epoch: call.policy.epoch,
+        source: call.inner.tokens.share_source(&origin.source),
         identity: Arc::new(identity),
         holds_from: claims.holds_from(),
         // Both judges want it to be there.
@@ -51,7 +50,7 @@ pub(super) fn judge(
 fn verdict<'c>(
     call: &Call<'_>,
     route: &Route<'c>,
-    origin: &Origin,
+    origin: &Origin<'_>,
     claims: &Claims,
 ) -> Result<Verdict<'c>, Refused> {
     let logins = origin.portals.iter().filter_map(|id| call.policy.portal(*id)?.login.as_ref());
@@ -66,7 +65,7 @@ fn verdict<'c>(
 struct Verdict<'j> {
     credential: CredentialKind,
     /// Portals that may vouch for the caller.
-    portals: BTreeSet<PortalId>,
+    portals: SharedSet<PortalId>,
     /// Who acts, as the provider's logouts name them: `sub` of an ID token, `uid` of Okta's access
     /// tokens, whose `sub` is a login name.
     provider_id: String,
@@ -78,7 +77,7 @@ struct Verdict<'j> {
 
 fn as_id_token(
     call: &Call<'_>,
-    origin: &Origin,
+    origin: &Origin<'_>,
     claims: &Claims,
     client_id: &str,
 ) -> Result<Verdict<'static>, Refused> {
@@ -90,7 +89,7 @@ fn as_id_token(
     rules.clock_skew = settings.tokens.clock_skew;
     rules.max_lifetime = settings.provider.max_id_token_lifetime;
     let token = judge_id_token(claims, &rules, call.now)?;
-    let portals = call.policy.portals_of(&origin.issuer, client_id);
+    let portals = call.policy.portals_of(&origin.issuer, client_id).clone();
     let provider_id = token.subject.to_owned();
     let subject = principal(call, claims, &provider_id)?;
     let credential = CredentialKind::IdToken;
@@ -100,13 +99,14 @@ fn as_id_token(
 fn as_access_token<'c>(
     call: &Call<'_>,
     route: &Route<'c>,
-    origin: &Origin,
+    origin: &Origin<'_>,
     claims: &Claims,
 ) -> Result<Verdict<'c>, Refused> {
     let environment = environment(route);
-    let audiences =
-        environment.map_or(&origin.general_audiences, |environment| &environment.audiences);
-    let mut rules = AccessTokenRules::new(&origin.issuer, audiences, &origin.client_ids);
+    let general = || call.settings().tokens.audiences.iter().cloned().collect();
+    let audiences = environment
+        .map_or_else(|| Cow::Owned(general()), |environment| Cow::Borrowed(&environment.audiences));
+    let mut rules = AccessTokenRules::new(&origin.issuer, &audiences, call.policy.client_ids());
     rules.clock_skew = call.settings().tokens.clock_skew;
     if origin.portals.is_empty() {
         rules.form = AccessTokenForm::Any;
@@ -117,7 +117,7 @@ fn as_access_token<'c>(
         // A client's id may equal a user's: they are still two principals (RFC 9700 §4.15).
         Principal::Service(id) => (client_principal(id), client_principal(id)),
     };
-    let portals = match &origin.plan {
+    let portals = match origin.plan {
         Some(plan) if origin.portals.is_empty() => plan.portal.into_iter().collect(),
         _ => origin.portals.clone(),
     };
@@ -139,7 +139,7 @@ fn principal(call: &Call<'_>, claims: &Claims, auto: &str) -> Result<String, Ref
 fn identity(
     call: &Call<'_>,
     route: &Route<'_>,
-    origin: &Origin,
+    origin: &Origin<'_>,
     claims: &Claims,
     verdict: Verdict<'_>,
 ) -> (Identity, bool) {
@@ -169,20 +169,13 @@ fn identity(
         email_verified: claims.email_verified,
         send_unverified_email: settings.tokens.send_unverified_email,
         groups_claimed: groups.is_some(),
-        membership: call.inner.tokens.share(Membership {
-            portals,
-            groups: call.policy.known_groups(&groups.unwrap_or_default()),
-        }),
+        membership: call.inner.tokens.share(
+            call.policy.epoch,
+            Membership { portals, groups: call.policy.known_groups(groups.unwrap_or_default()) },
+        ),
         credential,
-        usage_plan: origin.plan.as_ref().map(|plan| plan.plan.clone()),
+        usage_plan: origin.plan.map(|plan| plan.plan.clone()),
         claims: wanted_claims(claims, &settings.identity_headers),
     };
     (identity, maybe_truncated)
-}
-
-fn environment<'r>(route: &Route<'r>) -> Option<&'r Environment> {
-    match route {
-        Route::Portal(..) => None,
-        Route::Product { environment, .. } => Some(environment),
-    }
 }

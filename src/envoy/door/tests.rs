@@ -164,6 +164,28 @@ async fn a_message_is_handed_on_in_however_many_frames_it_comes() {
     assert_eq!(got.message(), "");
 }
 
+/// Answers with that many bytes.
+struct Long(usize);
+
+impl Handler for Long {
+    async fn answer(&self, _message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Bytes {
+        (0..self.0).map(|at| at.to_le_bytes()[0]).collect()
+    }
+
+    fn answer_to_panic(&self) -> Bytes {
+        Bytes::new()
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_any_length_goes_out_whole() {
+    for length in [0, 1, 999, 1000, 1001, 1500, 2000, 70_000] {
+        let mut client = connect(Long(length)).await;
+        let got = check(&mut client, Frames::of(&[b"\0\0\0\0\0"])).await;
+        assert_eq!(got.message(), Long(length).answer(None, None).await, "{length}");
+    }
+}
+
 #[tokio::test]
 async fn o04_what_is_no_message_is_handed_on_as_none_and_is_no_error() {
     let mut client = connect(Mirror).await;
@@ -219,9 +241,15 @@ async fn the_gateway_s_timeout_is_handed_on_and_ends_the_wait_for_a_message() {
 }
 
 #[tokio::test]
-async fn other_methods_are_unimplemented() {
+async fn o06_other_methods_and_compressed_messages_are_unimplemented() {
     const UNIMPLEMENTED: Option<&str> = Some("12");
     let mut client = connect(Mirror).await;
+    for (encoding, want) in [("identity", None), ("gzip", UNIMPLEMENTED), ("", UNIMPLEMENTED)] {
+        let request = Request::post(format!("http://portcullis{CHECK}"));
+        let request = request.header(GRPC_ENCODING, encoding).body(Frames::of(&[b"\0\0\0\0\0"]));
+        let got = send(&mut client, request.expect("a request")).await;
+        assert_eq!(got.error(), want, "{encoding:?}");
+    }
     for path in ["/envoy.service.auth.v3.Authorization/Other", "/a.B/Check", "/", "/a/b/c"] {
         let request = Request::post(format!("http://portcullis{path}"));
         let request = request.body(Frames::of(&[b"\0\0\0\0\0"])).expect("a request");
@@ -234,7 +262,6 @@ async fn other_methods_are_unimplemented() {
 struct Panicking(AtomicUsize);
 
 impl Handler for Panicking {
-    #[expect(clippy::manual_async_fn, reason = "what is before the future panics, too")]
     fn answer(
         &self,
         _message: Option<Bytes>,

@@ -58,7 +58,8 @@ impl fmt::Debug for TokenKeys {
 impl TokenKeys {
     pub(super) fn new() -> Result<Self, NoRandomness> {
         let secret = random::bytes::<32>()?;
-        let key = UnboundKey::new(&AES_256_GCM_SIV, &secret).map_err(|_unspecified| NoRandomness)?;
+        let key =
+            UnboundKey::new(&AES_256_GCM_SIV, &secret).map_err(|_unspecified| NoRandomness)?;
         Ok(Self { mac: LessSafeKey::new(key), profiles: RandomState::new() })
     }
 

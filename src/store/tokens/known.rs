@@ -1,7 +1,6 @@
 //! What is remembered of a token.
 
 use crate::identity::Identity;
-use crate::policy::Snapshot;
 use crate::provider::IssuerSource;
 use crate::store::Marks;
 use crate::time::UnixTime;
@@ -19,7 +18,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(30);
 pub struct KnownToken {
     /// What it was judged for.
     pub(super) profile: u64,
-    /// The keys that verified it: once others are in force, it counts as not verified.
+    /// The keys that verified it: their memory is not given to others as long as this points there. Once others are in force, it counts as not verified.
     pub(super) keys: Weak<KeySet>,
     pub(super) verified_at: UnixTime,
     /// `None`: it was refused for what it says. That is judged anew each time.
@@ -30,8 +29,8 @@ pub struct KnownToken {
 /// was ended; both are asked on every check.
 #[derive(Debug)]
 pub struct Judged {
-    /// The policy that it was judged by; under another one it is judged anew.
-    pub policy: Weak<Snapshot>,
+    /// Of the policy that it was judged by; under another one it is judged anew.
+    pub epoch: u64,
     /// Whose keys verified it.
     pub source: Arc<IssuerSource>,
     /// Who it names.
@@ -58,12 +57,10 @@ impl KnownToken {
         std::ptr::eq(self.keys.as_ptr(), Arc::as_ptr(keys))
     }
 
-    /// What it came to under `policy`.
+    /// What it came to under the policy of this epoch.
     #[must_use]
-    pub fn judged_by(&self, policy: &Arc<Snapshot>) -> Option<&Judged> {
-        let judged = self.judged.as_ref();
-        // The memory of a policy that is gone is not given to another one: this points there.
-        judged.filter(|judged| std::ptr::eq(judged.policy.as_ptr(), Arc::as_ptr(policy)))
+    pub fn judged_by(&self, epoch: u64) -> Option<&Judged> {
+        self.judged.as_ref().filter(|judged| judged.epoch == epoch)
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
-use crate::token::fixtures::ec;
 use crate::token::Algorithm;
+use crate::token::fixtures::ec;
 use serde_json::json;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};

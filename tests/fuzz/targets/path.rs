@@ -22,7 +22,7 @@ pub(crate) fn run(data: &[u8]) {
         body: &[],
     };
     World::with(|world| {
-        let site = world.policy.site(&attributes.host.name).expect("a host of ours");
+        let site = world.policy.site(attributes.host.name.as_str()).expect("a host of ours");
         let served: BTreeSet<String> = readings(bare)
             .iter()
             .filter_map(|reading| product(reading, &PRODUCTS))

@@ -4,7 +4,9 @@
 use portcullis::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
 use portcullis::config::Routing;
 use portcullis::name::ResourceName;
-use portcullis::policy::{Environment, EnvironmentId, Product, Route, Site, Snapshot};
+use portcullis::policy::{
+    Environment, EnvironmentId, Parts, Product, Products, Route, SharedSet, Site, Snapshot,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -100,26 +102,22 @@ fn paths() -> impl Strategy<Value = String> {
 }
 
 fn environment(bases: &[&str]) -> Snapshot {
-    let product = |base: &&str| Product {
-        name: ResourceName::new(base, "default"),
-        base_path: base.split('/').skip(1).map(str::to_owned).collect(),
-        usage_plans: Vec::new(),
+    let product = |base: &&str| {
+        let base_path = base.split('/').skip(1).map(str::to_owned).collect();
+        Product::new(ResourceName::new(base, "default"), base_path, Vec::new())
     };
     let environment = Environment {
         name: ResourceName::new("dev", "default"),
         hosts: BTreeSet::new(),
-        products: bases.iter().map(product).collect(),
-        portals: BTreeSet::new(),
+        products: Products::new(bases.iter().map(product).collect(), []),
+        portals: SharedSet::default(),
         routing: Routing::Auto,
         audiences: BTreeSet::new(),
         plans: BTreeMap::new(),
         plan_issuers: Vec::new(),
-        left_out: BTreeSet::new(),
         group_claim: None,
     };
-    let mut snapshot = Snapshot::default();
-    snapshot.environments.push(environment);
-    snapshot
+    Parts { environments: vec![environment], ..Parts::default() }.into()
 }
 
 /// The product that we take a path to be of; `None` where it is refused.

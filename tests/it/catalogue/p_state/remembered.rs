@@ -146,7 +146,8 @@ async fn p05_a_remembered_token_is_answered_as_a_new_one_at_any_time_by_any_poli
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn p05_a_token_that_comes_many_times_at_once_is_verified_once() {
     let gateway = Gateway::new().await;
-    let count = |outcome: &str| format!("portcullis_bearer_signatures_total{{outcome=\"{outcome}\"}}");
+    let count =
+        |outcome: &str| format!("portcullis_bearer_signatures_total{{outcome=\"{outcome}\"}}");
     for round in 1..=20 {
         let token = gateway.provider.id_token(&json!({"jti": format!("{round}")}));
         let ask = || gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&token));
