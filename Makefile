@@ -13,6 +13,8 @@ ENVOY := .tools/venv/bin/envoy
 NPM := .tools/node/.installed
 DENY := .tools/deny/bin/cargo-deny
 GHZ := .tools/go/bin/ghz
+# What measures; a plain `cargo build` leaves it out.
+BENCHES := --package portcullis-counts --package portcullis-inputs --package portcullis-load --package portcullis-load-envoy
 CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
 
 # The binary that the demo and its check run.
@@ -35,15 +37,15 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools chromium lint deny unit differential fuzz soak-short validate gateway catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: tools chromium valgrind lint deny unit differential fuzz soak-short validate gateway catalogue demo-check bench-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests, budgets
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
 	cargo fmt --check
-	cargo fmt --check --package portcullis-load
+	cargo fmt --check $(BENCHES)
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
-	cargo clippy --locked --package portcullis-load --all-targets -- -D warnings
+	cargo clippy --locked $(BENCHES) --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
 
 .PHONY: deny
@@ -59,7 +61,7 @@ deny: $(DENY) ## What the dependencies may be: bans, licences, sources; advisori
 unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
 	mkdir -p $(RESULTS)
 	cargo test --locked | tee $(RESULTS)/cargo.txt
-	cargo test --locked --package portcullis-load
+	cargo test --locked $(BENCHES)
 	node --test tests/guide/*.test.mjs tests/docs/*.test.mjs tests/catalogue/*.test.mjs tests/differential/*.test.mjs
 
 .PHONY: catalogue
@@ -146,16 +148,59 @@ ghz: ## Install ghz, with which deployments are load-tested (deploy/ghz; needs G
 	    || { echo 'ghz: NOT INSTALLED: the Go module proxy cannot be reached, or does not have it; see above'; exit 1; }
 	@echo 'ghz: $(GHZ)'
 
+# What instructions are counted of: the service as it is released, the reference, a signature alone.
+COUNTED := --package portcullis --bin portcullis --package portcullis-load --bin reference \
+    --package portcullis-counts --bin portcullis-verify
+
 .PHONY: bench
-bench: ## Benchmarks of a check
-	cargo bench --locked
+bench: bench-counts bench-times ## What a check costs: instructions, allocations, memory, gates; then times by criterion
+
+.PHONY: bench-counts
+bench-counts: valgrind ## Instructions, allocations and memory of a check, and the gates that they decide
+	cargo build --release --locked $(COUNTED) --bin portcullis-allocations --bin portcullis-counts
+	$(TARGET)/release/portcullis-counts --out $(TARGET)/bench/results.json
+	node benches/report/main.mjs gates $(TARGET)/bench/results.json
+
+.PHONY: bench-times
+bench-times: ## Times of each step and of whole checks, by criterion
+	cargo bench --locked --package portcullis-counts
+
+# Who drives needs no optimization, and `make unit` has built its dependencies already.
+.PHONY: bench-check
+bench-check: valgrind ## Hold the instructions of each kind of check to benches/budget.json
+	cargo build --release --locked $(COUNTED)
+	cargo run --locked --package portcullis-counts --bin portcullis-counts -- --budget \
+	    --programs $(TARGET)/release --out $(TARGET)/bench/check.json
+	node benches/report/main.mjs hold $(TARGET)/bench/check.json
+
+.PHONY: bench-record
+bench-record: ## Take the last `make bench` over into benches/: its results, the chart, the figures of the README
+	node benches/report/main.mjs record $(TARGET)/bench/results.json
+
+.PHONY: bench-budget
+bench-budget: ## Make the counts of the last `make bench` the budget, and record them
+	node benches/report/main.mjs budget $(TARGET)/bench/results.json
+
+.PHONY: valgrind
+valgrind: ## Install Debian's Valgrind, for the counts (needs root)
+	@benches/install-valgrind.sh
+
+.PHONY: load-envoy
+load-envoy: $(ENVOY) ## What a check costs behind real Envoy: none, no-op, Portcullis, jwt_authn (LOAD_ROUNDS, LOAD_SECONDS, LOAD_RATE)
+	cargo build --locked --release --package portcullis --package portcullis-load --package portcullis-load-envoy --bins
+	$(TARGET)/release/load-envoy $(TARGET)/release/portcullis $(TARGET)/release/reference $(RESULTS)
+
+.PHONY: capture
+capture: $(ENVOY) ## Record again what Envoy asks, in benches/inputs
+	node benches/inputs/capture/main.mjs
 
 # --- keep ------------------------------------------------------------------------------------------------------------
 
 .PHONY: fmt
 fmt: ## Format the Rust sources
 	cargo fmt
-	cargo fmt --package portcullis-load
+	cargo fmt --package portcullis-load --package portcullis-counts
+	cargo fmt --package portcullis-inputs --package portcullis-load-envoy
 
 .PHONY: tools
 tools: $(ENVOY) $(NPM) ## Bring Envoy and the npm packages into .tools/

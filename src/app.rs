@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::provider::{IssuerSource, Providers, ProvidersError};
 use crate::random::{self, NoRandomness};
 use crate::reload::{self, Loader, Reload};
-use crate::server::{self, ListenError, Listener};
+use crate::server::{self, ListenError, Listener, Tls, Workers};
 use crate::session::{KeyRing, KeyRingError};
 use crate::telemetry::{CheckMetrics, Metrics};
 use crate::token::{self, SelfTestError};
@@ -60,7 +60,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct App {
     listener: Listener,
-    tls: Option<tonic::transport::ServerTlsConfig>,
+    tls: Option<Tls>,
     admin_listener: TcpListener,
     admin: Admin,
     checker: Checker,
@@ -96,7 +96,7 @@ impl App {
             clock,
             metrics: metrics.clone(),
         })?;
-        let tls = settings.listen.tls.as_ref().map(server::tls_config).transpose()?;
+        let tls = settings.listen.tls.as_ref().map(Tls::read).transpose()?;
         let listener = Listener::bind(&settings.listen.grpc).await?;
         let address = settings.listen.admin;
         let admin_listener = TcpListener::bind(address).await;
@@ -140,17 +140,32 @@ impl App {
         self.admin.providers.clone()
     }
 
-    /// Answers until `stop` is ready and what runs then has ended.
+    /// As [`Self::run_on`], all in the runtime that this is called in.
     ///
     /// # Errors
     ///
     /// [`StartError::Listen`].
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> Result<(), StartError> {
+        self.run_on(Workers::none(), stop).await
+    }
+
+    /// Answers until `stop` is ready and what runs then has ended. Checks are answered by `workers`; all
+    /// else, such as calls to providers and reloads, goes on in the runtime that the service was started
+    /// in.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Listen`].
+    pub async fn run_on(
+        self,
+        workers: Workers,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<(), StartError> {
         let router = self.admin.router();
         let admin = tokio::spawn(async move { axum::serve(self.admin_listener, router).await });
         let checks = CheckMetrics::new(self.metrics);
         let service = AuthorizationService::new(self.checker.clone(), checks);
-        let ended = server::serve(self.listener, self.tls, service, stop).await;
+        let ended = server::serve(self.listener, self.tls, service, workers, stop).await;
         // Each call to a provider has its own limit of time; this is the limit of them all.
         let _finished = tokio::time::timeout(server::DRAIN, self.checker.finish()).await;
         admin.abort();

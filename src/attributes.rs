@@ -2,34 +2,39 @@
 //!
 //! Pure: no I/O, no clock.
 
+mod context;
+mod few;
 mod headers;
 mod host;
 mod method;
 mod path;
+mod short;
 
+pub use context::Context;
+pub use few::Few;
 pub use headers::Headers;
 pub use host::{Host, HostName};
 pub use method::Method;
 pub use path::RequestPath;
-
-use std::collections::BTreeMap;
+pub use short::Short;
 
 /// A request that reads the same to everybody.
 ///
 /// Host, method and path are types that cannot hold an ambiguous value; what is ambiguous is
-/// refused while decoding, so that nothing below has to think of it.
+/// refused while decoding, so that nothing below has to think of it. Whatever is text stands in the
+/// message itself, for as long as `'m`.
 #[derive(Clone, Debug)]
-pub struct Attributes {
+pub struct Attributes<'m> {
     /// The host that the client named.
     pub host: Host,
     /// The method (RFC 9110 §9, RFC 5789).
     pub method: Method,
     /// Path and query.
-    pub path: RequestPath,
+    pub path: RequestPath<'m>,
     /// Header names in lower case.
-    pub headers: Headers,
+    pub headers: Headers<'m>,
     /// What the gateway's route says (`ExtAuthzPerRoute.check_settings.context_extensions`).
-    pub context: BTreeMap<String, String>,
+    pub context: Context<'m>,
     /// The body, where the gateway sends it (`with_request_body`).
-    pub body: Vec<u8>,
+    pub body: &'m [u8],
 }

@@ -22,8 +22,9 @@ pub use request_id::RequestId;
 use crate::attributes::Attributes;
 use crate::clock::Clock;
 use crate::config::{PortalAccess, Settings};
+use crate::cookie::CookieNames;
 use crate::decision::{
-    Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, IdentityHeaders, Reason, Upstream,
+    Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Upstream,
 };
 use crate::identity::Identity;
 use crate::policy::{Grant, NoRoute, Route, Snapshot};
@@ -72,7 +73,10 @@ pub struct Parts {
 #[derive(Debug)]
 struct Inner {
     parts: Parts,
-    headers: HeaderPolicy,
+    headers: Arc<HeaderPolicy>,
+    /// Names of our cookies on hosts that are reached over https, or count as such.
+    secure_names: CookieNames,
+    plain_names: CookieNames,
     tokens: TokenCache,
     sessions: MemorySessions,
     refreshes: Refreshes,
@@ -84,6 +88,14 @@ struct Inner {
     tasks: TaskTracker,
 }
 
+impl Inner {
+    /// Has `work` done beside its check, which it outlives. What asks a provider runs where the
+    /// connections to the providers are kept, and not on a thread that answers checks.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn_on(work, self.parts.providers.runtime());
+    }
+}
+
 impl Checker {
     /// A checker.
     ///
@@ -93,7 +105,9 @@ impl Checker {
     pub fn new(parts: Parts) -> Result<Self, NoRandomness> {
         let settings = &parts.settings;
         Ok(Self(Arc::new(Inner {
-            headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers),
+            headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers).into(),
+            secure_names: CookieNames::new(&settings.cookies.prefix, true),
+            plain_names: CookieNames::new(&settings.cookies.prefix, false),
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
             sessions: MemorySessions::default(),
             refreshes: Refreshes::new(LONGEST_LIFE),
@@ -112,7 +126,7 @@ impl Checker {
     /// Policy, keys and the time are read once, so that every step judges by the same ones.
     pub async fn check(
         &self,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
         client: ClientKind,
         deadline: Option<Instant>,
     ) -> Checked {
@@ -131,9 +145,9 @@ impl Checker {
     /// The same for a caller who is taken to be `identity`: what would this one be answered?
     pub async fn check_as(
         &self,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
         client: ClientKind,
-        identity: &Identity,
+        identity: &Arc<Identity>,
     ) -> Checked {
         let policy = Arc::clone(&self.0.parts.policy.borrow());
         let mut call = Call::new(&self.0, &policy, attributes, client, None);
@@ -145,17 +159,17 @@ impl Checker {
         let mut facts = Facts::default();
         match decide(call, &mut facts).await {
             Ok((reason, allowed)) => Checked::allowed(reason, allowed, facts),
-            Err(denied) => Checked::denied(*denied, facts),
+            Err(denied) => Checked::denied(denied, facts),
         }
     }
 }
 
 /// The straight line.
-async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed), Box<Denied>> {
+async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed), Denied> {
     let unrouted = |facts: &mut Facts, no_route: NoRoute| {
-        facts.hint = Some(no_route.to_string());
+        facts.hint = Some(no_route.into());
         match no_route {
-            NoRoute::TwoReadings => Box::new(Denied::ambiguous()),
+            NoRoute::TwoReadings => Denied::ambiguous(),
             NoRoute::UnknownHost
             | NoRoute::UnknownContext
             | NoRoute::ContextDisagrees
@@ -181,17 +195,17 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
     if call.is_preflight() {
         return Err(answers::preflight());
     }
-    match Box::pin(authenticate(call, &route, facts)).await? {
+    match authenticate(call, &route, facts).await? {
         Authenticated::Identity(identity, cookies) => {
-            identity.tell(facts);
+            facts.tell(&identity);
             let grant = match authorize(call, &route, &identity, facts) {
                 Ok(grant) => grant,
                 // A refreshed record is the browser's, whatever this page says.
-                Err(denied) => return Err(Box::new(denied.cookies(cookies))),
+                Err(denied) => return Err(denied.cookies(cookies)),
             };
             let allowed = allow(call, &route, Some((&identity, &grant)), cookies);
             tell_plan(&route, &identity, facts);
-            facts.groups = grant.groups;
+            facts.grant = grant;
             Ok((Reason::Granted, allowed))
         }
         Authenticated::Nobody { stale } => match access {
@@ -221,13 +235,13 @@ enum Access {
 }
 
 /// The gateway's `access` on this route, else the Portal's.
-fn access(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) -> Result<Access, Box<Denied>> {
-    match call.attributes.context.get("access").map(String::as_str) {
+fn access(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) -> Result<Access, Denied> {
+    match call.attributes.context.get("access") {
         Some("public") => Ok(Access::Public),
         Some("optional") => Ok(Access::Optional),
         Some("required") => Ok(Access::Required),
         Some(_) => {
-            facts.hint = Some("the gateway's context has an unknown access".to_owned());
+            facts.hint = Some("the gateway's context has an unknown access".into());
             Err(answers::no_route())
         }
         None => Ok(match route {
@@ -243,10 +257,10 @@ fn authorize(
     route: &Route<'_>,
     identity: &Identity,
     facts: &mut Facts,
-) -> Result<Grant, Box<Denied>> {
+) -> Result<Grant, Denied> {
     let grant = call.policy.authorize(&identity.membership, route).map_err(|not_granted| {
-        let claim = if identity.groups_claimed { "" } else { "; the token has no groups claim" };
-        facts.hint = Some(format!("{not_granted}{claim}"));
+        let hint = if identity.groups_claimed { Hint::NotGranted } else { Hint::NoGroupsClaim };
+        facts.hint = Some(hint(not_granted));
         answers::not_granted(call)
     })?;
     let portal = grant.portal.and_then(|id| call.policy.portal(id));
@@ -261,22 +275,19 @@ fn authorize(
 fn allow(
     call: &Call<'_>,
     route: &Route<'_>,
-    caller: Option<(&Identity, &Grant)>,
+    caller: Option<(&Arc<Identity>, &Grant)>,
     cookies: Vec<crate::cookie::SetCookie>,
 ) -> Allowed {
-    let portal = |id| call.policy.portal(id).map(|portal| portal.name.to_string());
+    let portal = |id| call.policy.portal(id).map(|portal| portal.name.clone());
     let names = match route {
-        Route::Portal(_, portal) => [Some(portal.name.to_string()), None, None],
+        Route::Portal(_, portal) => [Some(portal.name.clone()), None, None],
         Route::Product { environment, product, portal: named, .. } => [
             caller.and_then(|(_, grant)| grant.portal).or(*named).and_then(portal),
-            Some(environment.name.to_string()),
-            Some(product.name.to_string()),
+            Some(environment.name.clone()),
+            Some(product.name.clone()),
         ],
     };
-    let identity = caller.map(|(identity, _)| IdentityHeaders {
-        claim: identity,
-        groups: &identity.membership.groups,
-    });
+    let identity = caller.map(|(identity, _)| Arc::clone(identity));
     let headers = &call.attributes.headers;
     let mut upstream: Upstream = call.inner.headers.apply(headers, names, identity);
     if call.cookies.concern_us() {
@@ -314,3 +325,6 @@ fn tell_plan(route: &Route<'_>, identity: &Identity, facts: &mut Facts) {
     let plan = facts.usage_plan.as_ref().and_then(|name| environment.plans.get(name));
     facts.limit = plan.and_then(|plan| plan.rate_limit.clone());
 }
+
+#[cfg(test)]
+mod tests;

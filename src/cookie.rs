@@ -2,16 +2,18 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::attributes::Headers;
+use crate::attributes::{Few, Headers};
+use memchr::{memchr, memmem, memrchr};
+use std::sync::Arc;
 use std::time::Duration;
 
-/// Names of our cookies on one host.
+/// Names of our cookies on one host; clones share them.
 ///
 /// With `secure`, names begin with `__Host-`: a browser then takes them from this host alone, over
 /// a trustworthy connection, for all paths (RFC 6265bis §4.1.3.2). Names compare byte for byte.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CookieNames {
-    start: String,
+    start: Arc<str>,
     secure: bool,
 }
 
@@ -20,7 +22,7 @@ impl CookieNames {
     #[must_use]
     pub fn new(prefix: &str, secure: bool) -> Self {
         let start = if secure { format!("__Host-{prefix}-") } else { format!("{prefix}-") };
-        Self { start, secure }
+        Self { start: start.into(), secure }
     }
 
     /// The name that ends in `suffix`.
@@ -32,7 +34,7 @@ impl CookieNames {
     /// The suffix of a name of ours.
     #[must_use]
     pub fn suffix<'n>(&self, name: &'n str) -> Option<&'n str> {
-        name.strip_prefix(self.start.as_str())
+        name.strip_prefix(&*self.start)
     }
 
     /// Gives the browser `value` until it has been kept for `max_age`.
@@ -84,21 +86,21 @@ impl std::fmt::Debug for SetCookie {
 }
 
 /// The cookies of a request.
-#[derive(Clone, Default, Eq, PartialEq)]
-pub struct Cookies {
-    ours: Vec<(String, String)>,
-    others: Vec<String>,
+#[derive(Clone, Default)]
+pub struct Cookies<'c> {
+    ours: Few<(&'c str, &'c str), 6>,
     any_of_ours: bool,
+    read: Option<(&'c Headers<'c>, &'c str)>,
 }
 
-impl std::fmt::Debug for Cookies {
+impl std::fmt::Debug for Cookies<'_> {
     /// Shows names, never values.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.ours.iter().map(|(name, _value)| name)).finish()
     }
 }
 
-impl Cookies {
+impl<'c> Cookies<'c> {
     /// Reads every `Cookie` field. Ours are those whose name begins with `prefix`, with or without
     /// `__Host-`: all of them are kept from the upstream, whatever they are.
     ///
@@ -107,53 +109,51 @@ impl Cookies {
     /// a comma in a cookie of its own; in what a browser sends, a name behind a comma is removed but
     /// never believed.
     #[must_use]
-    pub fn read(headers: &Headers, prefix: &str) -> Self {
-        let believe_joined = !is_from_a_browser(headers);
-        let mut cookies = Self::default();
+    pub fn read(headers: &'c Headers<'c>, prefix: &'c str) -> Self {
+        let mut cookies = Self { read: Some((headers, prefix)), ..Self::default() };
+        let mut believe_joined = None;
         for line in headers.all("cookie") {
-            for pair in line.split(';') {
-                cookies.add_pair(trim(pair), prefix, believe_joined);
+            for pair in pairs_with(line, prefix) {
+                let believe = *believe_joined.get_or_insert_with(|| !is_from_a_browser(headers));
+                cookies.add_pair(pair, prefix, believe);
             }
         }
         cookies
     }
 
-    /// Takes one pair, which may hold further ones behind commas if they are ours.
-    fn add_pair(&mut self, pair: &str, prefix: &str, believe_joined: bool) {
-        let mut rest = Vec::new();
-        for (place, piece) in pair.split(',').enumerate() {
-            let whole = trim(piece);
-            let (name, value) = whole.split_once('=').unwrap_or((whole, ""));
-            // Some servers trim names, of whatever they take for white space; none that a browser sends
-            // needs it, so it is not believed.
-            if !is_ours(name.trim(), prefix) {
-                rest.push(piece);
-                continue;
-            }
+    /// Takes what is ours of one pair, which may hold further ones behind commas.
+    fn add_pair(&mut self, pair: &'c str, prefix: &str, believe_joined: bool) {
+        for (place, piece) in pieces(pair).enumerate().filter(|(_, piece)| piece.is_ours(prefix)) {
             self.any_of_ours = true;
             if place == 0 || believe_joined {
-                self.ours.push((name.to_owned(), trim(value).to_owned()));
+                self.ours.push((piece.name, trim(piece.value)));
             }
-        }
-        let rest = rest.join(",");
-        let rest = trim(&rest);
-        if !rest.is_empty() {
-            self.others.push(rest.to_owned());
         }
     }
 
     /// The value of a cookie of ours; `None` where it is absent or stands there twice with
     /// different values.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let mut values = self.ours.iter().filter(|(own, _)| own == name).map(|(_, value)| value);
+    pub fn get(&self, name: &str) -> Option<&'c str> {
+        self.only(|own| own == name)
+    }
+
+    /// The same for the one of `names` that ends in `suffix`.
+    #[must_use]
+    pub fn own(&self, names: &CookieNames, suffix: &str) -> Option<&'c str> {
+        self.only(|own| names.suffix(own) == Some(suffix))
+    }
+
+    fn only(&self, is_wanted: impl Fn(&str) -> bool) -> Option<&'c str> {
+        let mut values =
+            self.ours.iter().filter(|(own, _)| is_wanted(own)).map(|(_, value)| *value);
         let first = values.next()?;
         values.all(|value| value == first).then_some(first)
     }
 
     /// Names of ours, as often as they came.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.ours.iter().map(|(name, _value)| name.as_str())
+    pub fn names(&self) -> impl Iterator<Item = &'c str> {
+        self.ours.iter().map(|(name, _value)| *name)
     }
 
     /// Whether there is any of ours, believed or not.
@@ -165,13 +165,66 @@ impl Cookies {
     /// What is left for the upstream: everything but ours. `None`: nothing is left.
     #[must_use]
     pub fn for_upstream(&self) -> Option<String> {
-        (!self.others.is_empty()).then(|| self.others.join("; "))
+        let (headers, prefix) = self.read?;
+        let mut left = String::new();
+        for pair in headers.all("cookie").flat_map(|line| line.split(';')).map(trim) {
+            let others = pieces(pair).filter(|piece| !piece.is_ours(prefix));
+            let rest = others.map(|piece| piece.text).collect::<Vec<_>>().join(",");
+            let rest = trim(&rest);
+            if !rest.is_empty() {
+                left.push_str(if left.is_empty() { "" } else { "; " });
+                left.push_str(rest);
+            }
+        }
+        (!left.is_empty()).then_some(left)
     }
+}
+
+/// The pairs of a line in which `word` stands, wherever: all others are nobody's of ours.
+fn pairs_with<'l>(line: &'l str, word: &'l str) -> impl Iterator<Item = &'l str> {
+    let mut rest = line;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let bytes = rest.as_bytes();
+        let found = memmem::find(bytes, word.as_bytes())?;
+        let start = memrchr(b';', bytes.get(..found)?).map_or(0, |at| at.saturating_add(1));
+        let from = rest.get(start..)?;
+        let length = memchr(b';', bytes.get(found..)?);
+        let end = length.map_or(bytes.len(), |length| found.saturating_add(length));
+        let (pair, behind) = from.split_at_checked(end.saturating_sub(start))?;
+        rest = behind.strip_prefix(';').unwrap_or_default();
+        Some(trim(pair))
+    })
+}
+
+/// What stands between the commas of a pair.
+struct Piece<'l> {
+    text: &'l str,
+    name: &'l str,
+    value: &'l str,
+}
+
+impl Piece<'_> {
+    /// Some servers trim names, of whatever they take for white space; none that a browser sends needs
+    /// it, so it is not believed.
+    fn is_ours(&self, prefix: &str) -> bool {
+        is_ours(self.name.trim(), prefix)
+    }
+}
+
+fn pieces(pair: &str) -> impl Iterator<Item = Piece<'_>> {
+    pair.split(',').map(|text| {
+        let whole = trim(text);
+        let (name, value) = whole.split_once('=').unwrap_or((whole, ""));
+        Piece { text, name, value }
+    })
 }
 
 /// Whether a browser says so: by Fetch Metadata, which come over https alone and not from old ones,
 /// or by the name that all of them give themselves.
-fn is_from_a_browser(headers: &Headers) -> bool {
+fn is_from_a_browser(headers: &Headers<'_>) -> bool {
     headers.has("sec-fetch-site")
         || headers.all("user-agent").any(|agent| agent.starts_with("Mozilla/"))
 }
@@ -200,7 +253,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(lines: &[&str], browser: bool) -> Cookies {
+    fn request<'l>(lines: &[&'l str], browser: bool) -> Headers<'l> {
         let mut headers = Headers::default();
         for line in lines {
             headers.add("Cookie", *line);
@@ -208,7 +261,7 @@ mod tests {
         if browser {
             headers.add("sec-fetch-site", "none");
         }
-        Cookies::read(&headers, "portcullis")
+        headers
     }
 
     #[test]
@@ -274,7 +327,8 @@ mod tests {
             Case { lines: &["\u{b}__Host-portcullis-s=x"], ours: None, upstream: None },
         ];
         for Case { lines, ours, upstream } in cases {
-            let cookies = read(lines, false);
+            let headers = request(lines, false);
+            let cookies = Cookies::read(&headers, "portcullis");
             assert_eq!(cookies.get("__Host-portcullis-s"), ours, "{lines:?}");
             assert_eq!(cookies.for_upstream().as_deref(), upstream, "{lines:?}");
         }
@@ -282,7 +336,8 @@ mod tests {
 
     #[test]
     fn does_not_believe_a_name_behind_a_comma_of_a_browser() {
-        let cookies = read(&["tossed=1,__Host-portcullis-s=evil"], true);
+        let headers = request(&["tossed=1,__Host-portcullis-s=evil"], true);
+        let cookies = Cookies::read(&headers, "portcullis");
         assert_eq!(cookies.get("__Host-portcullis-s"), None);
         assert_eq!(cookies.for_upstream().as_deref(), Some("tossed=1"));
         let mut headers = Headers::default();
@@ -318,9 +373,12 @@ mod tests {
             browser: bool,
         ) {
             let line = parts.concat();
-            let cookies = read(&[&line], browser);
+            let headers = request(&[&line], browser);
+            let cookies = Cookies::read(&headers, "portcullis");
             let upstream = cookies.for_upstream().unwrap_or_default();
-            prop_assert!(!read(&[&upstream], browser).concern_us(), "{upstream:?} of {line:?}");
+            let again = request(&[&upstream], browser);
+            let again = Cookies::read(&again, "portcullis");
+            prop_assert!(!again.concern_us(), "{upstream:?} of {line:?}");
             if !cookies.concern_us() {
                 let pairs = |line: &str| -> Vec<String> {
                     let pairs = line.split(';').map(trim).filter(|pair| !pair.is_empty());

@@ -3,23 +3,29 @@
 //! Pure: no I/O, no clock.
 
 mod client;
+mod field;
+mod hint;
 mod page;
+mod protected;
 mod reason;
 mod refusal;
 mod upstream;
 
 pub use client::{ClientKind, classify_client};
+pub use field::FieldValue;
+pub use hint::Hint;
 pub use reason::{Reason, Status};
-pub use refusal::{Body, Denied, Link, Refusal, Rendered};
-pub use upstream::{
-    ClaimValue, HeaderPolicy, IdentityHeaders, RouteNames, Upstream, percent_encode_value,
-};
+pub use refusal::{Asked, Body, Challenge, Denied, Link, Refusal};
+pub use upstream::{HeaderPolicy, RouteNames, Upstream};
 
 use crate::cookie::SetCookie;
-use crate::policy::{RateLimit, ResourceName};
+use crate::credential::CredentialKind;
+use crate::identity::Identity;
+use crate::policy::{Grant, RateLimit, ResourceName};
+use std::sync::Arc;
 
 /// A request that may pass.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Allowed {
     /// What changes in the request on its way upstream.
     pub upstream: Upstream,
@@ -27,52 +33,15 @@ pub struct Allowed {
     pub cookies: Vec<SetCookie>,
 }
 
-/// Which credential was judged.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub enum CredentialKind {
-    /// None came.
-    #[default]
-    None,
-    /// A session cookie.
-    Session,
-    /// A bearer token that is an ID token.
-    IdToken,
-    /// A bearer token that is an access token.
-    AccessToken,
-    /// A bearer token that was not recognized.
-    Bearer,
-    /// An API key.
-    ApiKey,
-}
-
-impl CredentialKind {
-    /// For logs and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Session => "session",
-            Self::IdToken => "id_token",
-            Self::AccessToken => "access_token",
-            Self::Bearer => "bearer",
-            Self::ApiKey => "api_key",
-        }
-    }
-}
-
 /// What is known of a check when it ends, for metadata, log and metrics.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Facts {
     /// Which credential was judged.
     pub credential: CredentialKind,
-    /// Who asked: issuer.
-    pub issuer: Option<String>,
-    /// Who asked: the principal.
-    pub subject: Option<String>,
-    /// The caller's e-mail, where it may go out.
-    pub email: Option<String>,
-    /// Groups that matched.
-    pub groups: Vec<String>,
+    /// Who asked.
+    pub caller: Option<Arc<Identity>>,
+    /// Which of the caller's groups matched.
+    pub grant: Grant,
     /// The Portal concerned.
     pub portal: Option<ResourceName>,
     /// The Environment concerned.
@@ -84,7 +53,22 @@ pub struct Facts {
     /// Its limit.
     pub limit: Option<RateLimit>,
     /// More for the log than the client may hear; never a token, code, cookie, key or secret.
-    pub hint: Option<String>,
+    pub hint: Option<Hint>,
+}
+
+impl Facts {
+    /// The caller's groups that matched.
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        let caller = self.caller.as_deref().into_iter();
+        caller.flat_map(|caller| self.grant.groups(&caller.membership))
+    }
+
+    /// Takes over who asks.
+    pub fn tell(&mut self, caller: &Arc<Identity>) {
+        self.credential = caller.credential;
+        self.usage_plan.clone_from(&caller.usage_plan);
+        self.caller = Some(Arc::clone(caller));
+    }
 }
 
 /// The end of a check.

@@ -1,12 +1,12 @@
 //! `portcullis explain`: the steps of one decision, for people.
 
 use crate::app::StartError;
-use crate::attributes::{Attributes, Headers, Host, Method, RequestPath};
+use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
 use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::Parsed;
-use crate::credential::{Credential, classify};
-use crate::decision::{Checked, ClientKind, CredentialKind, Facts, classify_client};
+use crate::credential::{Credential, CredentialKind, classify};
+use crate::decision::{Asked, Checked, ClientKind, Facts, classify_client};
 use crate::identity::Identity;
 use crate::policy::{Membership, NoRoute, Route, Site, Snapshot};
 use crate::provider::{IssuerSource, Providers};
@@ -15,7 +15,6 @@ use crate::reload::Loader;
 use crate::session::KeyRing;
 use crate::telemetry::Metrics;
 use crate::token;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,7 +67,7 @@ pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, Exp
     let checker = checker(parsed, &policy, fetch).await?;
     let presumed = question.groups.as_deref().map(|groups| presumed(&policy, &attributes, groups));
     let checked = match presumed {
-        Some(identity) => checker.check_as(&attributes, client, &identity).await,
+        Some(identity) => checker.check_as(&attributes, client, &Arc::new(identity)).await,
         None => checker.check(&attributes, client, None).await,
     };
     let mut text = String::new();
@@ -76,7 +75,7 @@ pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, Exp
     Ok(text)
 }
 
-fn attributes(question: &Question) -> Result<Attributes, ExplainError> {
+fn attributes(question: &Question) -> Result<Attributes<'_>, ExplainError> {
     let usage = |what: String| ExplainError::Usage(what);
     let url = Url::parse(&question.url).map_err(|error| {
         usage(format!("--url: expected such as https://api.example.com/pets: {error}"))
@@ -103,14 +102,14 @@ fn attributes(question: &Question) -> Result<Attributes, ExplainError> {
     if let Some(token) = &question.token {
         headers.add("authorization", format!("Bearer {token}"));
     }
-    let mut context = BTreeMap::new();
+    let mut context = Context::default();
     for pair in &question.context {
         let (key, value) = pair
             .split_once('=')
             .ok_or_else(|| usage(format!("--context: expected key=value, got {pair:?}")))?;
-        context.insert(key.to_owned(), value.to_owned());
+        context.add(key, value);
     }
-    Ok(Attributes { host, method, path, headers, context, body: Vec::new() })
+    Ok(Attributes { host, method, path, headers, context, body: &[] })
 }
 
 /// The service's own checker, with keys that only this process has.
@@ -140,21 +139,21 @@ async fn checker(
 }
 
 /// Somebody with these groups, for whom every Portal of the host vouches.
-fn presumed(policy: &Snapshot, attributes: &Attributes, groups: &str) -> Identity {
+fn presumed(policy: &Snapshot, attributes: &Attributes<'_>, groups: &str) -> Identity {
     let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
-    let portals = match policy.site(&attributes.host.name) {
+    let portals = match policy.site(attributes.host.name.as_str()) {
         Some(Site::Portal(id)) => [id].into(),
         Some(Site::Environment(id)) => policy
             .environment(id)
             .map(|environment| environment.portals.clone())
             .unwrap_or_default(),
-        None => std::collections::BTreeSet::new(),
+        None => crate::policy::SharedSet::default(),
     };
     Identity {
-        issuer: "(presumed)".to_owned(),
-        subject: "(presumed)".to_owned(),
+        issuer: "(presumed)".into(),
+        subject: "(presumed)".into(),
         email_verified: true,
-        membership: Membership { portals, groups: groups.map(str::to_owned).collect() },
+        membership: Arc::new(Membership { portals, groups: groups.collect() }),
         groups_claimed: true,
         credential: CredentialKind::Session,
         ..Identity::default()
@@ -164,12 +163,12 @@ fn presumed(policy: &Snapshot, attributes: &Attributes, groups: &str) -> Identit
 fn write_steps(
     text: &mut String,
     policy: &Snapshot,
-    attributes: &Attributes,
+    attributes: &Attributes<'_>,
     client: ClientKind,
     question: &Question,
     checked: &Checked,
 ) -> std::fmt::Result {
-    let Facts { issuer, subject, email, groups, usage_plan, limit, hint, .. } = &checked.facts;
+    let Facts { caller, usage_plan, limit, hint, .. } = &checked.facts;
     let (method, host, path) =
         (attributes.method.as_str(), &attributes.host, attributes.path.as_str());
     writeln!(text, "request     {method} {host}{path}")?;
@@ -193,13 +192,15 @@ fn write_steps(
         }
     };
     writeln!(text, "credential  {credential}")?;
-    match (issuer, subject) {
-        (Some(issuer), Some(subject)) => {
-            let email = email.as_deref().unwrap_or("no e-mail that may be shown");
+    match caller {
+        Some(caller) => {
+            let Identity { issuer, subject, .. } = &**caller;
+            let email = caller.shown_email().unwrap_or("no e-mail that may be shown");
             writeln!(text, "identity    {subject} of {issuer}, {email}")?;
         }
-        _ => writeln!(text, "identity    nobody")?,
+        None => writeln!(text, "identity    nobody")?,
     }
+    let groups: Vec<&str> = checked.facts.groups().collect();
     let matched = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
     writeln!(text, "groups      {matched}")?;
     if let Some(plan) = usage_plan {
@@ -211,39 +212,47 @@ fn write_steps(
     if let Some(hint) = hint {
         writeln!(text, "because     {hint}")?;
     }
-    write_answer(text, client, checked)
+    write_answer(text, attributes, client, checked)
 }
 
-fn write_answer(text: &mut String, client: ClientKind, checked: &Checked) -> std::fmt::Result {
+fn write_answer(
+    text: &mut String,
+    attributes: &Attributes<'_>,
+    client: ClientKind,
+    checked: &Checked,
+) -> std::fmt::Result {
     match &checked.outcome {
         Ok(allowed) => {
             writeln!(text, "answer      goes on to the upstream")?;
-            for (name, value) in &allowed.upstream.set {
-                writeln!(text, "  set       {name}: {value}")?;
+            for (name, value) in allowed.upstream.set() {
+                writeln!(text, "  set       {name}: {}", value.to_text())?;
             }
-            for name in &allowed.upstream.remove {
+            for name in allowed.upstream.removed() {
                 writeln!(text, "  remove    {name}")?;
             }
         }
         Err(denied) => {
-            let rendered = denied.render(client, "(request id)");
-            writeln!(text, "answer      {} {}", rendered.status.code(), rendered.status.title())?;
-            for (name, value) in rendered.headers.iter().filter(|(name, _)| *name != "set-cookie") {
-                writeln!(text, "  {name}: {value}")?;
+            let asked =
+                Asked { client, host: attributes.host.name.as_str(), request_id: "(request id)" };
+            writeln!(text, "answer      {} {}", denied.status.code(), denied.status.title())?;
+            for (name, value) in denied.fields(&asked).filter(|(name, _)| *name != "set-cookie") {
+                writeln!(text, "  {name}: {}", value.to_text())?;
             }
             for cookie in &denied.cookies {
                 writeln!(text, "  set-cookie: {cookie:?}=(not shown)")?;
             }
-            if client == ClientKind::Other && !rendered.body.is_empty() {
-                writeln!(text, "  {}", rendered.body)?;
+            if client == ClientKind::Other && !denied.has_no_body() {
+                let mut body = Vec::new();
+                denied.write_body(&asked, &mut body);
+                writeln!(text, "  {}", String::from_utf8_lossy(&body))?;
             }
         }
     }
     Ok(())
 }
 
-fn site(policy: &Snapshot, attributes: &Attributes) -> String {
-    match policy.site(&attributes.host.name) {
+fn site(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
+    match policy.site(attributes.host.name.as_str()) {
         Some(Site::Portal(id)) => {
             policy.portal(id).map_or_else(String::new, |portal| format!("Portal {}", portal.name))
         }
@@ -254,8 +263,8 @@ fn site(policy: &Snapshot, attributes: &Attributes) -> String {
     }
 }
 
-fn route(policy: &Snapshot, attributes: &Attributes) -> String {
-    let site = policy.site(&attributes.host.name).ok_or(NoRoute::UnknownHost);
+fn route(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
+    let site = policy.site(attributes.host.name.as_str()).ok_or(NoRoute::UnknownHost);
     match site.and_then(|site| policy.route(site, attributes)) {
         Ok(Route::Portal(_, portal)) => format!("the pages of Portal {}", portal.name),
         Ok(Route::Product { product, environment, portal, .. }) => {

@@ -10,11 +10,15 @@ use portcullis::policy::Snapshot;
 use portcullis::problem::Problem;
 use portcullis::provider::{IssuerSource, IssuerStatus, Providers, ProvidersError};
 use portcullis::reload::Loader;
+use portcullis::server::Workers;
 use portcullis::{random, telemetry};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Could not start, or problems were found.
 const FAILED: u8 = 1;
@@ -94,7 +98,9 @@ fn main() -> ExitCode {
             return ExitCode::from(if usage { USAGE } else { 0 });
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    // Checks have threads of their own; here is all else. Two, so that keys come while policy is compiled.
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match builder.worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("no runtime: {error}")),
     };
@@ -149,7 +155,11 @@ async fn serve(file: ConfigFile) -> ExitCode {
         }
         tracing::info!("stopping: no new connections, what runs may end");
     };
-    match app.run(stop).await {
+    let workers = match Workers::one_a_core() {
+        Ok(workers) => workers,
+        Err(error) => return fail(&format!("no threads to answer checks: {error}")),
+    };
+    match app.run_on(workers, stop).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error.to_string()),
     }

@@ -2,21 +2,24 @@
 //!
 //! Pure: no I/O, no clock.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 
 /// Name and namespace, written `<name>.<namespace>` as Gloo Portal writes references.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+///
+/// Answers and logs name resources on every check, so a clone shares the text.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ResourceName {
-    /// `metadata.name`
-    pub name: String,
-    /// `metadata.namespace`; `default` where a document says none.
-    pub namespace: String,
+    text: Arc<str>,
+    name_len: usize,
 }
 
 impl ResourceName {
     /// Puts the two together.
-    pub fn new(name: impl Into<String>, namespace: impl Into<String>) -> Self {
-        Self { name: name.into(), namespace: namespace.into() }
+    #[must_use]
+    pub fn new(name: &str, namespace: &str) -> Self {
+        Self { text: format!("{name}.{namespace}").into(), name_len: name.len() }
     }
 
     /// Reads `<name>.<namespace>`; a name may hold dots, a namespace may not (RFC 1123 labels).
@@ -24,13 +27,49 @@ impl ResourceName {
     pub fn parse(text: &str) -> Option<Self> {
         let (name, namespace) = text.rsplit_once('.')?;
         let empty = name.is_empty() || namespace.is_empty();
-        (!empty).then(|| Self::new(name, namespace))
+        (!empty).then(|| Self { text: text.into(), name_len: name.len() })
+    }
+
+    /// `<name>.<namespace>`
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// `metadata.name`
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.parts().0
+    }
+
+    /// `metadata.namespace`; `default` where a document says none.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        let (name, rest) = self.text.split_at_checked(self.name_len).unwrap_or_default();
+        (name, rest.strip_prefix('.').unwrap_or_default())
+    }
+}
+
+impl Ord for ResourceName {
+    /// By name, then by namespace.
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for ResourceName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl fmt::Display for ResourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.name, self.namespace)
+        f.write_str(&self.text)
     }
 }
 

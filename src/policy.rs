@@ -3,21 +3,39 @@
 //! Pure: no I/O, no clock.
 
 mod access;
+mod catalogue;
 mod compile;
+mod grants;
+mod hosts;
+mod caller_groups;
+mod logins;
+mod products;
 pub mod resource;
 mod route;
+mod router;
 mod selector;
+mod shared_set;
 mod snapshot;
 
 pub use crate::name::{Kind, ResourceId, ResourceName};
 pub use access::{KeySource, NotGranted};
+pub use caller_groups::CallerGroups;
+pub use catalogue::Catalogue;
 pub use compile::{Compiled, Held, HeldEnvironment, HeldGroup, HeldPortal, Input, compile};
+pub use hosts::Hosts;
+pub use logins::LoginIssuer;
+pub use products::{Product, Products};
 pub use route::NoRoute;
 pub use selector::{LabelRule, Operator, Selector};
+pub use shared_set::SharedSet;
 pub use snapshot::{
-    Environment, EnvironmentId, Grant, Group, Login, Membership, PlanAuth, PlanIssuer, Portal,
-    PortalId, Product, RateLimit, Route, Site, Snapshot, UsagePlan,
+    Environment, EnvironmentId, Grant, Granted, Group, Login, Membership, Parts, PlanAuth,
+    PlanIssuer, Portal, PortalId, RateLimit, Route, Site, Snapshot, UsagePlan,
 };
+
+/// Things by a text. The hash is keyed by the process and fast: no client can put a key in, so that
+/// none can choose which keys collide (of `hashbrown`, with `foldhash`).
+type Texts<V> = hashbrown::HashMap<Box<str>, V>;
 
 #[cfg(test)]
 mod tests;

@@ -160,6 +160,7 @@ pub async fn watch(
     mut report: impl FnMut(&Reload) + Send,
 ) {
     let mut loader = loader;
+    let mut retired = Retired::default();
     let mut ticks = tokio::time::interval(INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut asked = false;
@@ -169,6 +170,7 @@ pub async fn watch(
             () = trigger.notified() => asked = true,
             _ = ticks.tick() => {}
         }
+        retired.sweep();
         let mut next = loader.clone();
         let (wanted, before) = (asked, seen.clone());
         let work = move || {
@@ -182,15 +184,40 @@ pub async fn watch(
             tracing::warn!("reload: the files do not come to rest; the last policy stays in force");
             continue;
         };
-        (loader, seen, asked) = (next, now, false);
+        free(std::mem::replace(&mut loader, next));
+        (seen, asked) = (now, false);
         match loaded {
             Ok(loaded) => {
                 report(&Reload::Applied(loaded.problems));
-                publish.send_replace(loaded.snapshot);
+                retired.keep(publish.send_replace(loaded.snapshot));
             }
             Err(problems) => report(&Reload::Kept(problems)),
         }
     }
+}
+
+/// Policies that are out of force. A large one takes long to free: that must happen neither in the
+/// middle of the last check that holds it nor where checks run.
+#[derive(Debug, Default)]
+struct Retired(Vec<Arc<Snapshot>>);
+
+impl Retired {
+    /// Keeps one until no check holds it any more.
+    fn keep(&mut self, snapshot: Arc<Snapshot>) {
+        self.0.push(snapshot);
+    }
+
+    /// Frees those that nobody else holds.
+    fn sweep(&mut self) {
+        for snapshot in self.0.extract_if(.., |snapshot| Arc::strong_count(snapshot) == 1) {
+            free(snapshot);
+        }
+    }
+}
+
+/// Frees something large on a thread where nobody waits.
+fn free<T: Send + 'static>(what: T) {
+    drop(tokio::task::spawn_blocking(move || drop(what)));
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::short::Short;
 use std::fmt;
 
 /// A host name: lower case, without port, without final dot; letters, digits, `-`, `_`, `.`, or an
 /// IPv6 literal in brackets. Only one that a client named may have letters outside ASCII.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct HostName(String);
+pub struct HostName(Short<62>);
 
 impl HostName {
     /// Reads a name without port; `None` where it is not one.
@@ -23,31 +24,32 @@ impl HostName {
             Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
             None => name.split('.').all(|label| is_label(label, is_letter)),
         };
-        (fits && name.len() <= 253).then(|| Self(name.to_ascii_lowercase()))
+        (fits && name.len() <= 253).then(|| Self(Short::in_lower_case(name)))
     }
 
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 
     /// Whether it is `localhost` or below it (RFC 6761 §6.3).
     #[must_use]
     pub fn is_localhost(&self) -> bool {
-        self.0 == "localhost" || self.0.ends_with(".localhost")
+        self.as_str() == "localhost" || self.as_str().ends_with(".localhost")
     }
 }
 
 impl fmt::Display for HostName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 fn is_label(label: &str, is_letter: fn(char) -> bool) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let fits = |character: char| is_letter(character) || matches!(character, '-' | '_');
-    !label.is_empty() && label.len() <= 63 && label.chars().all(fits)
+    (1..=63).contains(&label.len()) && (label.bytes().all(is_usual) || label.chars().all(fits))
 }
 
 /// A host name and the port, where the client named one (RFC 9110 §7.2).
@@ -103,8 +105,9 @@ fn split(text: &str) -> Option<(&str, Option<u16>)> {
 
 /// In its one spelling: `u16::from_str` would take a sign, and zeros in front.
 fn parse_port(text: &str) -> Option<u16> {
-    let port: u16 = text.parse().ok()?;
-    (port.to_string() == text).then_some(port)
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let spelled = digits && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_port| spelled)
 }
 
 #[cfg(test)]

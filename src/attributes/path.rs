@@ -2,70 +2,70 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::few::Few;
 use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
 /// Longest path and query that is judged; Envoy's own default for all headers is 60 KiB.
 const MAX_BYTES: usize = 8192;
+
+/// Segments of a path, percent-decoded.
+type Segments<'m> = Few<Cow<'m, str>, 10>;
 
 /// A path that every server splits into the same segments, and the query behind it.
 ///
 /// Envoy forwards the same bytes that it sends to us, so what is judged is what is served.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RequestPath {
-    raw: String,
-    path_len: usize,
-    segments: Vec<String>,
+pub struct RequestPath<'m> {
+    raw: &'m str,
+    path: &'m str,
+    segments: Segments<'m>,
 }
 
-impl RequestPath {
+impl<'m> RequestPath<'m> {
     /// Reads path and query as on the request line; `None` where two servers could read the path
     /// in two ways: dot segments, empty segments, encoded slashes, `;` parameters, double encoding,
     /// what does not decode to UTF-8, control characters, a fragment, and what looks like any of
     /// these to a server that folds Unicode to ASCII.
     #[must_use]
-    pub fn parse(raw: &str) -> Option<Self> {
-        let path = raw.split_once('?').map_or(raw, |(path, _query)| path);
-        let printable = |byte: u8| matches!(byte, 0x21..=0x7e);
-        let control = |byte: u8| matches!(byte, 0..=0x20 | 0x7f);
-        if raw.len() > MAX_BYTES
-            || !path.bytes().all(printable)
-            || raw.bytes().any(control)
-            || raw.contains('#')
-        {
+    pub fn parse(raw: &'m str) -> Option<Self> {
+        let (path, query) = raw.split_once('?').unwrap_or((raw, ""));
+        let unfit = |byte: u8| matches!(byte, 0..=0x20 | 0x7f | b'#');
+        if raw.len() > MAX_BYTES || query.bytes().any(unfit) {
             return None;
         }
         let inside = path.strip_prefix('/')?;
         // One final slash names the same thing as none.
         let inside = inside.strip_suffix('/').unwrap_or(inside);
         let segments = if inside.is_empty() && path == "/" {
-            Vec::new()
+            Segments::default()
         } else {
             inside.split('/').map(decode_segment).collect::<Option<_>>()?
         };
-        Some(Self { raw: raw.to_owned(), path_len: path.len(), segments })
+        Some(Self { raw, path, segments })
     }
 
     /// Path and query, as on the request line.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.raw
+    pub const fn as_str(&self) -> &'m str {
+        self.raw
     }
 
     /// The path alone, as on the request line.
     #[must_use]
-    pub fn path(&self) -> &str {
-        self.raw.get(..self.path_len).unwrap_or_default()
+    pub const fn path(&self) -> &'m str {
+        self.path
     }
 
     /// What stands behind the `?`, if there is one.
     #[must_use]
-    pub fn query(&self) -> Option<&str> {
-        self.raw.get(self.path_len..).and_then(|rest| rest.strip_prefix('?'))
+    pub fn query(&self) -> Option<&'m str> {
+        self.raw.get(self.path.len()..).and_then(|rest| rest.strip_prefix('?'))
     }
 
     /// The segments, percent-decoded once. `/` has none; a final slash adds none.
     #[must_use]
-    pub fn segments(&self) -> &[String] {
+    pub fn segments(&self) -> &[Cow<'m, str>] {
         &self.segments
     }
 
@@ -74,7 +74,7 @@ impl RequestPath {
     #[must_use]
     pub fn segments_as_written(&self) -> Vec<&str> {
         let written = self.path().split('/').skip(1);
-        let decoded = self.segments.iter().map(String::as_str);
+        let decoded = self.segments.iter().map(|segment| &**segment);
         let name = |(written, decoded)| if has_idle_escape(written) { written } else { decoded };
         written.zip(decoded).map(name).collect()
     }
@@ -82,14 +82,14 @@ impl RequestPath {
     /// The segments as a server reads them that decodes the path before it looks for its end: up to
     /// an escaped `?` or `#`. `None` where there is none.
     #[must_use]
-    pub fn segments_to_escaped_end(&self) -> Option<Vec<String>> {
-        let mut segments = Vec::new();
-        for segment in &self.segments {
+    pub fn segments_to_escaped_end(&self) -> Option<Vec<&str>> {
+        let mut segments: Vec<&str> = Vec::new();
+        for segment in self.segments.iter() {
             let Some((before, _)) = segment.split_once(['?', '#']) else {
-                segments.push(segment.clone());
+                segments.push(segment);
                 continue;
             };
-            segments.extend((!before.is_empty()).then(|| before.to_owned()));
+            segments.extend((!before.is_empty()).then_some(before));
             return Some(segments);
         }
         None
@@ -97,23 +97,42 @@ impl RequestPath {
 
     /// What is left of the segments below `base`; `None` where they do not begin with it.
     #[must_use]
-    pub fn below(&self, base: &[String]) -> Option<&[String]> {
-        self.segments.strip_prefix(base)
+    pub fn below<S: AsRef<str>>(&self, base: &[S]) -> Option<&[Cow<'m, str>]> {
+        let (start, rest) = self.segments.split_at_checked(base.len())?;
+        let own = start.iter().map(|segment| &**segment);
+        own.eq(base.iter().map(S::as_ref)).then_some(rest)
     }
 }
 
+/// Whether a byte stands for itself in a segment, to every server.
+#[inline]
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, 0x21..=0x7e) && !matches!(byte, b'#' | b'%' | b'/' | b';' | b'?' | b'\\')
+}
+
 /// Decodes a segment, or says that it could be read in two ways.
-fn decode_segment(segment: &str) -> Option<String> {
+#[inline]
+fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
+    // A letter in front, so not made of dots, and nothing besides that means anything.
+    if !segment.starts_with('.') && !segment.is_empty() && segment.bytes().all(is_plain) {
+        return Some(Cow::Borrowed(segment));
+    }
+    decode_special(segment)
+}
+
+/// The same for every segment.
+fn decode_special(segment: &str) -> Option<Cow<'_, str>> {
+    let printable = |byte: u8| matches!(byte, 0x21..=0x7e) && byte != b'#';
     let bytes = segment.as_bytes();
     let escapes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'%');
     let whole = |at: usize| {
         let digits = bytes.get(at.saturating_add(1)..at.saturating_add(3));
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
-    if !escapes.into_iter().all(|(at, _)| whole(at)) {
+    if !segment.bytes().all(printable) || !escapes.into_iter().all(|(at, _)| whole(at)) {
         return None;
     }
-    let decoded = percent_decode_str(segment).decode_utf8().ok()?.into_owned();
+    let decoded = percent_decode_str(segment).decode_utf8().ok()?;
     let twice = percent_decode_str(&decoded).any_changed();
     // What is left of it where a server takes an escaped `?` or `#` for the end of the path.
     let start = decoded.split(['?', '#']).next().unwrap_or_default();
@@ -154,7 +173,7 @@ trait AnyChanged {
 
 impl AnyChanged for percent_encoding::PercentDecode<'_> {
     fn any_changed(self) -> bool {
-        matches!(std::borrow::Cow::from(self), std::borrow::Cow::Owned(_))
+        matches!(Cow::from(self), Cow::Owned(_))
     }
 }
 
@@ -262,9 +281,9 @@ mod tests {
             ("/%23", Some(&[])),
         ];
         for (raw, want) in cases {
-            let got = RequestPath::parse(raw).and_then(|path| path.segments_to_escaped_end());
-            let want = want.map(|want| want.iter().map(|part| (*part).to_owned()).collect());
-            assert_eq!(got, want, "{raw}");
+            let path = RequestPath::parse(raw);
+            let got = path.as_ref().and_then(RequestPath::segments_to_escaped_end);
+            assert_eq!(got.as_deref(), want, "{raw}");
         }
     }
 

@@ -5,15 +5,16 @@ use super::origin::has_same_origin_evidence;
 use super::session::{self, Found};
 use super::{answers, bearer};
 use crate::cookie::SetCookie;
-use crate::credential::{Credential, classify};
-use crate::decision::{CredentialKind, Denied, Facts};
+use crate::credential::{Credential, CredentialKind, classify};
+use crate::decision::{Denied, Facts};
 use crate::identity::Identity;
 use crate::policy::Route;
+use std::sync::Arc;
 
 /// What came of it.
 pub(super) enum Authenticated {
     /// A known caller, and cookies for the answer.
-    Identity(Box<Identity>, Vec<SetCookie>),
+    Identity(Arc<Identity>, Vec<SetCookie>),
     /// Somebody who was known, and cannot be asked about.
     Unavailable,
     /// Nobody.
@@ -29,48 +30,48 @@ pub(super) async fn authenticate(
     call: &Call<'_>,
     route: &Route<'_>,
     facts: &mut Facts,
-) -> Result<Authenticated, Box<Denied>> {
+) -> Result<Authenticated, Denied> {
     if let Some(identity) = call.presumed {
-        return Ok(Authenticated::Identity(Box::new(identity.clone()), Vec::new()));
+        return Ok(Authenticated::Identity(Arc::clone(identity), Vec::new()));
     }
     match classify(&call.attributes.headers) {
         Credential::Conflict => {
-            facts.hint = Some("more than one credential".to_owned());
+            facts.hint = Some("more than one credential".into());
             Err(answers::conflict())
         }
         Credential::MalformedBearer => {
             facts.credential = CredentialKind::Bearer;
-            facts.hint = Some("no token behind Bearer".to_owned());
-            Err(answers::invalid_token(call))
+            facts.hint = Some("no token behind Bearer".into());
+            Err(answers::invalid_token())
         }
         Credential::ApiKey => {
             facts.credential = CredentialKind::ApiKey;
-            facts.hint = Some("no such API key".to_owned());
-            Err(answers::invalid_token(call))
+            facts.hint = Some("no such API key".into());
+            Err(answers::invalid_token())
         }
         Credential::Bearer(token) => {
             facts.credential = CredentialKind::Bearer;
             let identity = bearer::authenticate(call, route, token, facts).await?;
-            Ok(Authenticated::Identity(Box::new(identity), Vec::new()))
+            Ok(Authenticated::Identity(identity, Vec::new()))
         }
         Credential::Cookie => by_cookie(call, facts).await,
     }
 }
 
-async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, Box<Denied>> {
+async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, Denied> {
     match session::find(call, facts).await {
         Found::None => Ok(Authenticated::Nobody { stale: None }),
         Found::Stale(cookies) => Ok(Authenticated::Nobody { stale: Some(cookies) }),
         Found::Unavailable => Ok(Authenticated::Unavailable),
         Found::Live(live) => {
             let identity = session::identity(call, &live.session);
-            identity.tell(facts);
+            facts.tell(&identity);
             let upgrades = call.attributes.headers.has("upgrade");
             let unsafe_request = !call.attributes.method.is_safe() || upgrades;
             if unsafe_request && !has_same_origin_evidence(call) {
                 return Err(answers::cross_site());
             }
-            Ok(Authenticated::Identity(Box::new(identity), live.cookies))
+            Ok(Authenticated::Identity(identity, live.cookies))
         }
     }
 }

@@ -24,14 +24,14 @@ pub(super) struct Call<'c> {
     pub(super) inner: &'c Arc<Inner>,
     pub(super) policy: &'c Arc<Snapshot>,
     pub(super) key_ring: Arc<KeyRing>,
-    pub(super) attributes: &'c Attributes,
+    pub(super) attributes: &'c Attributes<'c>,
     pub(super) client: ClientKind,
     /// What the host stands for.
     pub(super) site: Option<Site>,
     /// Who the caller is taken to be, whatever the request says.
-    pub(super) presumed: Option<&'c Identity>,
+    pub(super) presumed: Option<&'c Arc<Identity>>,
     pub(super) deadline: Option<Instant>,
-    pub(super) cookies: Cookies,
+    pub(super) cookies: Cookies<'c>,
     pub(super) names: CookieNames,
     pub(super) now: UnixTime,
     pub(super) now_ms: u64,
@@ -41,11 +41,11 @@ impl<'c> Call<'c> {
     pub(super) fn new(
         inner: &'c Arc<Inner>,
         policy: &'c Arc<Snapshot>,
-        attributes: &'c Attributes,
+        attributes: &'c Attributes<'c>,
         client: ClientKind,
         deadline: Option<Instant>,
     ) -> Self {
-        let site = policy.site(&attributes.host.name);
+        let site = policy.site(attributes.host.name.as_str());
         let prefix = &inner.parts.settings.cookies.prefix;
         let now_ms = inner.parts.clock.now_ms();
         // On a host that Portals over http and https share, the strict one decides.
@@ -62,7 +62,7 @@ impl<'c> Call<'c> {
             presumed: None,
             deadline,
             cookies: Cookies::read(&attributes.headers, prefix),
-            names: CookieNames::new(prefix, secure),
+            names: if secure { &inner.secure_names } else { &inner.plain_names }.clone(),
             now: UnixTime(now_ms / 1000),
             now_ms,
         }
@@ -96,7 +96,7 @@ impl<'c> Call<'c> {
         let named = self.attributes.context.get("portal");
         let mut portals = self.portals().filter_map(|id| Some((id, self.policy.portal(id)?)));
         if let Some(name) = named {
-            return portals.find(|(_, portal)| portal.name.to_string() == *name);
+            return portals.find(|(_, portal)| portal.name.as_str() == name);
         }
         let first = portals.next()?;
         portals.next().is_none().then_some(first)

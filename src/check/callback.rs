@@ -9,9 +9,8 @@ use crate::attributes::Host;
 use crate::attributes::Method;
 use crate::cookie::SetCookie;
 use crate::decision::{Denied, Facts, Reason, Status};
-use crate::identity::Identity;
 use crate::oidc::{Callback, CallbackParameters};
-use crate::policy::{Login, Portal, PortalId};
+use crate::policy::{Grant, Login, Portal, PortalId};
 use crate::session::{CompletedLogins, Flow, OpenError, Purpose, Session, State};
 use crate::store::Completion;
 use crate::telemetry::LoginOutcome;
@@ -27,7 +26,7 @@ const LOOP_LOGINS: usize = 3;
 
 /// Answers a callback. `forward`: whether it is the redirect URI, from which the browser may have to
 /// go on to the host where the login began.
-pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) -> Box<Denied> {
+pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) -> Denied {
     if call.attributes.method != Method::Get {
         return answers::bad_callback(call);
     }
@@ -62,7 +61,7 @@ pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) ->
     // From here on the flow is used up, whatever comes.
     let spent = login::clear_flow(call, &flow.id);
     let denied = conclude(call, (id, portal, login), flow, parameters, facts).await;
-    Box::new(denied.cookies(spent))
+    denied.cookies(spent)
 }
 
 /// Why a state leads nowhere.
@@ -100,12 +99,11 @@ fn open_state<'c>(call: &Call<'c>, text: &str) -> Result<Opened<'c>, Fallen> {
 }
 
 /// A state or flow that nobody can read any more: an old key, or too late. The code is never used.
-async fn unreadable(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
-    facts.hint =
-        Some("the login cannot be read any more: an old sealing key, or too late".to_owned());
+async fn unreadable(call: &Call<'_>, facts: &mut Facts) -> Denied {
+    facts.hint = Some("the login cannot be read any more: an old sealing key, or too late".into());
     if let Found::Live(live) = session::find(call, &mut Facts::default()).await {
         let home = Denied::redirect(Reason::BadCallback, Status::Found, "/");
-        return Box::new(home.cookies(live.cookies));
+        return home.cookies(live.cookies);
     }
     match call.login_portal() {
         Some((id, portal)) => {
@@ -120,8 +118,8 @@ async fn unreadable(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     }
 }
 
-fn refuse(call: &Call<'_>, facts: &mut Facts, why: String) -> Box<Denied> {
-    facts.hint = Some(why);
+fn refuse(call: &Call<'_>, facts: &mut Facts, why: String) -> Denied {
+    facts.hint = Some(why.into());
     if let Some((_, portal)) = call.login_portal() {
         call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
     }
@@ -136,7 +134,7 @@ fn pass_on(
     to: &Host,
     forward: bool,
     facts: &mut Facts,
-) -> Box<Denied> {
+) -> Denied {
     let known = forward && origin::may_begin_on(call.policy, portal, to);
     let url = known.then(|| origin::base_url(to, portal)).flatten();
     let Some(mut url) = url else {
@@ -148,7 +146,7 @@ fn pass_on(
     };
     url.set_path(&format!("{}/callback", call.settings().endpoints.base));
     let url = parameters.forward_to(url);
-    Box::new(Denied::redirect(Reason::Endpoint, Status::Found, url.as_str()))
+    Denied::redirect(Reason::Endpoint, Status::Found, url.as_str())
 }
 
 /// Judges what the provider says, exchanges the code, and signs in.
@@ -158,16 +156,16 @@ async fn conclude(
     flow: Flow,
     parameters: CallbackParameters,
     facts: &mut Facts,
-) -> Box<Denied> {
+) -> Denied {
     let providers = &call.inner.parts.providers;
     let Some(metadata) = providers.metadata(&login.issuer) else {
-        facts.hint = Some("the provider's metadata cannot be had".to_owned());
+        facts.hint = Some("the provider's metadata cannot be had".into());
         return answers::login_unavailable(call, None);
     };
     let code = match parameters.judge(&login.issuer, metadata.sends_iss) {
         Ok(Callback::Code(code)) => code,
         Ok(Callback::AccessDenied) => {
-            facts.hint = Some("the provider says access_denied".to_owned());
+            facts.hint = Some("the provider says access_denied".into());
             call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
             return answers::access_denied(call);
         }
@@ -182,7 +180,7 @@ async fn conclude(
     let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
     let task = Task { inner, policy, portal: id, flow, code };
     let completion = call.inner.completions.join(&login_id, |sender| {
-        call.inner.tasks.spawn(async move {
+        call.inner.spawn(async move {
             let signed_in = task.run().await;
             sender.send_replace(Some(Arc::new(signed_in)));
         });
@@ -197,7 +195,7 @@ async fn conclude(
     match signed_in.as_deref() {
         Some(Ok(session)) => sign_in(call, portal, session, return_to.as_str(), facts),
         Some(Err(Fault::Unavailable(retry_after))) => {
-            facts.hint = Some(Fault::Unavailable(None).to_string());
+            facts.hint = Some(Fault::Unavailable(None).to_string().into());
             call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
             answers::login_unavailable(call, *retry_after)
         }
@@ -217,13 +215,13 @@ fn sign_in(
     session: &Session,
     return_to: &str,
     facts: &mut Facts,
-) -> Box<Denied> {
+) -> Denied {
     let completed = completed_logins(call);
     if completed.len() >= LOOP_LOGINS {
-        facts.hint = Some("third completed login within a minute without a session".to_owned());
+        facts.hint = Some("third completed login within a minute without a session".into());
         call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
         let cleared = call.names.clear(COMPLETED_LOGINS);
-        return Box::new(answers::login_loop(call).cookies([cleared]));
+        return answers::login_loop(call).cookies([cleared]);
     }
     if let Some((before, _)) = session::read(call) {
         call.inner.revocations.revoke_session(&before.id, call.now_ms);
@@ -232,7 +230,7 @@ fn sign_in(
     let mut cookies = match session::write(call, session, portal) {
         Ok(cookies) => cookies,
         Err(NotWritten::TooLarge) => {
-            facts.hint = Some("the session does not fit into 8 KiB of cookies".to_owned());
+            facts.hint = Some("the session does not fit into 8 KiB of cookies".into());
             return answers::too_large(call);
         }
         Err(NotWritten::NotSealed) => return answers::internal(),
@@ -244,12 +242,12 @@ fn sign_in(
     if call.cookies.get(&call.names.name(RESTARTED)).is_some() {
         cookies.push(call.names.clear(RESTARTED));
     }
-    let identity: Identity = session::identity(call, session);
-    identity.tell(facts);
-    facts.groups.clone_from(&session.groups);
+    let identity = session::identity(call, session);
+    facts.tell(&identity);
+    facts.grant = Grant::new(None, 0..identity.membership.groups.len());
     call.inner.parts.metrics.login(&portal.name, LoginOutcome::Completed);
     let redirect = Denied::redirect(Reason::Endpoint, Status::Found, return_to);
-    Box::new(redirect.cookies(cookies))
+    redirect.cookies(cookies)
 }
 
 /// Logins completed on this host within [`LOOP_TIME`], this one included.

@@ -46,7 +46,7 @@ pub(super) fn find(call: &Call<'_>) -> Option<Endpoint> {
         }
     }
     let [name] = path.below(&segments(&endpoints.base))? else { return Some(Endpoint::Unknown) };
-    Some(match name.as_str() {
+    Some(match &**name {
         "callback" => Endpoint::Callback,
         "login" => Endpoint::Login,
         "signup" => Endpoint::Signup,
@@ -63,7 +63,7 @@ fn segments(path: &str) -> Vec<String> {
 }
 
 /// Answers as the endpoint does.
-pub(super) async fn answer(call: &Call<'_>, endpoint: Endpoint, facts: &mut Facts) -> Box<Denied> {
+pub(super) async fn answer(call: &Call<'_>, endpoint: Endpoint, facts: &mut Facts) -> Denied {
     if call.is_preflight() {
         return answers::preflight();
     }
@@ -77,21 +77,21 @@ pub(super) async fn answer(call: &Call<'_>, endpoint: Endpoint, facts: &mut Fact
         Endpoint::BackchannelLogout => revoke::backchannel(call, facts).await,
         Endpoint::UniversalLogout => universal_logout::answer(call, facts).await,
         Endpoint::Unknown => {
-            facts.hint = Some("no such endpoint".to_owned());
+            facts.hint = Some("no such endpoint".into());
             answers::no_route()
         }
     }
 }
 
 /// `login` and `signup`. The one parameter is `return_to`; nothing else of the query goes anywhere.
-async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Box<Denied> {
+async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Denied {
     if call.attributes.method != Method::Get {
         return answers::method_not_allowed("GET");
     }
-    let Some((id, portal)) = call.login_portal() else { return answers::several_logins(call) };
-    let exact = call.policy.is_exact_host(&call.attributes.host.name);
+    let Some((id, portal)) = call.login_portal() else { return answers::several_logins() };
+    let exact = call.policy.is_exact_host(call.host());
     if portal.login.is_none() || !exact {
-        facts.hint = Some("this host has no login".to_owned());
+        facts.hint = Some("this host has no login".into());
         return answers::no_route();
     }
     let parameters = Parameters::parse(call.attributes.path.query().unwrap_or_default());
@@ -101,16 +101,16 @@ async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Box<Denied> {
     match session::find(call, facts).await {
         Found::Live(live) if form == Form::SignIn && is_good_enough(call, id, &live.session) => {
             let back = Denied::redirect(Reason::Endpoint, Status::Found, return_to.as_str());
-            return Box::new(back.cookies(live.cookies));
+            return back.cookies(live.cookies);
         }
         Found::Stale(cookies) => stale = cookies,
         Found::Live(_) | Found::None | Found::Unavailable => {}
     }
     if !may_begin(call) {
-        return answers::with_login(call, Some(id), answers::no_credentials(call));
+        return answers::with_login(call, Some(id), answers::no_credentials());
     }
     let denied = login::start(call, id, portal, &return_to, form, facts);
-    Box::new(denied.cookies(stale))
+    denied.cookies(stale)
 }
 
 /// Whether a session makes a login at Portal `id` needless: it counts for this Portal, and has the

@@ -31,26 +31,26 @@ pub(super) fn refuse_or_start(
     route: &Route<'_>,
     stale: Option<Vec<SetCookie>>,
     facts: &mut Facts,
-) -> Box<Denied> {
+) -> Denied {
     let portal = portal_of(call, route);
-    let exact = call.policy.is_exact_host(&call.attributes.host.name);
+    let exact = call.policy.is_exact_host(call.host());
     let login = portal.filter(|(_, portal)| portal.login.is_some() && exact);
     let mut denied = match (call.client, login) {
         (ClientKind::Navigation, Some((id, portal))) => {
             start(call, id, portal, &here(call, portal), Form::SignIn, facts)
         }
         (ClientKind::Navigation | ClientKind::Document, None) if call.portals().count() > 1 => {
-            answers::several_logins(call)
+            answers::several_logins()
         }
         _ if stale.is_none() => {
-            answers::with_login(call, login.map(|(id, _)| id), answers::no_credentials(call))
+            answers::with_login(call, login.map(|(id, _)| id), answers::no_credentials())
         }
-        _ => answers::with_login(call, login.map(|(id, _)| id), answers::invalid_session(call)),
+        _ => answers::with_login(call, login.map(|(id, _)| id), answers::invalid_session()),
     };
     if stale.is_some() && denied.reason == Reason::NoCredentials {
         denied.reason = Reason::InvalidSession;
     }
-    Box::new(denied.cookies(stale.unwrap_or_default()))
+    denied.cookies(stale.unwrap_or_default())
 }
 
 fn portal_of<'c>(call: &Call<'c>, route: &Route<'c>) -> Option<(PortalId, &'c Portal)> {
@@ -97,17 +97,17 @@ pub(super) fn start(
     return_to: &ReturnTo,
     form: Form,
     facts: &mut Facts,
-) -> Box<Denied> {
+) -> Denied {
     let Some(login) = &portal.login else { return answers::no_route() };
     let providers = &call.inner.parts.providers;
     let metadata = providers.metadata(&login.issuer).filter(|_| !providers.is_down(&login.issuer));
     let Some(metadata) = metadata else {
-        facts.hint = Some("the provider cannot be reached".to_owned());
+        facts.hint = Some("the provider cannot be reached".into());
         providers.look(&login.issuer);
         return answers::provider_unavailable(call);
     };
     if !metadata.supports_s256 {
-        facts.hint = Some("the provider does not announce PKCE with S256".to_owned());
+        facts.hint = Some("the provider does not announce PKCE with S256".into());
         return answers::provider_unfit(call);
     }
     let Some(begun) = begin(call, portal, login.issuer.as_str(), return_to) else {
@@ -126,7 +126,7 @@ pub(super) fn start(
     call.inner.parts.metrics.login(&portal.name, LoginOutcome::Started);
     tracing::debug!(portal = %portal.name, id = id.0, "login started");
     let redirect = Denied::redirect(Reason::NoCredentials, Status::Found, request.url().as_str());
-    Box::new(redirect.cookies(begun.cookies))
+    redirect.cookies(begun.cookies)
 }
 
 /// A login that has begun.
@@ -234,10 +234,10 @@ pub(super) fn restart_once(
     id: PortalId,
     portal: &Portal,
     facts: &mut Facts,
-) -> Box<Denied> {
+) -> Denied {
     if call.cookies.get(&call.names.name(RESTARTED)).is_some() || !call.client.reads_pages() {
         return answers::bad_callback(call);
     }
     let denied = start(call, id, portal, &ReturnTo::start(), Form::SignIn, facts);
-    Box::new(denied.cookies([call.names.set(RESTARTED, "1", LOGIN_TIME)]))
+    denied.cookies([call.names.set(RESTARTED, "1", LOGIN_TIME)])
 }

@@ -21,19 +21,19 @@ use std::sync::Arc;
 const MAX_HINT_BYTES: usize = 4096;
 
 /// POST signs out; GET asks first, so that no image, link or prefetch can do it.
-pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
     match call.attributes.method {
         Method::Post => sign_out(call, facts),
         Method::Get => {
             if let Some(to) = continued(call) {
-                return Box::new(Denied::redirect(Reason::Endpoint, Status::Found, to));
+                return Denied::redirect(Reason::Endpoint, Status::Found, to);
             }
             let page = Denied::page(
                 "Sign out?",
                 "You will be signed out here, and at the sign-in service if that takes part.",
             );
             let path = format!("{}/logout", call.settings().endpoints.base);
-            Box::new(page.button("Sign out", path).link("Stay", "/"))
+            page.button("Sign out", path).link("Stay", "/")
         }
         Method::Head | Method::Put | Method::Patch | Method::Delete | Method::Options => {
             answers::method_not_allowed("GET, POST")
@@ -41,7 +41,7 @@ pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     }
 }
 
-fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Denied {
     if !has_same_origin_evidence(call) {
         return answers::cross_site();
     }
@@ -54,7 +54,7 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     let mut to = portal.map_or_else(|| "/".to_owned(), home);
     let mut here_alone = false;
     if let Some((session, portal)) = found {
-        session::identity(call, &session).tell(facts);
+        facts.tell(&session::identity(call, &session));
         revoke(call, &session);
         take_back(call, portal, &session);
         match at_provider(call, portal, &session) {
@@ -79,7 +79,7 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
     } else {
         Denied::redirect(Reason::Endpoint, Status::SeeOther, to)
     };
-    Box::new(denied.cookies(session::clear(call)))
+    denied.cookies(session::clear(call))
 }
 
 /// Our own URL that leads on to `to`.
@@ -123,7 +123,7 @@ fn revoke(call: &Call<'_>, session: &Session) {
 fn take_back(call: &Call<'_>, portal: &Portal, session: &Arc<Session>) {
     let Some(login) = portal.login.clone().filter(|_| session.has_refresh_token()) else { return };
     let (inner, session) = (Arc::clone(call.inner), Arc::clone(session));
-    call.inner.tasks.spawn(async move {
+    call.inner.spawn(async move {
         let refresh_token = Secret::new(session.refresh_token.clone());
         let client = RelyingParty::from(&login);
         let revoked = inner.parts.providers.revoke(&login.issuer, &client, &refresh_token).await;

@@ -55,7 +55,7 @@ fn hosts_of<'s>(policy: &'s Snapshot, portal: &'s Portal) -> impl Iterator<Item 
 /// The origins of a host: with the port of the Portal's URL, and with those that `spec.domains`
 /// names for it.
 fn origins_of(policy: &Snapshot, portal: &Portal, name: &HostName) -> Vec<TrustedOrigin> {
-    let ports = std::iter::once(portal.url.port()).chain(policy.ports(name).map(Some));
+    let ports = std::iter::once(portal.url.port()).chain(policy.ports(name.as_str()).map(Some));
     ports
         .filter_map(|port| with_host(portal, name, port))
         .map(|url| TrustedOrigin::of(&url))
@@ -67,7 +67,7 @@ fn origins_of(policy: &Snapshot, portal: &Portal, name: &HostName) -> Vec<Truste
 pub(super) fn may_begin_on(policy: &Snapshot, portal: &Portal, host: &Host) -> bool {
     let known_port = host.port.is_none_or(|port| {
         Some(port) == portal.url.port_or_known_default()
-            || policy.ports(&host.name).any(|named| named == port)
+            || policy.ports(host.name.as_str()).any(|named| named == port)
     });
     known_port && hosts_of(policy, portal).any(|name| *name == host.name)
 }

@@ -92,7 +92,7 @@ fn begin(call: &Call<'_>, portal: PortalId, session: &Arc<Session>) -> Begun {
     if let Some(sender) = sender {
         let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
         let session = Arc::clone(session);
-        call.inner.tasks.spawn(async move {
+        call.inner.spawn(async move {
             let refresh = match refresh(&inner, &policy, portal, &session).await {
                 Refresh::Ended => Refresh::Ended,
                 // Whatever the provider gave is for nobody any more.

@@ -3,17 +3,17 @@
 use super::call::Call;
 use super::{answers, exchange};
 use crate::attributes::Method;
-use crate::decision::{Denied, Facts, Reason, Status};
+use crate::decision::{Denied, Facts, Hint, Reason, Status};
 use crate::oidc::Form;
 use crate::policy::Login;
 use crate::token::{LogoutTokenRules, judge_logout_token};
 
 /// Answers `POST` with a `logout_token`: 200 and the sessions are over, or 400.
-pub(super) async fn backchannel(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+pub(super) async fn backchannel(call: &Call<'_>, facts: &mut Facts) -> Denied {
     if call.attributes.method != Method::Post {
         return answers::method_not_allowed("POST");
     }
-    let body = String::from_utf8_lossy(&call.attributes.body);
+    let body = String::from_utf8_lossy(call.attributes.body);
     let form = Form::parse(&body);
     let Ok(Some(token)) = form.only("logout_token") else {
         return refuse(
@@ -25,12 +25,12 @@ pub(super) async fn backchannel(call: &Call<'_>, facts: &mut Facts) -> Box<Denie
     let mut why = "this host has no login".to_owned();
     for login in logins {
         match end(call, login, token).await {
-            Ok(()) => return Box::new(Denied::empty(Reason::Endpoint, Status::Ok)),
+            Ok(()) => return Denied::empty(Reason::Endpoint, Status::Ok),
             Err(exchange::Fault::Unavailable(_)) => return answers::keys_unavailable(),
             Err(fault) => why = fault.to_string(),
         }
     }
-    refuse(facts, &why)
+    refuse(facts, why)
 }
 
 async fn end(call: &Call<'_>, login: &Login, token: &str) -> Result<(), exchange::Fault> {
@@ -60,12 +60,12 @@ async fn end(call: &Call<'_>, login: &Login, token: &str) -> Result<(), exchange
     Ok(())
 }
 
-fn refuse(facts: &mut Facts, why: &str) -> Box<Denied> {
-    facts.hint = Some(why.to_owned());
-    Box::new(Denied::refuse(
+fn refuse(facts: &mut Facts, why: impl Into<Hint>) -> Denied {
+    facts.hint = Some(why.into());
+    Denied::refuse(
         Reason::Endpoint,
         Status::BadRequest,
         "Logout token refused",
         "The logout token does not hold.",
-    ))
+    )
 }

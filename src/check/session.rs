@@ -7,7 +7,6 @@ use crate::config::StoreKind;
 use crate::cookie::SetCookie;
 use crate::decision::Facts;
 use crate::identity::Identity;
-use crate::name::ResourceName;
 use crate::policy::{Membership, Portal, PortalId};
 use crate::random;
 use crate::session::{
@@ -91,13 +90,14 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
             live(call, opened, portal, last_use)
         }
         Standing::Expired { grace } => {
-            let refresh = refresh::wait(call, id, &opened.session, grace).await;
+            // Boxed, for it is rare: what a check is made of has room for the rest alone.
+            let refresh = Box::pin(refresh::wait(call, id, &opened.session, grace)).await;
             match refresh {
                 Refresh::Ended => stale(call, facts, "the provider ended the session"),
                 // A logout or a newer login came while the provider was asked. The browser has other
                 // cookies by now, and this answer must not clear those.
                 _ if is_revoked(call.inner, &opened.session) => {
-                    facts.hint = Some("the session was ended".to_owned());
+                    facts.hint = Some("the session was ended".into());
                     Found::Stale(Vec::new())
                 }
                 Refresh::Refreshed(newer) => {
@@ -109,7 +109,7 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
                 }
                 Refresh::Useless if grace => live(call, opened, portal, last_use),
                 Refresh::Unavailable(_) => {
-                    facts.hint = Some("the identity cannot be refreshed for now".to_owned());
+                    facts.hint = Some("the identity cannot be refreshed for now".into());
                     Found::Unavailable
                 }
                 // It answers, though not with tokens: a new login will tell.
@@ -129,8 +129,8 @@ pub(super) fn read<'c>(call: &Call<'c>) -> Option<(Arc<Session>, &'c Portal)> {
     (!is_revoked(call.inner, &session)).then_some((session, portal))
 }
 
-fn stale(call: &Call<'_>, facts: &mut Facts, why: &str) -> Found {
-    facts.hint = Some(why.to_owned());
+fn stale(call: &Call<'_>, facts: &mut Facts, why: &'static str) -> Found {
+    facts.hint = Some(why.into());
     Found::Stale(clear(call))
 }
 
@@ -173,8 +173,7 @@ fn open(call: &Call<'_>, text: &str) -> Result<Opened, &'static str> {
 
 /// The Portal whose session it is, if that has still the same login, and counts on this host.
 fn portal_of<'c>(call: &Call<'c>, session: &Session) -> Option<(PortalId, &'c Portal)> {
-    let name = ResourceName::parse(&session.portal)?;
-    let (id, portal) = call.policy.portals().find(|(_, portal)| portal.name == name)?;
+    let (id, portal) = call.policy.portal_named(&session.portal)?;
     let login = portal.login.as_ref()?;
     let same = login.issuer.as_str() == session.issuer && login.client_id == session.client_id;
     let mut here = call.portals();
@@ -294,14 +293,18 @@ pub(super) fn seal(call: &Call<'_>, purpose: Purpose, plain: &[u8]) -> Option<St
 }
 
 /// The caller of a session. Which Portals vouch is said by the policy of today.
-pub(super) fn identity(call: &Call<'_>, session: &Session) -> Identity {
+pub(super) fn identity(call: &Call<'_>, session: &Session) -> Arc<Identity> {
     let login = portal_of(call, session).and_then(|(_, portal)| portal.login.as_ref());
     let portals = login
         .map(|login| {
             let portals = call.policy.portals_of(&login.issuer, &login.client_id);
-            call.policy.reading(&portals, &login.group_claim)
+            call.policy.reading(portals, &login.group_claim)
         })
         .unwrap_or_default();
-    let membership = Membership { portals, groups: session.groups.clone() };
-    Identity::of_session(session, membership, call.settings().tokens.send_unverified_email)
+    let groups = call.policy.all_groups(&session.groups);
+    let membership = Membership { portals, groups };
+    let send_unverified_email = call.settings().tokens.send_unverified_email;
+    let issuer =
+        login.map_or_else(|| session.issuer.as_str().into(), |login| login.issuer.shared());
+    Arc::new(Identity::of_session(session, issuer, membership, send_unverified_email))
 }

@@ -13,13 +13,13 @@ use serde_json::{Map, Value};
 /// Answers `POST` with a JWT of the provider and a subject: 204 once the subject's sessions are over;
 /// 401 for a token that does not hold, 400 for a body that says nothing clear, 404 and 422 where the
 /// subject is not known, or not one.
-pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
     if call.attributes.method != Method::Post {
         return answers::method_not_allowed("POST");
     }
     let Credential::Bearer(token) = classify(&call.attributes.headers) else {
-        facts.hint = Some("expected one bearer token".to_owned());
-        return answers::invalid_token(call);
+        facts.hint = Some("expected one bearer token".into());
+        return answers::invalid_token();
     };
     let portals = call.portals().filter_map(|id| call.policy.portal(id));
     let mut why = "this host has no login".to_owned();
@@ -31,8 +31,8 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
             Err(fault) => why = fault.to_string(),
         }
     }
-    facts.hint = Some(why);
-    answers::invalid_token(call)
+    facts.hint = Some(why.into());
+    answers::invalid_token()
 }
 
 async fn authorize(
@@ -58,9 +58,9 @@ async fn authorize(
 
 /// Ends the sessions of the subject that the body names. A sealed cookie tells us of its user only
 /// when it comes, so `iss_sub` takes effect for a subject that was not seen yet as well.
-fn end(call: &Call<'_>, login: &Login, facts: &mut Facts) -> Box<Denied> {
+fn end(call: &Call<'_>, login: &Login, facts: &mut Facts) -> Denied {
     let issuer = login.issuer.as_str();
-    let status = match subject(&call.attributes.body) {
+    let status = match subject(call.attributes.body) {
         Some(Named::Subject { issuer: own, subject }) if own == issuer => {
             call.inner.revocations.revoke_subject(issuer, &subject, call.now_ms);
             let known = call.inner.users.knows(issuer, &subject);
@@ -79,11 +79,11 @@ fn end(call: &Call<'_>, login: &Login, facts: &mut Facts) -> Box<Denied> {
     };
     tracing::info!(issuer, status = status.code(), "universal logout");
     if status == Status::NoContent {
-        return Box::new(Denied::empty(Reason::Endpoint, status));
+        return Denied::empty(Reason::Endpoint, status);
     }
-    facts.hint = Some("universal logout: no user that it could end".to_owned());
+    facts.hint = Some("universal logout: no user that it could end".into());
     let detail = "The body names no user of this issuer whose sessions could be ended.";
-    Box::new(Denied::refuse(Reason::Endpoint, status, "Nobody was signed out", detail))
+    Denied::refuse(Reason::Endpoint, status, "Nobody was signed out", detail)
 }
 
 /// Whom a body names.

@@ -9,7 +9,7 @@ use crate::decision::{ClientKind, Denied, Facts, Status};
 use serde_json::json;
 
 /// The session as JSON; 401 without one. It says no more than the person it is about may know.
-pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
+pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
     if call.attributes.method != Method::Get {
         return answers::method_not_allowed("GET");
     }
@@ -20,13 +20,13 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
         return answers::cross_site();
     }
     let live = match session::find(call, facts).await {
-        Found::None => return answers::no_credentials(call),
-        Found::Stale(cookies) => return Box::new(answers::invalid_session(call).cookies(cookies)),
+        Found::None => return answers::no_credentials(),
+        Found::Stale(cookies) => return answers::invalid_session().cookies(cookies),
         Found::Unavailable => return answers::session_unavailable(call),
         Found::Live(live) => live,
     };
     let identity = session::identity(call, &live.session);
-    identity.tell(facts);
+    facts.tell(&identity);
     let products = call.policy.products_for(&identity.membership);
     let products: Vec<_> = products
         .into_iter()
@@ -36,13 +36,13 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Box<Denied> {
         .collect();
     let body = json!({
         "sub": identity.subject,
-        "iss": identity.issuer,
+        "iss": &*identity.issuer,
         "email": identity.email,
         "email_verified": identity.email_verified,
-        "groups": identity.membership.groups,
+        "groups": identity.membership.groups.to_vec(),
         "portal": live.session.portal,
         "products": products,
         "expires_at": live.session.identity_expires_at,
     });
-    Box::new(Denied::json(Status::Ok, body.to_string()).cookies(live.cookies))
+    Denied::json(Status::Ok, body.to_string()).cookies(live.cookies)
 }

@@ -26,7 +26,7 @@ impl ClientKind {
 /// Tells by what the browser says of itself (Fetch Metadata, W3C); where it says nothing, by
 /// `accept`.
 #[must_use]
-pub fn classify_client(method: Method, headers: &Headers) -> ClientKind {
+pub fn classify_client(method: Method, headers: &Headers<'_>) -> ClientKind {
     if headers.has("upgrade") || speaks_grpc(headers) || method == Method::Head {
         return ClientKind::Other;
     }
@@ -49,7 +49,7 @@ pub fn classify_client(method: Method, headers: &Headers) -> ClientKind {
 
 /// Prefetch and prerender: nobody asked for the page yet, so no login may start. Older browsers have
 /// names of their own for it, and over plain http they are all that comes.
-fn is_speculative(headers: &Headers) -> bool {
+fn is_speculative(headers: &Headers<'_>) -> bool {
     let names = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
     let mut purposes = names.iter().flat_map(|name| headers.all(name)).map(str::to_ascii_lowercase);
     let speculative = |purpose: &str| {
@@ -58,19 +58,20 @@ fn is_speculative(headers: &Headers) -> bool {
     purposes.any(|purpose| speculative(&purpose))
 }
 
-fn speaks_grpc(headers: &Headers) -> bool {
-    headers
-        .all("content-type")
-        .any(|kind| kind.to_ascii_lowercase().starts_with("application/grpc"))
+fn speaks_grpc(headers: &Headers<'_>) -> bool {
+    const GRPC: &str = "application/grpc";
+    let starts =
+        |kind: &str| kind.get(..GRPC.len()).is_some_and(|start| start.eq_ignore_ascii_case(GRPC));
+    headers.all("content-type").any(starts)
 }
 
 /// Whether `accept` names `text/html`; `*/*` alone does not.
-fn accepts_html(headers: &Headers) -> bool {
-    let media_type = |range: &str| range.split(';').next().unwrap_or_default().trim().to_owned();
+fn accepts_html(headers: &Headers<'_>) -> bool {
     headers
         .all("accept")
         .flat_map(|field| field.split(','))
-        .any(|range| media_type(range).eq_ignore_ascii_case("text/html"))
+        .filter_map(|range| range.split(';').next())
+        .any(|kind| kind.trim().eq_ignore_ascii_case("text/html"))
 }
 
 #[cfg(test)]
@@ -80,7 +81,7 @@ mod tests {
     fn kind(method: &str, headers: &[(&str, &str)]) -> ClientKind {
         let mut fields = Headers::default();
         for (name, value) in headers {
-            fields.add(name, *value);
+            fields.add(*name, *value);
         }
         classify_client(Method::parse(method).expect("a method"), &fields)
     }

@@ -6,7 +6,7 @@ use super::{Link, Reason, Refusal, Status};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::fmt::Write;
+use std::io::Write;
 use std::sync::LazyLock;
 
 const STYLE: &str = "\
@@ -34,81 +34,113 @@ static CONTENT_SECURITY_POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Allows the page its one style sheet and nothing else.
-pub(super) fn content_security_policy() -> String {
-    CONTENT_SECURITY_POLICY.clone()
+pub(super) fn content_security_policy() -> &'static str {
+    &CONTENT_SECURITY_POLICY
 }
 
-/// Problem details (RFC 9457): `reason` and `request_id` are ours.
+/// Appends problem details (RFC 9457): `reason` and `request_id` are ours.
 pub(super) fn problem(
     reason: Reason,
     status: Status,
     refusal: &Refusal,
     request_id: &str,
-) -> String {
-    serde_json::json!({
-        "type": "about:blank",
-        "title": refusal.title,
-        "status": status.code(),
-        "detail": refusal.detail,
-        "reason": reason.as_str(),
-        "request_id": request_id,
-    })
-    .to_string()
+    to: &mut Vec<u8>,
+) {
+    let text = |start: &str, text: &str, to: &mut Vec<u8>| {
+        to.extend_from_slice(start.as_bytes());
+        // Writing to a Vec cannot fail.
+        let _written = serde_json::to_writer(to, text);
+    };
+    text("{\"detail\":", refusal.detail, to);
+    text(",\"reason\":", reason.as_str(), to);
+    text(",\"request_id\":", request_id, to);
+    let _written = write!(to, ",\"status\":{}", status.code());
+    text(",\"title\":", refusal.title, to);
+    text(",\"type\":", "about:blank", to);
+    to.push(b'}');
 }
 
-/// An HTML page. It shows our own words, a reason and the request id, never a claim.
-pub(super) fn html(reason: Option<Reason>, refusal: &Refusal, request_id: &str) -> String {
-    let (title, detail) = (escape(refusal.title), escape(refusal.detail));
-    let mut page = format!(
+/// Appends an HTML page. It shows our own words, a reason and the request id, never a claim.
+pub(super) fn html(reason: Option<Reason>, refusal: &Refusal, request_id: &str, to: &mut Vec<u8>) {
+    write(
+        to,
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1>{title}</h1>\n<p>{detail}</p>\n"
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>",
     );
+    escape(to, refusal.title);
+    write(to, "</title>\n<style>");
+    write(to, STYLE);
+    write(to, "</style>\n</head>\n<body>\n<main>\n<h1>");
+    escape(to, refusal.title);
+    write(to, "</h1>\n<p>");
+    escape(to, refusal.detail);
+    write(to, "</p>\n");
     if !refusal.links.is_empty() {
-        page.push_str("<nav>");
-        refusal.links.iter().for_each(|link| page.push_str(&link_html(link)));
-        page.push_str("</nav>\n");
+        write(to, "<nav>");
+        refusal.links.iter().for_each(|link| link_html(to, link));
+        write(to, "</nav>\n");
     }
     if let Some(reason) = reason {
-        let (reason, id) = (reason.as_str(), escape(request_id));
-        // Writing to a String cannot fail.
-        let _written = writeln!(
-            page,
-            "<footer>Reason <code>{reason}</code> \u{b7} Request <code>{id}</code></footer>"
-        );
+        write(to, "<footer>Reason <code>");
+        write(to, reason.as_str());
+        write(to, "</code> \u{b7} Request <code>");
+        escape(to, request_id);
+        write(to, "</code></footer>\n");
     }
-    page.push_str("</main>\n</body>\n</html>\n");
-    page
+    write(to, "</main>\n</body>\n</html>\n");
 }
 
-fn link_html(link: &Link) -> String {
-    let (href, text) = (escape(&link.href), escape(link.text));
-    if link.post {
-        format!("<form method=\"post\" action=\"{href}\"><button>{text}</button></form>")
+fn link_html(to: &mut Vec<u8>, link: &Link) {
+    let (before, between, after) = if link.post {
+        ("<form method=\"post\" action=\"", "\"><button>", "</button></form>")
     } else {
-        format!("<a href=\"{href}\">{text}</a>")
-    }
+        ("<a href=\"", "\">", "</a>")
+    };
+    write(to, before);
+    escape(to, &link.href);
+    write(to, between);
+    escape(to, link.text);
+    write(to, after);
 }
 
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
+fn write(to: &mut Vec<u8>, text: &str) {
+    to.extend_from_slice(text.as_bytes());
+}
+
+fn escape(to: &mut Vec<u8>, text: &str) {
+    let mut rest = text;
+    while let Some((plain, special, after)) = split_special(rest) {
+        write(to, plain);
+        write(to, special);
+        rest = after;
     }
-    escaped
+    write(to, rest);
+}
+
+/// What stands before the first character that HTML reads, how that one is written, and what follows.
+fn split_special(text: &str) -> Option<(&str, &'static str, &str)> {
+    let at = text.find(['&', '<', '>', '"', '\''])?;
+    let (plain, rest) = text.split_at_checked(at)?;
+    let mut rest = rest.chars();
+    let special = match rest.next()? {
+        '&' => "&amp;",
+        '<' => "&lt;",
+        '>' => "&gt;",
+        '"' => "&quot;",
+        _ => "&#39;",
+    };
+    Some((plain, special, rest.as_str()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut bytes = Vec::new();
+        write(&mut bytes);
+        String::from_utf8(bytes).expect("text")
+    }
 
     #[test]
     fn escapes_what_it_did_not_write() {
@@ -117,7 +149,7 @@ mod tests {
             detail: "Not <here>",
             links: vec![Link { text: "Again", href: "/x?\"><script>".to_owned(), post: false }],
         };
-        let page = html(Some(Reason::NotGranted), &refusal, "<id>");
+        let page = text(|to| html(Some(Reason::NotGranted), &refusal, "<id>", to));
         assert!(page.contains("Not &lt;here&gt;"));
         assert!(page.contains("/x?&quot;&gt;&lt;script&gt;"));
         assert!(page.contains("&lt;id&gt;"));
@@ -127,10 +159,13 @@ mod tests {
     #[test]
     fn names_reason_and_request_in_problem_details() {
         let refusal = Refusal { title: "No", detail: "None", links: Vec::new() };
-        let text = problem(Reason::NotGranted, Status::Forbidden, &refusal, "r\"1");
+        let (reason, status) = (Reason::NotGranted, Status::Forbidden);
+        let text = text(|to| problem(reason, status, &refusal, "r\"1", to));
         let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(json["reason"], "not_granted");
         assert_eq!(json["status"], 403);
         assert_eq!(json["request_id"], "r\"1");
+        // Byte for byte what a JSON library makes of it.
+        assert_eq!(text, json.to_string());
     }
 }

@@ -1,17 +1,17 @@
-//! `CheckRequest` to [`Attributes`].
+//! The bytes of a `CheckRequest` to [`Attributes`].
 //!
 //! Pure: no I/O, no clock.
 
+use super::view::{Entry, View};
 use crate::attributes::{Attributes, Headers, Host, Method, RequestPath};
-use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use std::collections::BTreeMap;
 
-/// A request that could be read in two ways, or that has no host, path or method at all.
+/// A request that could be read in two ways, that has no host, path or method at all, or that is no
+/// message.
 #[derive(Clone, Debug, Default)]
-pub struct Ambiguous {
+pub struct Ambiguous<'m> {
     /// Its headers, so that the refusal suits the client.
-    pub headers: Headers,
+    pub headers: Headers<'m>,
     /// Which part it was.
     pub part: &'static str,
 }
@@ -25,53 +25,66 @@ pub struct Ambiguous {
 /// # Errors
 ///
 /// [`Ambiguous`].
-pub fn decode(request: CheckRequest) -> Result<Attributes, Ambiguous> {
-    let attributes = request.attributes.unwrap_or_default();
-    let context: BTreeMap<String, String> = attributes.context_extensions.into_iter().collect();
-    let http = attributes.request.and_then(|request| request.http).unwrap_or_default();
-    let headers = headers(&http);
-    let ambiguous = |part| Ambiguous { headers: headers.clone(), part };
-    let host = Host::of_request(&http.host).ok_or_else(|| ambiguous("host"))?;
-    // Envoy makes one host of `:authority` and `host`; who sends another one along names two.
-    let agrees = |text: &str| Host::of_request(text).is_some_and(|other| host.agrees_with(&other));
-    if !headers.all("host").all(agrees) {
-        return Err(ambiguous("host"));
-    }
-    let method = Method::parse(&http.method).ok_or_else(|| ambiguous("method"))?;
-    let path = RequestPath::parse(&http.path).ok_or_else(|| ambiguous("path"))?;
-    let body = if http.raw_body.is_empty() { http.body.into_bytes() } else { http.raw_body };
-    Ok(Attributes { host, method, path, headers, context, body })
+#[expect(clippy::result_large_err, reason = "no larger than what it stands beside")]
+pub fn decode(message: &[u8]) -> Result<Attributes<'_>, Ambiguous<'_>> {
+    let Ok(view) = View::read(message) else {
+        return Err(Ambiguous { part: "message", ..Ambiguous::default() });
+    };
+    let headers = headers(view.fields, &view.entries);
+    let read = host(view.host, &headers).ok_or("host").and_then(|host| {
+        let method = Method::parse(view.method).ok_or("method")?;
+        let path = RequestPath::parse(view.path).ok_or("path")?;
+        Ok((host, method, path))
+    });
+    let (host, method, path) = match read {
+        Ok(read) => read,
+        Err(part) => return Err(Ambiguous { headers, part }),
+    };
+    let body = if view.raw_body.is_empty() { view.body.as_bytes() } else { view.raw_body };
+    Ok(Attributes { host, method, path, headers, context: view.context, body })
 }
 
-fn headers(http: &HttpRequest) -> Headers {
-    let mut headers = Headers::default();
-    let raw = http.header_map.iter().flat_map(|map| &map.headers);
-    for field in raw.filter(|field| !field.key.starts_with(':')) {
-        if field.raw_value.is_empty() {
-            headers.add(&field.key, field.value.clone());
-        } else {
-            // What is not UTF-8 becomes U+FFFD, which no credential of ours contains.
-            headers.add(&field.key, String::from_utf8_lossy(&field.raw_value));
+/// The host. Envoy makes one of `:authority` and `host`; who sends another one along names two.
+fn host(text: &str, headers: &Headers<'_>) -> Option<Host> {
+    let host = Host::of_request(text)?;
+    let agrees = |text: &str| Host::of_request(text).is_some_and(|other| host.agrees_with(&other));
+    headers.all("host").all(agrees).then_some(host)
+}
+
+/// The `headers` map behind the fields of `header_map`.
+fn headers<'m>(fields: Headers<'m>, entries: &[Entry<'m>]) -> Headers<'m> {
+    let named = |(name, _): &&Entry<'m>| !name.starts_with(':');
+    let is_plain = entries.len() <= MOST_PLAIN && fields.names().next().is_none();
+    if is_plain {
+        let mut headers = Headers::default();
+        if entries.iter().filter(named).all(|(name, value)| headers.add_new(name, value)) {
+            return headers;
         }
     }
-    for (name, value) in http.headers.iter().filter(|(name, _)| !name.starts_with(':')) {
-        headers.add(name, value.clone());
+    // Two entries of one name: with one key the last counts, with keys that differ in letter case both.
+    let mut headers = fields;
+    let last: BTreeMap<&str, &str> = entries.iter().copied().collect();
+    for (name, value) in last.iter().filter(|(name, _)| !name.starts_with(':')) {
+        headers.add(*name, *value);
     }
     headers
 }
+
+/// As many entries as a request has that nobody made to cost us time.
+const MOST_PLAIN: usize = 100;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
-    use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
-    use envoy_types::pb::envoy::service::auth::v3::attribute_context::Request;
+    use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
+    use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
+    use prost::Message;
 
-    fn request(http: HttpRequest) -> CheckRequest {
+    fn request(http: HttpRequest) -> Vec<u8> {
         let request = Some(Request { http: Some(http), ..Request::default() });
-        CheckRequest {
-            attributes: Some(AttributeContext { request, ..AttributeContext::default() }),
-        }
+        let attributes = Some(AttributeContext { request, ..AttributeContext::default() });
+        CheckRequest { attributes }.encode_to_vec()
     }
 
     fn http() -> HttpRequest {
@@ -109,7 +122,8 @@ mod tests {
             ..http()
         };
         for http in [map, raw] {
-            let attributes = decode(request(http)).expect("reads");
+            let message = request(http);
+            let attributes = decode(&message).expect("reads");
             assert_eq!(attributes.path.as_str(), "/pets?limit=1");
             assert_eq!(attributes.headers.only("accept"), Some("*/*"));
             assert_eq!(attributes.headers.names().count(), 1);
@@ -125,7 +139,8 @@ mod tests {
         };
         let headers = vec![field(b"Bearer a"), field(b"Bearer \xff")];
         let http = HttpRequest { header_map: Some(HeaderMap { headers }), ..http() };
-        let attributes = decode(request(http)).expect("reads");
+        let message = request(http);
+        let attributes = decode(&message).expect("reads");
         let values: Vec<&str> = attributes.headers.all("authorization").collect();
         assert_eq!(values, ["Bearer a", "Bearer \u{fffd}"]);
         assert_eq!(attributes.headers.only("authorization"), None);
@@ -148,12 +163,13 @@ mod tests {
             ("host", HttpRequest { headers: host(""), ..http() }),
         ];
         for (part, http) in cases {
-            assert_eq!(decode(request(http)).map_err(|ambiguous| ambiguous.part).err(), Some(part));
+            let message = request(http);
+            assert_eq!(decode(&message).map_err(|ambiguous| ambiguous.part).err(), Some(part));
         }
-        assert!(decode(CheckRequest::default()).is_err());
+        assert!(decode(&[]).is_err());
         for same in ["api.example:8443", "api.example", "API.example.:8443"] {
             assert!(
-                decode(request(HttpRequest { headers: host(same), ..http() })).is_ok(),
+                decode(&request(HttpRequest { headers: host(same), ..http() })).is_ok(),
                 "{same}"
             );
         }

@@ -2,184 +2,145 @@
 //!
 //! After an RPC error Envoy asks its own `failure_mode_allow` whether the request may pass. So what
 //! does not decode is handed on and refused, and a panic, wherever it is, becomes a refusal.
+//!
+//! Of gRPC this is the little that one unary method needs, straight on HTTP/2; the other methods,
+//! health among them, are tonic's.
 
-use super::service::{AuthorizationService, refuse_panic};
-use bytes::Buf;
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use super::body::Answer;
+use super::receive::receive;
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use prost::Message;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Request, Response};
 use std::convert::Infallible;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::codegen::{Body, Service, StdError, http};
-use tonic::metadata::MetadataMap;
-use tonic::server::{Grpc, NamedService, UnaryService};
-use tonic::{Request, Response, Status};
+use tonic::Status;
+use tonic::codegen::Service;
+use tonic::server::NamedService;
+use tonic::service::Routes;
 
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
-/// A message; `None` where its bytes are no `CheckRequest`.
-type Received = Option<CheckRequest>;
-type Answering =
-    dyn Fn(Received, MetadataMap) -> BoxFuture<'static, CheckResponse> + Send + Sync + 'static;
+/// What answers checks. Another one than ours shows what the transport costs by itself.
+pub trait Handler: Send + Sync + 'static {
+    /// The answer to a message; `None` where what came is none. `grpc_timeout` is the header's text.
+    fn answer(
+        &self,
+        message: Option<Bytes>,
+        grpc_timeout: Option<&str>,
+    ) -> impl Future<Output = Bytes> + Send;
 
-/// The gRPC service, ready for a server.
-#[derive(Clone)]
-pub struct Server {
-    answer: Arc<Answering>,
-    max_message_bytes: usize,
+    /// The answer where that panicked.
+    fn answer_to_panic(&self) -> Bytes;
 }
 
-impl fmt::Debug for Server {
+/// The gRPC service, ready for connections. Clones share everything.
+pub struct Server<H>(Arc<Inner<H>>);
+
+struct Inner<H> {
+    handler: H,
+    max_message_bytes: usize,
+    others: Routes,
+}
+
+impl<H> Clone for Server<H> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<H> fmt::Debug for Server<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").finish_non_exhaustive()
     }
 }
 
-impl Server {
-    /// Answers by `service`; longer messages are not read.
-    #[must_use]
-    pub fn new(service: AuthorizationService, max_message_bytes: usize) -> Self {
-        let service = Arc::new(service);
-        let answer = move |received, metadata| {
-            let service = Arc::clone(&service);
-            async move { service.answer(received, &metadata).await }.boxed()
-        };
-        Self { answer: Arc::new(answer), max_message_bytes }
-    }
-}
-
-impl NamedService for Server {
+impl<H> NamedService for Server<H> {
     const NAME: &'static str = "envoy.service.auth.v3.Authorization";
 }
 
-impl<B> Service<http::Request<B>> for Server
-where
-    B: Body + Send + 'static,
-    B::Error: Into<StdError> + Send + 'static,
-{
-    type Response = http::Response<tonic::body::Body>;
-    type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
-
-    fn poll_ready(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+impl<H: Handler> Server<H> {
+    /// Answers checks by `handler`, and the rest by `others`; longer messages are not read.
+    pub fn new(handler: H, max_message_bytes: usize, others: Routes) -> Self {
+        let others = others.prepare();
+        Self(Arc::new(Inner { handler, max_message_bytes, others }))
     }
 
-    fn call(&mut self, request: http::Request<B>) -> Self::Future {
-        if request.uri().path() != CHECK {
-            return async { Ok(Status::unimplemented("").into_http()) }.boxed();
+    /// Answers a request: a future that is not boxed where it is a check.
+    ///
+    /// # Errors
+    ///
+    /// None: what fails is an answer, too.
+    pub fn call(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<H> {
+        let inner = Arc::clone(&self.0);
+        let request = if request.uri().path() != CHECK {
+            Err(inner.other(request))
+        } else if is_encoded(&request) {
+            Err(std::future::ready(refuse_encoded()).boxed())
+        } else {
+            let timeout = request.headers().get(GRPC_TIMEOUT).cloned();
+            Ok((request.into_body(), timeout))
+        };
+        async move {
+            Ok(match request {
+                Ok((body, timeout)) => inner.check(body, timeout).await,
+                Err(other) => other.await,
+            })
         }
-        let check = Check(Arc::clone(&self.answer));
-        let mut grpc = Grpc::new(CheckCodec).max_decoding_message_size(self.max_message_bytes);
-        async move { Ok(grpc.unary(check, request).await) }.boxed()
     }
 }
 
-struct Check(Arc<Answering>);
+impl<H: Handler> Inner<H> {
+    async fn check(&self, body: Incoming, timeout: Option<HeaderValue>) -> Response<Answer> {
+        let timeout = timeout.as_ref().and_then(|timeout| timeout.to_str().ok());
+        let message = match receive(body, self.max_message_bytes, timeout).await {
+            Ok(message) => message,
+            Err(status) => return status.into_http().map(Answer::other),
+        };
+        // Its making is inside, too: a panic before the first wait is one like any other.
+        let answer = async { self.handler.answer(message, timeout).await };
+        let answer = AssertUnwindSafe(answer).catch_unwind().await;
+        let answer = answer.unwrap_or_else(|_panic| self.handler.answer_to_panic());
+        let mut response = Response::new(Answer::message(answer));
+        response.headers_mut().insert(CONTENT_TYPE, GRPC);
+        response
+    }
 
-impl UnaryService<Received> for Check {
-    type Response = CheckResponse;
-    type Future = BoxFuture<'static, Result<Response<CheckResponse>, Status>>;
-
-    fn call(&mut self, request: Request<Received>) -> Self::Future {
-        let answer = Arc::clone(&self.0);
+    fn other(&self, request: Request<Incoming>) -> BoxFuture<'static, Response<Answer>> {
+        let mut routes = self.others.clone();
+        let request = request.map(tonic::body::Body::new);
         async move {
-            let (metadata, _extensions, received) = request.into_parts();
-            let answered = async move { answer(received, metadata).await };
-            let answered = AssertUnwindSafe(answered).catch_unwind().await;
-            Ok(Response::new(answered.unwrap_or_else(|_panic| refuse_panic())))
+            match routes.call(request).await {
+                Ok(response) => response.map(Answer::other),
+                Err(never) => match never {},
+            }
         }
         .boxed()
     }
 }
 
-#[derive(Clone, Copy, Debug)]
-struct CheckCodec;
-
-impl Codec for CheckCodec {
-    type Encode = CheckResponse;
-    type Decode = Received;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
+/// Whether messages may be compressed, which the gateway never does: small ones could say large things.
+fn is_encoded(request: &Request<Incoming>) -> bool {
+    request.headers().get(GRPC_ENCODING).is_some_and(|encoding| encoding != IDENTITY)
 }
 
-impl Encoder for CheckCodec {
-    type Item = CheckResponse;
-    type Error = Status;
-
-    fn encode(&mut self, item: CheckResponse, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        item.encode(to).map_err(|error| Status::internal(error.to_string()))
-    }
-}
-
-impl Decoder for CheckCodec {
-    type Item = Received;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Received>, Status> {
-        let bytes = from.copy_to_bytes(from.remaining());
-        Ok(Some(CheckRequest::decode(bytes).ok()))
-    }
+fn refuse_encoded() -> Response<Answer> {
+    let mut response = Status::unimplemented("compressed messages are not read").into_http();
+    response.headers_mut().insert(GRPC_ACCEPT_ENCODING, IDENTITY);
+    response.map(Answer::other)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
-    use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use tokio::net::TcpListener;
-    use tonic::transport::server::TcpIncoming;
-    use tonic::transport::{Channel, server};
-
-    /// Panics where no check could: before anything is awaited, and after.
-    fn panicking() -> Server {
-        let calls = AtomicUsize::new(0);
-        let answer = move |_received: Received, _metadata: MetadataMap| {
-            assert!(calls.fetch_add(1, Ordering::SeqCst).is_multiple_of(2), "a bug");
-            async {
-                tokio::task::yield_now().await;
-                panic!("a bug later on")
-            }
-            .boxed()
-        };
-        Server { answer: Arc::new(answer), max_message_bytes: 1024 }
-    }
-
-    #[tokio::test]
-    async fn o13_a_panic_anywhere_is_a_denied_503_and_the_connection_lives() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let serving = server::Server::builder().add_service(panicking());
-        let serving = serving.serve_with_incoming(TcpIncoming::from(listener));
-        let serving = tokio::spawn(serving);
-        let channel = Channel::from_shared(format!("http://{address}")).expect("an address");
-        // One connection: a second one would not be made.
-        let channel = channel.connect().await.expect("connects");
-        let mut client = AuthorizationClient::new(channel);
-        for _time in 0..4 {
-            let answer = client.check(CheckRequest::default()).await.expect("no RPC error");
-            let answer = answer.into_inner();
-            assert_ne!(answer.status.map(|status| status.code), Some(0));
-            let Some(HttpResponse::DeniedResponse(denied)) = answer.http_response else {
-                panic!("not denied");
-            };
-            assert_eq!(denied.status.map(|status| status.code), Some(503));
-            assert!(denied.body.contains("internal"), "{}", denied.body);
-        }
-        serving.abort();
-    }
-}
+mod tests;

@@ -1,38 +1,97 @@
-//! The end of a check to `CheckResponse`: the one place that makes one.
+//! The end of a check to the bytes of a `CheckResponse`: the one place that makes them.
 //!
-//! Pure: no I/O, no clock.
+//! They are written by hand, straight from what the check came to. Pure: no I/O, no clock.
 
-use crate::decision::{Allowed, Checked, ClientKind, Denied, Facts, Status};
-use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
-use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
-use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use envoy_types::pb::envoy::service::auth::v3::{
-    CheckResponse, DeniedHttpResponse, OkHttpResponse,
-};
-use envoy_types::pb::envoy::r#type::v3::HttpStatus;
-use envoy_types::pb::google::protobuf::value::Kind;
-use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
-use envoy_types::pb::google::rpc;
+#[cfg(test)]
+mod tests;
+
+use super::writer::{double, field_len, nested, number, start, text};
+use crate::decision::{Allowed, Asked, Checked, Denied, Facts, FieldValue, Status};
+use crate::identity::Identity;
+use crate::name::ResourceName;
+use bytes::{Bytes, BytesMut};
+use std::cell::RefCell;
 use tonic::Code;
 
-/// Writes an answer.
+/// Field numbers of `envoy.service.auth.v3`, and of what it is made of.
+mod field {
+    pub(super) const CHECK_STATUS: u8 = 1;
+    pub(super) const CHECK_DENIED: u8 = 2;
+    pub(super) const CHECK_OK: u8 = 3;
+    pub(super) const CHECK_METADATA: u8 = 4;
+    /// Of `google.rpc.Status` and of `HttpStatus`.
+    pub(super) const CODE: u8 = 1;
+    pub(super) const DENIED_STATUS: u8 = 1;
+    pub(super) const DENIED_HEADERS: u8 = 2;
+    pub(super) const DENIED_BODY: u8 = 3;
+    pub(super) const OK_HEADERS: u8 = 2;
+    pub(super) const OK_REMOVE: u8 = 5;
+    pub(super) const OK_TO_CLIENT: u8 = 6;
+    pub(super) const OPTION_HEADER: u8 = 1;
+    pub(super) const OPTION_ACTION: u8 = 3;
+    pub(super) const HEADER_KEY: u8 = 1;
+    pub(super) const HEADER_VALUE: u8 = 2;
+    pub(super) const STRUCT_FIELDS: u8 = 1;
+    pub(super) const ENTRY_KEY: u8 = 1;
+    pub(super) const ENTRY_VALUE: u8 = 2;
+    pub(super) const VALUE_NUMBER: u8 = 2;
+    pub(super) const VALUE_TEXT: u8 = 3;
+    pub(super) const VALUE_STRUCT: u8 = 5;
+    pub(super) const VALUE_LIST: u8 = 6;
+    pub(super) const LIST_VALUES: u8 = 1;
+}
+
+/// A length as most of the short messages have it, and as most of the long ones.
+const SHORT: usize = 0;
+const LONG: usize = 1024;
+/// Room that a thread takes for answers at once; a usual one has below 1 KiB.
+const ROOM: usize = 64 * 1024;
+
+thread_local! {
+    /// Where this thread writes an answer, and where its answers are kept until they are sent.
+    static BUFFERS: RefCell<(Vec<u8>, BytesMut)> = RefCell::default();
+}
+
+/// Writes an answer. The memory of many answers is taken at once, and used again when they are sent.
+#[must_use]
+pub fn encode(checked: &Checked, asked: &Asked<'_>) -> Bytes {
+    BUFFERS.with_borrow_mut(|(scratch, kept)| {
+        scratch.clear();
+        encode_to(checked, asked, scratch);
+        if kept.capacity() < scratch.len() {
+            kept.reserve(scratch.len().max(ROOM));
+        }
+        kept.extend_from_slice(scratch);
+        scratch.shrink_to(ROOM);
+        kept.split().freeze()
+    })
+}
+
+/// Appends an answer.
 ///
 /// To Envoy an unset status means ALLOW, an RPC error and `error_response` leave the decision to
 /// `failure_mode_allow`. So each answer has a status, and each refusal is a `denied_response`.
-#[must_use]
-pub fn encode(checked: &Checked, client: ClientKind, request_id: &str) -> CheckResponse {
-    let (code, response) = match &checked.outcome {
-        Ok(allowed) => (Code::Ok, HttpResponse::OkResponse(ok_response(allowed))),
-        Err(denied) => (
-            denied_code(denied.status),
-            HttpResponse::DeniedResponse(denied_response(denied, client, request_id)),
-        ),
-    };
-    CheckResponse {
-        status: Some(rpc::Status { code: code as i32, ..rpc::Status::default() }),
-        dynamic_metadata: Some(metadata(checked)),
-        http_response: Some(response),
+pub fn encode_to(checked: &Checked, asked: &Asked<'_>, to: &mut Vec<u8>) {
+    match &checked.outcome {
+        Ok(allowed) => {
+            status(to, Code::Ok);
+            nested(to, field::CHECK_OK, LONG, |to| ok_response(to, allowed));
+        }
+        Err(denied) => {
+            status(to, denied_code(denied.status));
+            nested(to, field::CHECK_DENIED, LONG, |to| denied_response(to, denied, asked));
+        }
     }
+    nested(to, field::CHECK_METADATA, LONG, |to| metadata(to, checked));
+}
+
+/// `OK` is 0, which is written as nothing: the status is there, and its code is unset.
+fn status(to: &mut Vec<u8>, code: Code) {
+    nested(to, field::CHECK_STATUS, SHORT, |to| {
+        if code != Code::Ok {
+            number(to, field::CODE, (code as i32).unsigned_abs());
+        }
+    });
 }
 
 /// Never `Ok`: with that, Envoy lets the request pass even beside a `denied_response`.
@@ -53,180 +112,115 @@ const fn denied_code(status: Status) -> Code {
     }
 }
 
-fn ok_response(allowed: &Allowed) -> OkHttpResponse {
-    let set = allowed.upstream.set.iter();
-    let mut to_client: Vec<HeaderValueOption> = allowed
-        .cookies
-        .iter()
-        // The upstream's own cookies stay.
-        .map(|cookie| field("set-cookie", cookie.as_str(), HeaderAppendAction::AppendIfExistsOrAdd))
-        .collect();
-    if !to_client.is_empty() {
-        let overwrite = HeaderAppendAction::OverwriteIfExistsOrAdd;
-        to_client.push(field("cache-control", "no-store", overwrite));
+fn ok_response(to: &mut Vec<u8>, allowed: &Allowed) {
+    for (name, value) in allowed.upstream.set() {
+        // Overwritten: a value that the client forged must not stand beside ours.
+        header(to, field::OK_HEADERS, name, value, Action::Overwrite);
     }
-    OkHttpResponse {
-        headers: set
-            // Overwritten: a value that the client forged must not stand beside ours.
-            .map(|(name, value)| field(name, value, HeaderAppendAction::OverwriteIfExistsOrAdd))
-            .collect(),
-        headers_to_remove: allowed.upstream.remove.clone(),
-        response_headers_to_add: to_client,
-        ..OkHttpResponse::default()
+    for name in allowed.upstream.removed() {
+        text(to, field::OK_REMOVE, name);
+    }
+    for cookie in &allowed.cookies {
+        // The upstream's own cookies stay.
+        let value = FieldValue::Text(cookie.as_str());
+        header(to, field::OK_TO_CLIENT, "set-cookie", value, Action::Add);
+    }
+    if !allowed.cookies.is_empty() {
+        let value = FieldValue::Text("no-store");
+        header(to, field::OK_TO_CLIENT, "cache-control", value, Action::Overwrite);
     }
 }
 
-fn denied_response(denied: &Denied, client: ClientKind, request_id: &str) -> DeniedHttpResponse {
-    let rendered = denied.render(client, request_id);
-    let headers = rendered.headers.iter();
-    DeniedHttpResponse {
-        status: Some(HttpStatus { code: i32::from(rendered.status.code()) }),
-        headers: headers
-            .map(|(name, value)| field(name, value, HeaderAppendAction::AppendIfExistsOrAdd))
-            .collect(),
-        body: rendered.body,
+fn denied_response(to: &mut Vec<u8>, denied: &Denied, asked: &Asked<'_>) {
+    nested(to, field::DENIED_STATUS, SHORT, |to| {
+        number(to, field::CODE, u32::from(denied.status.code()));
+    });
+    for (name, value) in denied.fields(asked) {
+        header(to, field::DENIED_HEADERS, name, value, Action::Add);
     }
+    if !denied.has_no_body() {
+        nested(to, field::DENIED_BODY, LONG, |to| denied.write_body(asked, to));
+    }
+}
+
+/// `HeaderAppendAction`
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Action {
+    /// `APPEND_IF_EXISTS_OR_ADD`, which is 0.
+    Add,
+    /// `OVERWRITE_IF_EXISTS_OR_ADD`
+    Overwrite,
 }
 
 /// A header field. `append` stays unset: with it, Envoy drops fields of a denied answer, and keeps
 /// a client's value beside ours. A control character would become a line of its own on the wire, so
-/// what has one is cut there; values are encoded long before, this is the last door. A tab may stand in
-/// a field (RFC 9110 §5.5), and in a cookie of the upstream's.
-fn field(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOption {
-    let value = value.split(|c: char| c.is_ascii_control() && c != '\t').next();
-    HeaderValueOption {
-        header: Some(HeaderValue {
-            key: name.to_owned(),
-            value: value.unwrap_or_default().to_owned(),
-            ..HeaderValue::default()
-        }),
-        append_action: action as i32,
-        ..HeaderValueOption::default()
+/// what has one is cut here; values are encoded long before, this is the last door.
+fn header(to: &mut Vec<u8>, field: u8, name: &str, value: FieldValue<'_>, action: Action) {
+    let value = value.one_line();
+    let value_len = value.len();
+    let len = field_len(name.len()) + field_len(value_len);
+    let action_len = if action == Action::Overwrite { 2 } else { 0 };
+    start(to, field, field_len(len) + action_len);
+    start(to, field::OPTION_HEADER, len);
+    text(to, field::HEADER_KEY, name);
+    start(to, field::HEADER_VALUE, value_len);
+    value.write_to(to);
+    if action == Action::Overwrite {
+        number(to, field::OPTION_ACTION, 2);
     }
 }
 
 /// What Envoy's other filters and its access log may use, on allowed and denied checks.
-fn metadata(checked: &Checked) -> Struct {
-    let Facts {
-        issuer,
-        subject,
-        email,
-        groups,
-        portal,
-        environment,
-        product,
-        usage_plan,
-        limit,
-        ..
-    } = &checked.facts;
-    let named = |name: &Option<crate::policy::ResourceName>| name.as_ref().map(ToString::to_string);
-    let texts = [
-        ("decision", Some(checked.decision().to_owned())),
-        ("reason", Some(checked.reason.as_str().to_owned())),
-        ("sub", subject.clone()),
-        ("iss", issuer.clone()),
-        ("email", email.clone()),
-        ("portal", named(portal)),
-        ("environment", named(environment)),
-        ("product", named(product)),
-        ("usage_plan", usage_plan.clone()),
-    ];
-    let texts = texts.into_iter().filter_map(|(name, value)| Some((name, text(value?))));
-    let mut fields: std::collections::HashMap<String, Value> =
-        texts.map(|(name, value)| (name.to_owned(), value)).collect();
-    if !groups.is_empty() {
-        let values = groups.iter().cloned().map(text).collect();
-        fields.insert("groups".to_owned(), kind(Kind::ListValue(ListValue { values })));
+fn metadata(to: &mut Vec<u8>, checked: &Checked) {
+    let Facts { caller, portal, environment, product, usage_plan, limit, .. } = &checked.facts;
+    let caller = caller.as_deref();
+    entry(to, "decision", Some(checked.decision()));
+    entry(to, "reason", Some(checked.reason.as_str()));
+    entry(to, "sub", caller.map(|caller| &*caller.subject));
+    entry(to, "iss", caller.map(|caller| &*caller.issuer));
+    entry(to, "email", caller.and_then(Identity::shown_email));
+    entry(to, "portal", portal.as_ref().map(ResourceName::as_str));
+    entry(to, "environment", environment.as_ref().map(ResourceName::as_str));
+    entry(to, "product", product.as_ref().map(ResourceName::as_str));
+    entry(to, "usage_plan", usage_plan.as_deref());
+    let mut groups = checked.facts.groups().peekable();
+    if groups.peek().is_some() {
+        value_entry(to, "groups", |to| {
+            nested(to, field::VALUE_LIST, SHORT, |to| {
+                for group in groups {
+                    start(to, field::LIST_VALUES, field_len(group.len()));
+                    text(to, field::VALUE_TEXT, group);
+                }
+            });
+        });
     }
     if let Some(limit) = limit {
-        #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^53")]
-        let requests = kind(Kind::NumberValue(limit.requests_per_unit as f64));
-        let limit = [("requests_per_unit", requests), ("unit", text(limit.unit.clone()))];
-        let limit = limit.map(|(name, value)| (name.to_owned(), value)).into();
-        fields.insert("limit".to_owned(), kind(Kind::StructValue(Struct { fields: limit })));
+        value_entry(to, "limit", |to| {
+            nested(to, field::VALUE_STRUCT, SHORT, |to| {
+                #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^53")]
+                let requests = limit.requests_per_unit as f64;
+                value_entry(to, "requests_per_unit", |to| {
+                    double(to, field::VALUE_NUMBER, requests);
+                });
+                entry(to, "unit", Some(limit.unit.as_str()));
+            });
+        });
     }
-    Struct { fields }
 }
 
-const fn kind(kind: Kind) -> Value {
-    Value { kind: Some(kind) }
+/// A text of a `google.protobuf.Struct`, where there is one.
+fn entry(to: &mut Vec<u8>, key: &str, value: Option<&str>) {
+    let Some(value) = value else { return };
+    let value_len = field_len(value.len());
+    start(to, field::STRUCT_FIELDS, field_len(key.len()) + field_len(value_len));
+    text(to, field::ENTRY_KEY, key);
+    start(to, field::ENTRY_VALUE, value_len);
+    text(to, field::VALUE_TEXT, value);
 }
 
-const fn text(text: String) -> Value {
-    kind(Kind::StringValue(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cookie::CookieNames;
-    use crate::decision::{Reason, Upstream};
-    use std::time::Duration;
-
-    #[test]
-    fn no_answer_can_be_taken_for_another() {
-        let statuses = [
-            Status::Ok,
-            Status::NoContent,
-            Status::Found,
-            Status::SeeOther,
-            Status::BadRequest,
-            Status::Unauthorized,
-            Status::Forbidden,
-            Status::NotFound,
-            Status::MethodNotAllowed,
-            Status::Unprocessable,
-            Status::TooManyRequests,
-            Status::ServiceUnavailable,
-        ];
-        for status in statuses {
-            let denied = Denied::empty(Reason::Endpoint, status);
-            let response =
-                encode(&Checked::denied(denied, Facts::default()), ClientKind::Other, "r");
-            assert_ne!(response.status.map(|status| status.code), Some(0), "{status:?}");
-            let Some(HttpResponse::DeniedResponse(denied)) = response.http_response else {
-                panic!("{status:?} is not a denied_response");
-            };
-            let code = denied.status.map(|status| status.code);
-            assert_eq!(code, Some(i32::from(status.code())), "{status:?}");
-        }
-        let checked = Checked::allowed(Reason::Granted, Allowed::default(), Facts::default());
-        let response = encode(&checked, ClientKind::Other, "r");
-        assert_eq!(response.status.map(|status| status.code), Some(0));
-        assert!(matches!(response.http_response, Some(HttpResponse::OkResponse(_))));
-    }
-
-    #[test]
-    fn overwrites_towards_the_upstream_and_adds_towards_the_client() {
-        let names = CookieNames::new("portcullis", true);
-        let cookies = ["s", "u"].map(|suffix| names.set(suffix, "x", Duration::from_secs(1)));
-        let set = vec![("x-user-id".to_owned(), "a\r\nx-evil: 1".to_owned())];
-        let upstream = Upstream { set, remove: vec!["x-user-email".to_owned()] };
-        let allowed = Allowed { upstream, cookies: cookies.to_vec() };
-        let checked = Checked::allowed(Reason::Granted, allowed, Facts::default());
-        let Some(HttpResponse::OkResponse(ok)) =
-            encode(&checked, ClientKind::Other, "r").http_response
-        else {
-            panic!("not allowed");
-        };
-        let overwrite = HeaderAppendAction::OverwriteIfExistsOrAdd as i32;
-        let add = HeaderAppendAction::AppendIfExistsOrAdd as i32;
-        assert_eq!(
-            ok.headers.iter().map(|field| field.append_action).collect::<Vec<_>>(),
-            [overwrite]
-        );
-        let value = ok.headers[0].header.as_ref().map(|header| header.value.as_str());
-        assert_eq!(value, Some("a"));
-        assert_eq!(ok.headers_to_remove, ["x-user-email"]);
-        let actions: Vec<i32> =
-            ok.response_headers_to_add.iter().map(|field| field.append_action).collect();
-        assert_eq!(actions, [add, add, overwrite]);
-        #[expect(deprecated, reason = "it has to be unset")]
-        let appends = ok
-            .headers
-            .iter()
-            .chain(&ok.response_headers_to_add)
-            .any(|field| field.append.is_some());
-        assert!(!appends);
-    }
+fn value_entry(to: &mut Vec<u8>, key: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    nested(to, field::STRUCT_FIELDS, SHORT, |to| {
+        text(to, field::ENTRY_KEY, key);
+        nested(to, field::ENTRY_VALUE, SHORT, write);
+    });
 }

@@ -1,18 +1,17 @@
 //! A message in, an answer out: what Envoy's call comes to.
 
-use super::{Ambiguous, decode, encode};
+use super::{Ambiguous, Handler, decode, encode};
 use crate::attributes::{Headers, Method};
 use crate::check::{Checker, RequestId};
 use crate::decision::{
-    Checked, ClientKind, Denied, Facts, Reason, Status as HttpStatus, classify_client,
+    Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
 };
 use crate::telemetry::CheckMetrics;
-use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
-use tonic::metadata::MetadataMap;
 
 /// How long before the gateway's own deadline we answer, so that it is our answer that counts.
 const BEFORE_DEADLINE: Duration = Duration::from_millis(50);
@@ -31,47 +30,50 @@ impl AuthorizationService {
         Self { checker, metrics }
     }
 
-    /// Decodes, checks, encodes. `received` is `None` where the message was none.
-    pub async fn answer(
-        &self,
-        received: Option<CheckRequest>,
-        metadata: &MetadataMap,
-    ) -> CheckResponse {
+    /// Decodes, checks, encodes. `message` is `None` where what came was none; `timeout` is the text of
+    /// `grpc-timeout`.
+    pub async fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Bytes {
         let started = Instant::now();
-        let deadline =
-            grpc_timeout(metadata).map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
-        let (checked, client, id) = self.decide(received, deadline).await;
-        self.metrics.ended(&checked, id.as_str(), started.elapsed());
-        encode(&checked, client, id.as_str())
-    }
-
-    /// Decides, whatever happens: in time, and even where our own code is at fault.
-    async fn decide(
-        &self,
-        received: Option<CheckRequest>,
-        deadline: Option<Instant>,
-    ) -> (Checked, ClientKind, RequestId) {
+        let deadline = timeout
+            .and_then(grpc_timeout)
+            .map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
         let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
-        let attributes = match received.ok_or_else(unreadable).and_then(decode) {
-            Ok(attributes) => attributes,
-            Err(ambiguous) => {
-                let id = RequestId::of(&ambiguous.headers);
-                let client = classify_client(Method::Get, &ambiguous.headers);
-                return (refuse_ambiguous(ambiguous.part), client, id);
+        let decoded = message.as_deref().ok_or_else(unreadable).and_then(decode);
+        let (method, headers, host) = match &decoded {
+            Ok(attributes) => {
+                (attributes.method, &attributes.headers, attributes.host.name.as_str())
             }
+            Err(ambiguous) => (Method::Get, &ambiguous.headers, ""),
         };
-        let id = RequestId::of(&attributes.headers);
-        let client = classify_client(attributes.method, &attributes.headers);
-        let check = self.checker.check(&attributes, client, deadline);
-        let checked = guarded(check, deadline).await;
-        (checked, client, id)
+        let id = RequestId::of(headers);
+        let client = classify_client(method, headers);
+        let checked = match &decoded {
+            // Decides, whatever happens: in time, and even where our own code is at fault.
+            Ok(attributes) => {
+                guarded(self.checker.check(attributes, client, deadline), deadline).await
+            }
+            Err(ambiguous) => refuse_ambiguous(ambiguous.part),
+        };
+        self.metrics.ended(&checked, id.as_str(), started.elapsed());
+        encode(&checked, &Asked { client, host, request_id: id.as_str() })
     }
 }
 
-/// The answer where none could be made: our own fault, of which nothing else is known.
-pub(super) fn refuse_panic() -> CheckResponse {
+impl Handler for AuthorizationService {
+    async fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Bytes {
+        Self::answer(self, message, grpc_timeout).await
+    }
+
+    /// Our own fault, of which nothing else is known.
+    fn answer_to_panic(&self) -> Bytes {
+        refuse_panic()
+    }
+}
+
+pub(super) fn refuse_panic() -> Bytes {
     let id = RequestId::of(&Headers::default());
-    encode(&refuse_internal(), ClientKind::Other, id.as_str())
+    let asked = Asked { client: ClientKind::Other, host: "", request_id: id.as_str() };
+    encode(&refuse_internal(), &asked)
 }
 
 /// What `check` comes to; a refusal where it panics, or is not over at `deadline`.
@@ -93,8 +95,7 @@ async fn guarded(
 }
 
 /// How long the gateway waits (gRPC over HTTP/2, `grpc-timeout`): at most eight digits and a unit.
-fn grpc_timeout(metadata: &MetadataMap) -> Option<Duration> {
-    let text = metadata.get("grpc-timeout")?.to_str().ok()?;
+pub(super) fn grpc_timeout(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let digits = text.strip_suffix(unit).filter(|digits| digits.len() <= 8)?;
     let amount: u64 = digits.parse().ok()?;
@@ -110,7 +111,7 @@ fn grpc_timeout(metadata: &MetadataMap) -> Option<Duration> {
 }
 
 fn refuse_ambiguous(part: &'static str) -> Checked {
-    let facts = Facts { hint: Some(format!("ambiguous {part}")), ..Facts::default() };
+    let facts = Facts { hint: Some(Hint::Ambiguous(part)), ..Facts::default() };
     Checked::denied(Denied::ambiguous(), facts)
 }
 
@@ -169,9 +170,7 @@ mod tests {
             ("1x", None),
         ];
         for (text, want) in cases {
-            let mut metadata = MetadataMap::new();
-            metadata.insert("grpc-timeout", text.parse().expect("ASCII"));
-            assert_eq!(grpc_timeout(&metadata), want, "{text}");
+            assert_eq!(grpc_timeout(text), want, "{text}");
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::{Policy, field, notice, warning};
+use super::reach::Reach;
+use super::{Catalogues, Policy, field, notice, warning};
 use crate::config::Routing;
 use crate::document::At;
 use crate::name::ResourceName;
@@ -10,7 +11,8 @@ use crate::policy::{Environment, EnvironmentId, HeldEnvironment};
 use crate::problem::{Problem, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn lint(policy: &Policy<'_>, found: &mut Vec<Problem>) {
+pub(super) fn lint(policy: &Policy<'_>, catalogues: &Catalogues<'_>, found: &mut Vec<Problem>) {
+    let reach = Reach::of(policy.snapshot);
     for (id, environment) in policy.snapshot.environments() {
         let Some(held) = policy.held.environments.get(&environment.name) else { continue };
         if environment.portals.is_empty() {
@@ -18,8 +20,8 @@ pub(super) fn lint(policy: &Policy<'_>, found: &mut Vec<Problem>) {
             found.push(warning(&held.origin, &held.origin.at(), message));
         }
         ambiguous(environment, held, found);
-        selectors(policy, held, found);
-        granted(policy, id, environment, found);
+        selectors(catalogues, held, found);
+        granted(policy, &reach, id, environment, found);
         issuers(policy, environment, held, found);
         for wildcard in &held.domains.wildcards {
             let message = "a wildcard domain takes bearer tokens and API keys, and no logins";
@@ -48,15 +50,17 @@ fn ambiguous(environment: &Environment, held: &HeldEnvironment, found: &mut Vec<
 }
 
 /// Selectors that select nothing.
-fn selectors(policy: &Policy<'_>, held: &HeldEnvironment, found: &mut Vec<Problem>) {
-    let own = &held.origin.name().namespace;
+fn selectors(catalogues: &Catalogues<'_>, held: &HeldEnvironment, found: &mut Vec<Problem>) {
+    let own = held.origin.name().namespace();
     for selector in &held.products {
-        let mut products = policy.held.products.values();
-        let selects = products.any(|product| {
-            selector.products.selects(own, product.origin.name(), &product.labels)
-                && (product.versions.is_empty()
-                    || product.versions.iter().any(|version| selector.takes(version)))
-        });
+        let taken = |place: usize| {
+            let product = catalogues.in_order.get(place);
+            product.is_some_and(|product| {
+                product.versions.is_empty()
+                    || product.versions.iter().any(|version| selector.takes(version))
+            })
+        };
+        let selects = catalogues.products.selects_any(&selector.products, own, taken);
         if !selects {
             found.push(warning(&held.origin, &selector.at, "selects no version of any product"));
         }
@@ -65,6 +69,7 @@ fn selectors(policy: &Policy<'_>, held: &HeldEnvironment, found: &mut Vec<Proble
 
 fn granted(
     policy: &Policy<'_>,
+    reach: &Reach<'_>,
     id: EnvironmentId,
     environment: &Environment,
     found: &mut Vec<Problem>,
@@ -72,11 +77,7 @@ fn granted(
     let names: BTreeSet<&ResourceName> =
         environment.products.iter().map(|product| &product.name).collect();
     for name in names {
-        let grants = policy.snapshot.groups.iter().any(|group| {
-            group.products.get(&id).is_some_and(|products| products.contains(name))
-                && !group.applies_to.is_disjoint(&environment.portals)
-                && !group.claim_values.is_empty()
-        });
+        let grants = reach.is_granted(name, id, environment);
         if let Some(product) = policy.held.products.get(name).filter(|_| !grants) {
             let message =
                 format!("nobody is granted this product in Environment {}", environment.name);

@@ -2,19 +2,20 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::{Policy, field, warning};
-use crate::policy::{Group, HeldGroup};
+use super::{Catalogues, Policy, field, warning};
+use crate::policy::{EnvironmentId, Granted, Group, HeldGroup, PortalId, SharedSet};
 use crate::problem::Problem;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-pub(super) fn lint(policy: &Policy<'_>, found: &mut Vec<Problem>) {
+pub(super) fn lint(policy: &Policy<'_>, catalogues: &Catalogues<'_>, found: &mut Vec<Problem>) {
+    let mut vain = Vain::new();
     for group in &policy.snapshot.groups {
         let Some(held) = policy.held.groups.get(&group.name) else { continue };
         if group.claim_values.is_empty() {
             continue;
         }
         reach(group, held, found);
-        grants(policy, group, held, found);
+        grants(policy, catalogues, (group, held), &mut vain, found);
     }
 }
 
@@ -28,33 +29,49 @@ fn reach(group: &Group, held: &HeldGroup, found: &mut Vec<Problem>) {
     }
 }
 
-fn grants(policy: &Policy<'_>, group: &Group, held: &HeldGroup, found: &mut Vec<Problem>) {
-    if group.portals.is_empty() && group.products.values().all(BTreeSet::is_empty) {
+/// Environments of a set in which a Group for these Portals grants in vain: Groups share both.
+type Vain<'p> = HashMap<(usize, &'p SharedSet<PortalId>), Vec<EnvironmentId>>;
+
+fn grants<'p>(
+    policy: &Policy<'p>,
+    catalogues: &Catalogues<'_>,
+    (group, held): (&'p Group, &HeldGroup),
+    vain: &mut Vain<'p>,
+    found: &mut Vec<Problem>,
+) {
+    let something =
+        |granted: &&Granted| !granted.products.is_empty() && !granted.environments.is_empty();
+    if group.portals.is_empty() && !group.grants.iter().any(|granted| something(&granted)) {
         found.push(warning(&held.origin, &held.origin.at(), "it grants nothing"));
     }
-    let own = &group.name.namespace;
+    let own = group.name.namespace();
     for api in &held.apis {
-        let selects = |name: &_, labels: &_| api.products.selects(own, name, labels);
-        let mut products = policy.held.products.values();
-        let mut environments = policy.held.environments.values();
-        if !products.any(|product| selects(product.origin.name(), &product.labels)) {
+        if !catalogues.products.selects_any(&api.products, own, |_| true) {
             found.push(warning(&held.origin, &api.at, "selects no product"));
         }
-        let selects = |name: &_, labels: &_| api.environments.selects(own, name, labels);
-        if !environments.any(|found| selects(found.origin.name(), &found.labels)) {
+        if !catalogues.environments.selects_any(&api.environments, own, |_| true) {
             found.push(warning(&held.origin, &api.at, "selects no Environment"));
         }
     }
-    for (id, products) in &group.products {
-        let Some(environment) = policy.snapshot.environment(*id) else { continue };
-        if !products.is_empty() && environment.portals.is_disjoint(&group.applies_to) {
-            let message = format!(
-                "no Portal that it is for publishes Environment {}: its grants there count for \
-                 nothing",
-                environment.name
-            );
-            let at = field(&held.origin, "spec.accessLevel.apis");
-            found.push(warning(&held.origin, &at, message));
-        }
+    let mut in_vain = BTreeSet::new();
+    for granted in group.grants.iter().filter(something) {
+        let environments = &granted.environments;
+        let of_set = vain.entry((environments.address(), &group.applies_to)).or_insert_with(|| {
+            let environments = environments.iter().copied();
+            let unpublished = |id: &EnvironmentId| {
+                let environment = policy.snapshot.environment(*id);
+                environment.is_some_and(|found| found.portals.is_disjoint(&group.applies_to))
+            };
+            environments.filter(unpublished).collect()
+        });
+        in_vain.extend(of_set.iter().copied());
+    }
+    for environment in in_vain.into_iter().filter_map(|id| policy.snapshot.environment(id)) {
+        let message = format!(
+            "no Portal that it is for publishes Environment {}: its grants there count for nothing",
+            environment.name
+        );
+        let at = field(&held.origin, "spec.accessLevel.apis");
+        found.push(warning(&held.origin, &at, message));
     }
 }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 type Plans = BTreeMap<String, UsagePlan>;
 
 pub(super) fn read(origin: Origin, root: &Field<'_>, metadata: &Metadata) -> Option<Environment> {
-    let own = origin.name().namespace.clone();
+    let own = origin.name().namespace().to_owned();
     let mut fields = root.fields()?;
     fields.ignore(&["apiVersion", "kind", "metadata", "status"]);
     let spec = fields.require("spec");

@@ -135,7 +135,7 @@ fn secret_paths(
             if !secret.is_dir() {
                 continue;
             }
-            let name = ResourceName::new(last(&secret), last(&namespace));
+            let name = ResourceName::new(&last(&secret), &last(&namespace));
             for file in entries(&secret, folder, problems) {
                 if !file.is_dir() {
                     found.push((name.clone(), last(&file), file));

@@ -9,7 +9,7 @@ use crate::policy::resource::{Group, Origin};
 use crate::problem::Severity;
 
 pub(super) fn read(origin: Origin, root: &Field<'_>, dialect: Dialect) -> Option<Group> {
-    let own = origin.name().namespace.clone();
+    let own = origin.name().namespace().to_owned();
     let mut fields = root.fields()?;
     fields.ignore(&["apiVersion", "kind", "metadata", "status"]);
     let spec = fields.require("spec");

@@ -61,7 +61,7 @@ pub(super) fn read(root: &Field<'_>) -> Option<Metadata> {
         None => Some("default".to_owned()),
     };
     let labels = labels(&mut metadata);
-    let id = ResourceId { kind: *kind, name: ResourceName::new(name?, namespace?) };
+    let id = ResourceId { kind: *kind, name: ResourceName::new(&name?, &namespace?) };
     Some(Metadata { id, labels, dialect })
 }
 

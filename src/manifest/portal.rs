@@ -21,7 +21,7 @@ const SHOWN: [&str; 9] = [
 ];
 
 pub(super) fn read(origin: Origin, root: &Field<'_>) -> Option<Portal> {
-    let own = origin.name().namespace.clone();
+    let own = origin.name().namespace().to_owned();
     let mut fields = root.fields()?;
     fields.ignore(&["apiVersion", "kind", "metadata", "status"]);
     let spec = fields.require("spec");

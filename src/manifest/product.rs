@@ -10,7 +10,7 @@ use crate::problem::Severity;
 use std::collections::BTreeSet;
 
 pub(super) fn read(origin: Origin, root: &Field<'_>, metadata: &Metadata) -> Option<ApiProduct> {
-    let own = origin.name().namespace.clone();
+    let own = origin.name().namespace().to_owned();
     let mut fields = root.fields()?;
     fields.ignore(&["apiVersion", "kind", "metadata", "status"]);
     let spec = fields.require("spec");

@@ -22,27 +22,37 @@ pub struct Manifests<'a> {
     pub secrets: &'a [SecretFile],
 }
 
+/// More resources than a file can hold.
+const OF_A_FILE: usize = 1 << 24;
+
 /// Reads everything; `last` is what held before, for files that do not parse.
 #[must_use]
 pub fn read(manifests: &Manifests<'_>, last: &Held) -> (Resources, Vec<Problem>) {
     let mut reading = Reading::default();
-    let parsed: Vec<_> = manifests
-        .files
-        .iter()
-        .map(|file| (&file.name, file.text.as_deref().map_err(Clone::clone).and_then(parse)))
-        .collect();
-    // What moved from a file that no longer parses to one that does is only there.
-    let whole = parsed.iter().filter_map(|(_, documents)| documents.as_ref().ok());
-    reading.resources.declared = whole.flatten().flat_map(expand).filter_map(identify).collect();
-    for (name, documents) in &parsed {
-        match documents {
+    let mut unread = Vec::new();
+    // One file after another, so that the trees of all are never there at once.
+    for file in manifests.files {
+        match file.text.as_deref().map_err(Clone::clone).and_then(parse) {
             Ok(documents) => {
-                documents.iter().flat_map(expand).for_each(|node| reading.resource(name, node));
+                let resources = || documents.iter().flat_map(expand);
+                reading.resources.declared.extend(resources().filter_map(identify));
+                resources().for_each(|node| reading.resource(&file.name, node));
             }
             Err((line, message)) => {
-                reading.problems.push(Problem::of_file(name, *line, message));
-                reading.keep(name, last);
+                reading.problems.push(Problem::of_file(&file.name, line, message));
+                // Its place in the order of reading: as many as it held when it last parsed.
+                let first = reading.order;
+                unread.push((&file.name, first));
+                reading.order = first.saturating_add(OF_A_FILE);
             }
+        }
+    }
+    // What moved from a file that no longer parses to one that does is only there.
+    if !unread.is_empty() {
+        let by_file = by_file(last);
+        for (name, first) in unread {
+            reading.order = first;
+            reading.keep(by_file.get(name).map_or(&[], Vec::as_slice));
         }
     }
     reading.secret_files(manifests.secrets);
@@ -64,6 +74,25 @@ fn expand(node: &Node) -> Vec<&Node> {
 fn identify(node: &Node) -> Option<ResourceId> {
     let sink = Sink::new("".into(), None);
     metadata::read(&sink.document_again(node)).map(|metadata| metadata.id)
+}
+
+/// What each file held when it last parsed: its Portals, then its Environments, Groups, products and
+/// Secrets.
+fn by_file(last: &Held) -> HashMap<Arc<str>, Vec<ResourceId>> {
+    let portals = last.portals.values().map(|held| &held.origin);
+    let environments = last.environments.values().map(|held| &held.origin);
+    let groups = last.groups.values().map(|held| &held.origin);
+    let products = last.products.values().map(|held| &held.origin);
+    let documents = portals.chain(environments).chain(groups).chain(products);
+    let documents = documents.map(|origin| (&origin.file, origin.id.clone()));
+    let secrets = last.secrets.iter();
+    let secrets = secrets
+        .map(|(name, held)| (&held.file, ResourceId { kind: Kind::Secret, name: name.clone() }));
+    let mut by_file: HashMap<Arc<str>, Vec<ResourceId>> = HashMap::new();
+    for (file, id) in documents.chain(secrets) {
+        by_file.entry(Arc::clone(file)).or_default().push(id);
+    }
+    by_file
 }
 
 fn parse(text: &str) -> Result<Vec<Node>, (usize, String)> {
@@ -157,43 +186,27 @@ impl Reading {
         read.filter(|_| holds)
     }
 
-    /// Has slots for what a file held when it last parsed.
-    fn keep(&mut self, file: &Arc<str>, last: &Held) {
-        let of_file = |origin: &Origin| origin.file == *file;
-        let portals = last.portals.values().map(|held| &held.origin).filter(|o| of_file(o));
-        let portals: Vec<_> = portals.map(|origin| origin.id.clone()).collect();
-        let environments = last.environments.values().map(|held| &held.origin);
-        let environments = environments.filter(|origin| of_file(origin));
-        let environments: Vec<_> = environments.map(|origin| origin.id.clone()).collect();
-        let groups = last.groups.values().map(|held| &held.origin).filter(|o| of_file(o));
-        let groups: Vec<_> = groups.map(|origin| origin.id.clone()).collect();
-        let products = last.products.values().map(|held| &held.origin).filter(|o| of_file(o));
-        let products: Vec<_> = products.map(|origin| origin.id.clone()).collect();
-        let secrets = last.secrets.iter().filter(|(_, held)| held.file == *file);
-        let secrets = secrets
-            .map(|(name, _)| ResourceId { kind: Kind::Secret, name: name.clone() })
-            .collect();
-        let mut portals = self.slots(portals);
-        self.resources.portals.append(&mut portals);
-        let mut environments = self.slots(environments);
-        self.resources.environments.append(&mut environments);
-        let mut groups = self.slots(groups);
-        self.resources.groups.append(&mut groups);
-        let mut products = self.slots(products);
-        self.resources.products.append(&mut products);
-        let mut secrets = self.slots(secrets);
-        self.resources.secrets.append(&mut secrets);
-    }
-
-    /// Slots without a current version, but for what another file has taken over.
-    fn slots<T>(&mut self, ids: Vec<ResourceId>) -> Vec<Slot<T>> {
-        let mut slots = Vec::new();
-        for id in ids {
-            if self.resources.declared.insert(id.clone()) {
-                slots.push(Slot { name: id.name, order: self.next(), current: None });
+    /// Has slots without a current version for what a file held when it last parsed, but for what
+    /// another file has taken over.
+    fn keep(&mut self, held: &[ResourceId]) {
+        for id in held {
+            if !self.resources.declared.insert(id.clone()) {
+                continue;
+            }
+            let (name, order) = (id.name.clone(), self.next());
+            match id.kind {
+                Kind::Portal => self.resources.portals.push(Slot { name, order, current: None }),
+                Kind::Environment => {
+                    self.resources.environments.push(Slot { name, order, current: None });
+                }
+                Kind::Group => self.resources.groups.push(Slot { name, order, current: None }),
+                Kind::ApiProduct => {
+                    self.resources.products.push(Slot { name, order, current: None });
+                }
+                Kind::Secret => self.resources.secrets.push(Slot { name, order, current: None }),
+                Kind::ApiDoc | Kind::User | Kind::Route | Kind::Storage | Kind::ConfigMap => {}
             }
         }
-        slots
     }
 
     /// Secrets of `secrets_dir`; one that a document has is that document's.

@@ -15,7 +15,7 @@ pub(super) fn name_of(fields: &mut Fields<'_>, own: &str) -> Option<ResourceName
         Some(field) => metadata::namespace(&field),
         None => Some(own.to_owned()),
     };
-    Some(ResourceName::new(name?, namespace?))
+    Some(ResourceName::new(&name?, &namespace?))
 }
 
 /// One reference.

@@ -2,9 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::{
-    Environment, EnvironmentId, Grant, Group, Membership, PortalId, ResourceName, Route, Snapshot,
-};
+use super::{Grant, Membership, PortalId, ResourceName, Route, SharedSet, Snapshot};
 use crate::token::Issuer;
 use std::collections::BTreeSet;
 use url::Url;
@@ -50,15 +48,12 @@ impl Snapshot {
         }
         let mut grant = Grant::default();
         let mut known = false;
-        for value in &caller.groups {
-            for group in self.groups_of(value) {
-                known = true;
-                if let Some(portal) = through(group, caller, route)
-                    && !grant.groups.contains(value)
-                {
-                    grant.portal = grant.portal.or(Some(portal));
-                    grant.groups.push(value.clone());
-                }
+        for (place, number) in caller.groups.numbers_in(self).enumerate() {
+            let Some(value) = number else { continue };
+            known = true;
+            if let Some(portal) = self.through(value, caller, route) {
+                grant.portal = grant.portal.or(Some(portal));
+                grant.places.insert(place);
             }
         }
         match (grant.portal, known) {
@@ -68,12 +63,25 @@ impl Snapshot {
         }
     }
 
-    /// Those of `values` that some Group names, each once, in their order.
-    #[must_use]
-    pub fn known_groups(&self, values: &[String]) -> Vec<String> {
-        let known = values.iter().filter(|value| self.groups_by_claim.contains_key(*value));
-        let mut seen = BTreeSet::new();
-        known.filter(|value| seen.insert(value.as_str())).cloned().collect()
+    /// The Portal through which a value in the caller's claim grants `route`.
+    fn through(&self, value: usize, caller: &Membership, route: &Route<'_>) -> Option<PortalId> {
+        match route {
+            Route::Portal(id, _) => {
+                // Named by the Group, and vouching: another Portal's callers do not come in here.
+                let enters = caller.portals.contains(id) && self.grants.enters(value, *id);
+                enters.then_some(*id)
+            }
+            Route::Product { id, environment, product, portal } => {
+                // One that vouches, that the Group applies to, and that publishes the Environment; the
+                // one that the route is for, if any.
+                let through = |applies_to: &SharedSet<PortalId>| {
+                    let sets = [applies_to, &environment.portals];
+                    let is_meant = |found: &PortalId| portal.is_none_or(|portal| portal == *found);
+                    caller.portals.first_shared(&sets, is_meant).copied()
+                };
+                self.grants.portal(value, product.number, *id, through)
+            }
+        }
     }
 
     /// Every product, and the Environment in which the caller may call it.
@@ -91,29 +99,6 @@ impl Snapshot {
         found.into_iter().collect()
     }
 
-    /// Portals whose login is this client of this issuer.
-    #[must_use]
-    pub fn portals_of(&self, issuer: &Issuer, client_id: &str) -> BTreeSet<PortalId> {
-        self.portals_where(|login| login.issuer == *issuer && login.client_id == client_id)
-    }
-
-    /// Those of `portals` that read groups from `claim`: a value of that claim means nothing to the
-    /// others.
-    #[must_use]
-    pub fn reading(&self, portals: &BTreeSet<PortalId>, claim: &str) -> BTreeSet<PortalId> {
-        let reads = |id: &PortalId| {
-            let login = self.portal(*id).and_then(|portal| portal.login.as_ref());
-            login.is_some_and(|login| login.group_claim == claim)
-        };
-        portals.iter().copied().filter(reads).collect()
-    }
-
-    /// Portals whose login is at this issuer.
-    #[must_use]
-    pub fn portals_with_issuer(&self, issuer: &Issuer) -> BTreeSet<PortalId> {
-        self.portals_where(|login| login.issuer == *issuer)
-    }
-
     /// Every issuer whose keys are needed, each place once.
     #[must_use]
     pub fn issuers(&self) -> BTreeSet<KeySource<'_>> {
@@ -123,49 +108,6 @@ impl Snapshot {
         let plans = plans.map(|plan| KeySource::Jwks(&plan.issuer, &plan.jwks_url));
         logins.chain(plans).collect()
     }
-
-    /// Client ids of all logins.
-    #[must_use]
-    pub fn client_ids(&self) -> BTreeSet<&str> {
-        let logins = self.portals.iter().filter_map(|portal| portal.login.as_ref());
-        logins.map(|login| login.client_id.as_str()).collect()
-    }
-
-    fn portals_where(&self, fits: impl Fn(&super::Login) -> bool) -> BTreeSet<PortalId> {
-        let portals = self.portals().filter(|(_, portal)| portal.login.as_ref().is_some_and(&fits));
-        portals.map(|(id, _)| id).collect()
-    }
-
-    /// The Groups that `value` in a claim puts the caller into: equal byte for byte.
-    fn groups_of(&self, value: &str) -> impl Iterator<Item = &Group> {
-        let indices = self.groups_by_claim.get(value).into_iter().flatten();
-        indices.filter_map(|index| self.groups.get(*index))
-    }
-}
-
-/// The Portal through which `group` grants `route` to the caller.
-fn through(group: &Group, caller: &Membership, route: &Route<'_>) -> Option<PortalId> {
-    let mut applicable = caller.portals.intersection(&group.applies_to).copied();
-    match route {
-        Route::Portal(id, _) => {
-            // Named by the Group, and vouching: another Portal's callers do not come in here.
-            applicable.find(|portal| portal == id && group.portals.contains(id))
-        }
-        Route::Product { id, environment, product, portal } => {
-            let granted = grants(group, *id, &product.name);
-            let publishes = |found: &PortalId| publishes(environment, *portal, *found);
-            if granted { applicable.find(publishes) } else { None }
-        }
-    }
-}
-
-fn grants(group: &Group, environment: EnvironmentId, product: &ResourceName) -> bool {
-    group.products.get(&environment).is_some_and(|products| products.contains(product))
-}
-
-/// Whether `found` publishes the Environment, and is the Portal that the route is for, if any.
-fn publishes(environment: &Environment, route: Option<PortalId>, found: PortalId) -> bool {
-    environment.portals.contains(&found) && route.is_none_or(|portal| portal == found)
 }
 
 #[cfg(test)]

@@ -68,9 +68,11 @@ pub fn compile(input: &Input<'_>) -> Compiled {
         held.products.extend(version.map(|product| (slot.name.clone(), product)));
     }
     sites(input, &mut held, &mut problems);
+    let one_issuer = group::share_one_issuer(&held);
     for slot in &input.resources.groups {
-        let judge = |group: &_| group::judge(group, input, &held);
-        let last = last.groups.get(&slot.name).filter(|group| group::applies(group, &held));
+        let judge = |group: &_| group::judge(group, input, one_issuer);
+        let last = last.groups.get(&slot.name);
+        let last = last.filter(|group| group::applies(group, one_issuer));
         let version = settle(slot, last, judge, &mut problems);
         held.groups.extend(version.map(|group| (slot.name.clone(), group)));
     }

@@ -2,10 +2,9 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::{
-    Environment, EnvironmentId, Portal, PortalId, Product, ResourceName, Route, Site, Snapshot,
-};
-use crate::attributes::{Attributes, HostName};
+use super::products::Ambiguous;
+use super::{Environment, EnvironmentId, Portal, PortalId, Product, Route, Site, Snapshot};
+use crate::attributes::Attributes;
 use crate::config::Routing;
 
 /// Why a request leads nowhere; the client hears `no_route` alone.
@@ -61,32 +60,19 @@ impl Snapshot {
     /// What `host` stands for: by its own name, else by the longest wildcard above it. A star stands
     /// for names that the policy could have: for none with letters outside ASCII.
     #[must_use]
-    pub fn site(&self, host: &HostName) -> Option<Site> {
-        if !host.as_str().is_ascii() {
-            return None;
-        }
-        if let Some(site) = self.hosts.get(host.as_str()) {
-            return *site;
-        }
-        let mut rest = host.as_str();
-        while let Some((_, suffix)) = rest.split_once('.') {
-            if let Some(site) = self.wildcards.get(suffix) {
-                return *site;
-            }
-            rest = suffix;
-        }
-        None
+    pub fn site(&self, host: &str) -> Option<Site> {
+        self.hosts.site(host)
     }
 
     /// Whether `host` is named in full by a Portal or Environment: only then it takes cookie logins.
     #[must_use]
-    pub fn is_exact_host(&self, host: &HostName) -> bool {
-        self.hosts.get(host.as_str()).is_some_and(Option::is_some)
+    pub fn is_exact_host(&self, host: &str) -> bool {
+        self.hosts.is_exact(host)
     }
 
     /// Ports that `spec.domains` names for `host`.
-    pub fn ports(&self, host: &HostName) -> impl Iterator<Item = u16> {
-        self.ports.get(host.as_str()).into_iter().flatten().copied()
+    pub fn ports(&self, host: &str) -> impl Iterator<Item = u16> {
+        self.hosts.ports(host)
     }
 
     /// Finds where a request leads on `site`, which is what its host stands for.
@@ -94,17 +80,21 @@ impl Snapshot {
     /// # Errors
     ///
     /// [`NoRoute`]: nothing, or more than one thing.
-    pub fn route(&self, site: Site, attributes: &Attributes) -> Result<Route<'_>, NoRoute> {
+    pub fn route(&self, site: Site, attributes: &Attributes<'_>) -> Result<Route<'_>, NoRoute> {
         match site {
             Site::Portal(id) => self.route_to_portal(id, attributes),
             Site::Environment(id) => self.route_to_product(id, attributes),
         }
     }
 
-    fn route_to_portal(&self, id: PortalId, attributes: &Attributes) -> Result<Route<'_>, NoRoute> {
+    fn route_to_portal(
+        &self,
+        id: PortalId,
+        attributes: &Attributes<'_>,
+    ) -> Result<Route<'_>, NoRoute> {
         let portal = self.portal(id).ok_or(NoRoute::UnknownHost)?;
         if let Some(name) = context(attributes, "portal")?
-            && name != portal.name
+            && name != portal.name.as_str()
         {
             return Err(NoRoute::ContextDisagrees);
         }
@@ -119,14 +109,14 @@ impl Snapshot {
     fn route_to_product(
         &self,
         id: EnvironmentId,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
     ) -> Result<Route<'_>, NoRoute> {
         let environment = self.environment(id).ok_or(NoRoute::UnknownHost)?;
         let portal = self.context_of(environment, attributes)?;
         let named = attributes.context.contains_key("environment");
         let product = match (context(attributes, "product")?, environment.routing) {
             (Some(_), Routing::Context) if !named => return Err(NoRoute::ContextMissing),
-            (Some(name), _) => product_named(environment, &name, attributes)?,
+            (Some(name), _) => product_named(environment, name, attributes)?,
             (None, Routing::Context) => return Err(NoRoute::ContextMissing),
             (None, Routing::Auto) => product_at(environment, attributes)?,
         };
@@ -138,14 +128,14 @@ impl Snapshot {
     /// # Errors
     ///
     /// [`NoRoute`]: it names something unknown, or something of another host.
-    pub fn agrees(&self, site: Site, attributes: &Attributes) -> Result<(), NoRoute> {
+    pub fn agrees(&self, site: Site, attributes: &Attributes<'_>) -> Result<(), NoRoute> {
         match site {
             Site::Portal(id) => self.route_to_portal(id, attributes).map(|_route| ()),
             Site::Environment(id) => {
                 let environment = self.environment(id).ok_or(NoRoute::UnknownHost)?;
                 self.context_of(environment, attributes)?;
                 match context(attributes, "product")? {
-                    Some(name) => product_named(environment, &name, attributes).map(|_product| ()),
+                    Some(name) => product_named(environment, name, attributes).map(|_product| ()),
                     None => Ok(()),
                 }
             }
@@ -156,10 +146,10 @@ impl Snapshot {
     fn context_of(
         &self,
         environment: &Environment,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
     ) -> Result<Option<PortalId>, NoRoute> {
         match context(attributes, "environment")? {
-            Some(name) if name != environment.name => Err(NoRoute::ContextDisagrees),
+            Some(name) if name != environment.name.as_str() => Err(NoRoute::ContextDisagrees),
             Some(_) | None => self.portal_of(environment, attributes),
         }
     }
@@ -169,46 +159,46 @@ impl Snapshot {
     fn portal_of(
         &self,
         environment: &Environment,
-        attributes: &Attributes,
+        attributes: &Attributes<'_>,
     ) -> Result<Option<PortalId>, NoRoute> {
         let Some(name) = context(attributes, "portal")? else {
             let mut portals = environment.portals.iter().copied();
             return Ok(portals.next().filter(|_| portals.next().is_none()));
         };
-        let found = self.portals().find(|(_, portal)| portal.name == name);
-        let (id, _) = found.ok_or(NoRoute::UnknownContext)?;
+        let (id, _) = self.portal_named(name).ok_or(NoRoute::UnknownContext)?;
         let publishes = environment.portals.contains(&id);
         if publishes { Ok(Some(id)) } else { Err(NoRoute::ContextDisagrees) }
     }
 }
 
-/// The resource that a context extension names; one that is there and empty names nothing known.
-fn context(attributes: &Attributes, key: &str) -> Result<Option<ResourceName>, NoRoute> {
-    match attributes.context.get(key) {
-        Some(text) => ResourceName::parse(text).map(Some).ok_or(NoRoute::UnknownContext),
-        None => Ok(None),
+/// The resource that a context extension names, as `<name>.<namespace>`; one that is there and empty
+/// names nothing known.
+fn context<'a>(attributes: &'a Attributes<'_>, key: &str) -> Result<Option<&'a str>, NoRoute> {
+    let Some(text) = attributes.context.get(key) else { return Ok(None) };
+    let names = |(name, namespace): (&str, &str)| !name.is_empty() && !namespace.is_empty();
+    if text.rsplit_once('.').is_some_and(names) {
+        Ok(Some(text))
+    } else {
+        Err(NoRoute::UnknownContext)
     }
 }
 
 /// The product that the gateway names: with the base path that fits best, if any does.
 fn product_named<'s>(
     environment: &'s Environment,
-    name: &ResourceName,
-    attributes: &Attributes,
+    name: &str,
+    attributes: &Attributes<'_>,
 ) -> Result<&'s Product, NoRoute> {
-    let fits = |product: &Product| {
-        let below = attributes.path.below(&product.base_path).is_some();
-        below.then_some(product.base_path.len())
-    };
-    let products = environment.products.iter().filter(|product| product.name == *name);
-    products.max_by_key(|product| fits(product)).ok_or(NoRoute::ContextDisagrees)
+    let products = environment.products.named(name);
+    let best = products.max_by_key(|product| product.fits(attributes.path.segments()));
+    best.ok_or(NoRoute::ContextDisagrees)
 }
 
 /// The product that a path leads to, however a server reads it: one that decodes nothing, or that
 /// decodes an escaped `?` or `#` and ends the path there, must come to the same product.
 fn product_at<'s>(
     environment: &'s Environment,
-    attributes: &Attributes,
+    attributes: &Attributes<'_>,
 ) -> Result<&'s Product, NoRoute> {
     let path = &attributes.path;
     let product = product_below(environment, path.segments())?;
@@ -217,37 +207,19 @@ fn product_at<'s>(
     }
     let shorter = path.segments_to_escaped_end();
     let same = |found: Result<&Product, NoRoute>| found.is_ok_and(|own| own.name == product.name);
-    let undecoded = same(product_below(environment, &path.segments_as_written()));
-    let ended = shorter.is_none_or(|shorter| same(product_below(environment, &shorter)));
+    let undecoded = same(product_below(environment, path.segments_as_written()));
+    let ended = shorter.is_none_or(|shorter| same(product_below(environment, shorter)));
     if undecoded && ended { Ok(product) } else { Err(NoRoute::TwoReadings) }
 }
 
 /// The product below whose base path the segments are: the longest base path wins, and two products
 /// that share it are told apart by nothing. Where that is the path of one that is left out, there is none.
-fn product_below<'s, S: AsRef<str>>(
-    environment: &'s Environment,
-    segments: &[S],
-) -> Result<&'s Product, NoRoute> {
-    let is_below = |base: &[String]| {
-        let whole = segments.get(..base.len());
-        whole.is_some_and(|whole| base.iter().map(String::as_str).eq(whole.iter().map(S::as_ref)))
-    };
-    let left_out = environment.left_out.iter().filter(|base| is_below(base)).map(Vec::len).max();
-    let mut best: Option<&Product> = None;
-    let mut alone = true;
-    for product in environment.products.iter().filter(|product| is_below(&product.base_path)) {
-        match best {
-            Some(held) if held.base_path.len() > product.base_path.len() => {}
-            Some(held) if held.base_path.len() == product.base_path.len() => alone = false,
-            Some(_) | None => (best, alone) = (Some(product), true),
-        }
-    }
-    match best {
-        Some(product) if left_out >= Some(product.base_path.len()) => Err(NoRoute::NoProduct),
-        Some(product) if alone => Ok(product),
-        Some(_) => Err(NoRoute::SeveralProducts),
-        None => Err(NoRoute::NoProduct),
-    }
+fn product_below<S: AsRef<str>>(
+    environment: &Environment,
+    segments: impl IntoIterator<Item = S>,
+) -> Result<&Product, NoRoute> {
+    let found = environment.products.at(segments).map_err(|Ambiguous| NoRoute::SeveralProducts)?;
+    found.ok_or(NoRoute::NoProduct)
 }
 
 #[cfg(test)]

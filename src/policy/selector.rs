@@ -6,7 +6,7 @@ use crate::name::ResourceName;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a resource must be to be selected: all of these at once.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Selector {
     /// One of these names; none: any.
     pub names: BTreeSet<String>,
@@ -17,7 +17,7 @@ pub struct Selector {
 }
 
 /// A rule on one label.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct LabelRule {
     /// The label.
     pub key: String,
@@ -28,7 +28,7 @@ pub struct LabelRule {
 }
 
 /// How a label is judged; as Kubernetes does, a label that is absent is not in any set.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operator {
     /// It has one of the values: `Equals`, `DoubleEquals`, `In`.
     In,
@@ -45,8 +45,8 @@ impl Selector {
     #[must_use]
     pub fn of(name: &ResourceName) -> Self {
         Self {
-            names: BTreeSet::from([name.name.clone()]),
-            namespaces: BTreeSet::from([name.namespace.clone()]),
+            names: BTreeSet::from([name.name().to_owned()]),
+            namespaces: BTreeSet::from([name.namespace().to_owned()]),
             labels: Vec::new(),
         }
     }
@@ -66,8 +66,8 @@ impl Selector {
         labels: &BTreeMap<String, String>,
     ) -> bool {
         self.is_empty()
-            || (self.names.is_empty() || self.names.contains(&name.name))
-                && self.is_in(own, &name.namespace)
+            || (self.names.is_empty() || self.names.contains(name.name()))
+                && self.is_in(own, name.namespace())
                 && self.labels.iter().all(|rule| rule.holds(labels))
     }
 

@@ -2,12 +2,18 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::ResourceName;
+use super::caller_groups::{CallerGroups, Places};
+use super::grants::Grants;
+use super::hosts::Hosts;
+use super::logins::Logins;
+use super::products::{Product, Products};
+use super::{ResourceName, SharedSet, Texts};
 use crate::attributes::HostName;
 use crate::config::{ClientAuthentication, PortalAccess, Routing, SessionLimits};
 use crate::secret::Secret;
 use crate::token::Issuer;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use url::Url;
 
 /// Index of a Portal in [`Snapshot::portals`].
@@ -18,24 +24,61 @@ pub struct PortalId(pub usize);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct EnvironmentId(pub usize);
 
-/// Everything that a check is judged by.
-#[derive(Debug, Default)]
+/// Everything that a check is judged by. It is made of [`Parts`], and nobody changes it.
+#[derive(Debug)]
 pub struct Snapshot {
+    /// Another one for each snapshot of this process, never 0: for what is remembered by a snapshot.
+    pub epoch: u64,
     /// Portals that hold.
     pub portals: Vec<Portal>,
     /// Environments that hold.
     pub environments: Vec<Environment>,
     /// Groups that hold.
     pub groups: Vec<Group>,
-    /// Exact host names. `None`: of a resource that is left out, and so of no other one either.
-    pub(super) hosts: HashMap<String, Option<Site>>,
-    /// `*.example.com`, kept as `example.com`; the longest that matches wins.
-    pub(super) wildcards: HashMap<String, Option<Site>>,
-    /// Ports that `spec.domains` names, by host name. Hosts match whatever their port; these say
-    /// where a browser may be sent.
-    pub(super) ports: HashMap<String, BTreeSet<u16>>,
-    /// For each name in a claim, the Groups that it puts a caller into.
-    pub(super) groups_by_claim: HashMap<String, Vec<usize>>,
+    pub(super) hosts: Hosts,
+    pub(super) grants: Grants,
+    pub(super) logins: Logins,
+}
+
+/// What a snapshot is made of.
+#[derive(Debug, Default)]
+pub struct Parts {
+    /// Portals that hold, in the order of their ids.
+    pub portals: Vec<Portal>,
+    /// Environments that hold, in the order of their ids.
+    pub environments: Vec<Environment>,
+    /// Groups that hold. Of several that grant the same, the first counts.
+    pub groups: Vec<Group>,
+    /// What host names stand for.
+    pub hosts: Hosts,
+}
+
+impl From<Parts> for Snapshot {
+    fn from(parts: Parts) -> Self {
+        let Parts { portals, mut environments, groups, hosts } = parts;
+        let mut numbers: Texts<usize> = Texts::default();
+        for environment in &mut environments {
+            environment.products.number(|name| {
+                let next = numbers.len();
+                *numbers.entry(name.as_str().into()).or_insert(next)
+            });
+        }
+        let grants = Grants::new(&groups, |name| numbers.get(name.as_str()).copied());
+        let logins = Logins::new(&portals);
+        Self { epoch: next_epoch(), portals, environments, groups, hosts, grants, logins }
+    }
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Parts::default().into()
+    }
+}
+
+/// Numbers snapshots; one that is wrapped around is ages away.
+fn next_epoch() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed).saturating_add(1)
 }
 
 /// What a host name stands for.
@@ -69,7 +112,7 @@ pub struct Portal {
     /// Whether its cookies, and those of its Environments, are `Secure` and `__Host-`.
     pub secure_cookies: bool,
     /// Environments that it publishes, and that hold.
-    pub environments: BTreeSet<EnvironmentId>,
+    pub environments: SharedSet<EnvironmentId>,
 }
 
 /// `spec.oidcAuth` of a Portal.
@@ -104,13 +147,11 @@ pub struct Environment {
     pub name: ResourceName,
     /// `spec.domains`, exact ones, lower case, without port. Only these take cookie logins.
     pub hosts: BTreeSet<HostName>,
-    /// Its products, each once for every base path that it has here.
-    pub products: Vec<Product>,
-    /// Base paths of products that it does not hold for a fault of theirs: nobody's, and so not those
-    /// of a product with a shorter one either.
-    pub left_out: BTreeSet<Vec<String>>,
+    /// Its products, each once for every base path that it has here, and the base paths of those that it
+    /// does not hold for a fault of theirs.
+    pub products: Products,
     /// Portals that publish it.
-    pub portals: BTreeSet<PortalId>,
+    pub portals: SharedSet<PortalId>,
     /// How the product of a request is found.
     pub routing: Routing,
     /// Audiences of access tokens that are for this Environment: its own and the general ones.
@@ -134,17 +175,6 @@ pub struct PlanIssuer {
     pub jwks_url: Url,
     /// The Portal that vouches for its groups (`environments.<name>.portal`).
     pub portal: Option<PortalId>,
-}
-
-/// An `APIProduct` in an Environment, below one base path.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Product {
-    /// Its name.
-    pub name: ResourceName,
-    /// Path segments that its requests begin with; none: every path.
-    pub base_path: Vec<String>,
-    /// Names of its usage plans here, defined by the Environment.
-    pub usage_plans: Vec<String>,
 }
 
 /// A usage plan as an Environment defines it.
@@ -185,11 +215,31 @@ pub struct Group {
     pub claim_values: BTreeSet<String>,
     /// Portals whose callers it applies to: those of `accessLevel.portals`, or all where it names
     /// none and all share one issuer.
-    pub applies_to: BTreeSet<PortalId>,
+    pub applies_to: SharedSet<PortalId>,
     /// Portals that it lets its members into: those that it names.
-    pub portals: BTreeSet<PortalId>,
-    /// What it grants: product names by Environment.
-    pub products: BTreeMap<EnvironmentId, BTreeSet<ResourceName>>,
+    pub portals: SharedSet<PortalId>,
+    /// What it grants.
+    pub grants: Vec<Granted>,
+}
+
+impl Group {
+    /// Whether it grants `product` in `environment`.
+    #[must_use]
+    pub fn grants(&self, environment: EnvironmentId, product: &ResourceName) -> bool {
+        let grants = |granted: &Granted| {
+            granted.environments.contains(&environment) && granted.products.contains(product)
+        };
+        self.grants.iter().any(grants)
+    }
+}
+
+/// These products in these Environments. Groups that select the same share the sets.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Granted {
+    /// Which products.
+    pub products: SharedSet<ResourceName>,
+    /// Where.
+    pub environments: SharedSet<EnvironmentId>,
 }
 
 /// Where a request leads.
@@ -211,19 +261,35 @@ pub enum Route<'s> {
 }
 
 /// Who asks, as far as policy needs to know.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Membership {
     /// Portals that vouch for the caller: those whose login, or whose provider, says who it is.
-    pub portals: BTreeSet<PortalId>,
+    pub portals: SharedSet<PortalId>,
     /// Values of the groups claim.
-    pub groups: Vec<String>,
+    pub groups: CallerGroups,
 }
 
 /// Why a request may pass.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Grant {
-    /// Claim values that led to a Group which grants it, each once.
-    pub groups: Vec<String>,
+    /// The places of those of the caller's groups that led to a Group which grants it.
+    pub(super) places: Places,
     /// The Portal through which it is granted.
     pub portal: Option<PortalId>,
+}
+
+impl Grant {
+    /// Granted through `portal`, for the groups at these places of the caller's, in their order.
+    pub fn new(portal: Option<PortalId>, places: impl IntoIterator<Item = usize>) -> Self {
+        let mut grant = Self { portal, ..Self::default() };
+        places.into_iter().for_each(|place| grant.places.insert(place));
+        grant
+    }
+
+    /// The values of `caller`'s groups claim that led to a Group which grants it, each once. `caller` is
+    /// whom it was given to.
+    pub fn groups<'c>(&self, caller: &'c Membership) -> impl Iterator<Item = &'c str> {
+        let groups = caller.groups.iter().enumerate();
+        groups.filter(|(place, _)| self.places.contains(*place)).map(|(_, value)| value)
+    }
 }

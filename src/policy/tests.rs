@@ -38,34 +38,28 @@ pub(super) fn environment(text: &str, portals: &[usize], products: Vec<Product>)
     Environment {
         name: name(text),
         hosts: BTreeSet::new(),
-        products,
+        products: products.into(),
         portals: portals.iter().map(|index| PortalId(*index)).collect(),
         routing: Routing::Auto,
         audiences: BTreeSet::new(),
         plans: BTreeMap::new(),
         plan_issuers: Vec::new(),
-        left_out: BTreeSet::new(),
         group_claim: None,
     }
 }
 
 pub(super) fn product(text: &str, base_path: &str) -> Product {
     let base_path = base_path.split('/').filter(|segment| !segment.is_empty());
-    Product {
-        name: name(text),
-        base_path: base_path.map(str::to_owned).collect(),
-        usage_plans: Vec::new(),
-    }
+    Product::new(name(text), base_path.map(str::to_owned).collect(), Vec::new())
 }
 
-pub(super) fn attributes(path: &str, context: &[(&str, &str)]) -> Attributes {
-    let context = context.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+pub(super) fn attributes<'m>(path: &'m str, context: &[(&'m str, &'m str)]) -> Attributes<'m> {
     Attributes {
         host: Host::parse("api.example.com").expect("a host"),
         method: Method::Get,
         path: RequestPath::parse(path).expect(path),
         headers: Headers::default(),
-        context: context.collect(),
-        body: Vec::new(),
+        context: context.iter().copied().collect(),
+        body: &[],
     }
 }

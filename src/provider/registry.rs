@@ -132,6 +132,13 @@ impl Providers {
         Ok(Self(Arc::new(Inner { shared: Arc::new(shared), runtime, issuers })))
     }
 
+    /// Where all that asks a provider is to run: a connection that is kept belongs to the runtime that
+    /// made it. A check that waits for a provider only awaits what comes of it.
+    #[must_use]
+    pub fn runtime(&self) -> &Handle {
+        &self.0.runtime
+    }
+
     /// Has these issuers from now on: new ones are fetched at once, others stop, those that stay
     /// keep what they know.
     pub fn set_issuers(&self, sources: Vec<IssuerSource>) {
@@ -172,10 +179,15 @@ impl Providers {
     /// [`KeysUnavailable`]: never fetched, or for too long, or an issuer that is not in use.
     pub fn keys(&self, source: impl Into<IssuerSource>) -> Result<Arc<KeySet>, KeysUnavailable> {
         let source = source.into();
-        let entry = self.entry(&source);
+        self.known_keys(&source).ok_or(KeysUnavailable { issuer: source.issuer })
+    }
+
+    /// The same for a source that is at hand, where nobody asks why there are none.
+    #[must_use]
+    pub fn known_keys(&self, source: &IssuerSource) -> Option<Arc<KeySet>> {
+        let issuers = self.0.issuers.read().unwrap_or_else(PoisonError::into_inner);
         let now = self.shared().clock.now();
-        let keys = entry.and_then(|entry| entry.state().keys(now).cloned());
-        keys.ok_or(KeysUnavailable { issuer: source.issuer })
+        issuers.get(source)?.entry.state().keys(now).cloned()
     }
 
     /// The keys of an issuer, fetched anew when `kid` is not among them: at most once in 30 s, by

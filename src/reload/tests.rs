@@ -1,5 +1,4 @@
 use super::*;
-use crate::attributes::HostName;
 use crate::config;
 use std::fs;
 use std::path::Path;
@@ -36,8 +35,7 @@ fn loader(folder: &Path) -> Loader {
 }
 
 fn known(snapshot: &Snapshot) -> Vec<String> {
-    let names = ["a", "b", "c", "d", "e"].map(str::to_owned);
-    snapshot.known_groups(&names)
+    snapshot.known_groups(["a", "b", "c", "d", "e"]).to_vec()
 }
 
 #[test]
@@ -84,8 +82,7 @@ fn reads_secrets_as_kubernetes_mounts_them() {
         .expect("a link");
     let loaded = loader.load().expect("a policy");
     assert_eq!(loaded.problems, []);
-    let host = HostName::parse("petstore.example.com").expect("a host");
-    assert!(loaded.snapshot.site(&host).is_some());
+    assert!(loaded.snapshot.site("petstore.example.com").is_some());
     let login = loaded.snapshot.portals[0].login.as_ref().expect("a login");
     assert_eq!(login.client_secret.expose(), "hush");
 }
@@ -171,6 +168,23 @@ fn l38_loads_nothing_that_is_being_written() {
     let (seen, loaded) = loader.load_at_rest().expect("rest");
     assert_eq!(known(&loaded.expect("a policy").snapshot), ["b"]);
     assert_eq!(seen, loader.fingerprint());
+}
+
+#[tokio::test]
+async fn frees_an_old_policy_when_the_last_check_is_over_and_not_in_it() {
+    let mut retired = Retired::default();
+    let old = Arc::new(Snapshot::default());
+    let (ours, weak) = (Arc::clone(&old), Arc::downgrade(&old));
+    retired.keep(old);
+    retired.sweep();
+    drop(ours);
+    // What a check lets go of last is not freed by it.
+    assert!(weak.upgrade().is_some());
+    retired.sweep();
+    assert!(retired.0.is_empty());
+    while weak.strong_count() > 0 {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Metrics, in the text format of Prometheus. Labels come from closed lists and from names in the
 //! policy, never from a request.
 
-use crate::decision::Checked;
+use crate::decision::{Checked, Reason};
+use crate::name::ResourceName;
 use crate::provider::{Counts, IssuerStatus};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -11,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -78,12 +80,41 @@ struct SignatureLabels {
     outcome: SignatureCheck,
 }
 
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+/// The labels of every check. A name is shared, not copied.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, PartialEq)]
 struct CheckLabels {
     decision: &'static str,
-    reason: &'static str,
-    portal: String,
-    environment: String,
+    reason: ReasonLabel,
+    portal: NameLabel,
+    environment: NameLabel,
+}
+
+impl Hash for CheckLabels {
+    /// By what tells them apart; nearly each reason has one decision.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.reason.hash(state);
+        self.portal.hash(state);
+        self.environment.hash(state);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct ReasonLabel(Reason);
+
+impl EncodeLabelValue for ReasonLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.0.as_str().encode(encoder)
+    }
+}
+
+/// The name of a resource; empty where none is concerned.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+struct NameLabel(Option<ResourceName>);
+
+impl EncodeLabelValue for NameLabel {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        self.0.as_ref().map_or("", ResourceName::as_str).encode(encoder)
+    }
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -229,21 +260,18 @@ impl Metrics {
 
     /// Counts a check.
     pub fn check(&self, checked: &Checked, elapsed: Duration) {
-        let named = |name: &Option<crate::name::ResourceName>| {
-            name.as_ref().map(ToString::to_string).unwrap_or_default()
-        };
         let labels = CheckLabels {
             decision: checked.decision(),
-            reason: checked.reason.as_str(),
-            portal: named(&checked.facts.portal),
-            environment: named(&checked.facts.environment),
+            reason: ReasonLabel(checked.reason),
+            portal: NameLabel(checked.facts.portal.clone()),
+            environment: NameLabel(checked.facts.environment.clone()),
         };
         self.checks.get_or_create(&labels).inc();
         self.duration.observe(elapsed.as_secs_f64());
     }
 
     /// Counts a login at `portal`.
-    pub fn login(&self, portal: &crate::name::ResourceName, outcome: LoginOutcome) {
+    pub fn login(&self, portal: &ResourceName, outcome: LoginOutcome) {
         let labels = LoginLabels { outcome, portal: portal.to_string() };
         self.logins.get_or_create(&labels).inc();
     }

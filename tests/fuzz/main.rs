@@ -9,6 +9,7 @@
 )]
 #![expect(clippy::cast_precision_loss, reason = "times are far below 2^52")]
 
+mod messages;
 mod mutate;
 #[path = "targets/all.rs"]
 mod targets;
@@ -33,7 +34,7 @@ macro_rules! fuzz {
     };
 }
 
-fuzz!(check claims cookies discovery headers jwks jwt path resources return_to);
+fuzz!(check claims cookies decode discovery headers jwks jwt path resources return_to);
 
 fn fuzz(name: &str) {
     let target = targets::ALL.iter().find(|target| target.name == name).expect("a target");

@@ -161,7 +161,7 @@ fn a_group_without_portals_needs_one_issuer() {
     let call = |portal: usize| {
         let caller = Membership {
             portals: [PortalId(portal)].into(),
-            groups: vec!["PetstoreUsers".to_owned()],
+            groups: ["PetstoreUsers"].into_iter().collect(),
         };
         compiled.snapshot.products_for(&caller).len()
     };

@@ -18,7 +18,7 @@ fn with(selector: &str, more: &str) -> Compiled {
 }
 
 fn paths(compiled: &Compiled) -> Vec<String> {
-    let products = environment(compiled).map(|environment| environment.products.as_slice());
+    let products = environment(compiled).map(|environment| &environment.products[..]);
     products.unwrap_or_default().iter().map(|product| product.base_path.join("/")).collect()
 }
 

@@ -1,56 +1,53 @@
 use super::super::tests::{environment, name, portal, product};
-use super::super::{Product, Site};
+use super::super::{Environment, EnvironmentId, Granted, Group, Parts, Product, Site};
 use super::*;
-use crate::attributes::HostName;
-use std::collections::BTreeMap;
+
+mod model;
 
 /// What one Group says: claim value, Portals, and products by Environment.
 fn group(value: &str, portals: &[usize], products: &[(usize, &str)]) -> Group {
-    let portals: BTreeSet<PortalId> = portals.iter().map(|index| PortalId(*index)).collect();
-    let mut by_environment: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-    for (environment, product) in products {
-        by_environment.entry(EnvironmentId(*environment)).or_default().insert(name(product));
-    }
+    let portals: SharedSet<PortalId> = portals.iter().map(|index| PortalId(*index)).collect();
+    let granted = |(environment, product): &(usize, &str)| Granted {
+        products: [name(product)].into(),
+        environments: [EnvironmentId(*environment)].into(),
+    };
     Group {
         name: name(value),
         claim_values: BTreeSet::from([value.to_owned()]),
         applies_to: portals.clone(),
         portals,
-        products: by_environment,
+        grants: products.iter().map(granted).collect(),
     }
 }
 
 /// Portal 0 publishes Environment 0, Portal 1 publishes 0 and 1.
-fn snapshot() -> Snapshot {
+fn parts() -> Parts {
     let products = || -> Vec<Product> { vec![product("pets", "pets"), product("store", "store")] };
-    let groups = vec![
-        group("PetstoreUsers", &[0], &[(0, "pets")]),
-        group("StoreKeepers", &[0], &[(0, "store")]),
-        group("Partners", &[1], &[(0, "pets"), (1, "pets")]),
-        group("Readers", &[0], &[]),
-        group("Astray", &[0], &[(1, "pets")]),
-    ];
-    let mut snapshot = Snapshot {
+    Parts {
         portals: vec![portal("petstore", &[0]), portal("partners", &[0, 1])],
         environments: vec![
             environment("dev", &[0, 1], products()),
             environment("prod", &[1], products()),
         ],
-        ..Snapshot::default()
-    };
-    for (index, group) in groups.iter().enumerate() {
-        for value in &group.claim_values {
-            snapshot.groups_by_claim.entry(value.clone()).or_default().push(index);
-        }
+        groups: vec![
+            group("PetstoreUsers", &[0], &[(0, "pets")]),
+            group("StoreKeepers", &[0], &[(0, "store")]),
+            group("Partners", &[1], &[(0, "pets"), (1, "pets")]),
+            group("Readers", &[0], &[]),
+            group("Astray", &[0], &[(1, "pets")]),
+        ],
+        ..Parts::default()
     }
-    snapshot.groups = groups;
-    snapshot
+}
+
+fn snapshot() -> Snapshot {
+    parts().into()
 }
 
 fn caller(portals: &[usize], groups: &[&str]) -> Membership {
     Membership {
         portals: portals.iter().map(|index| PortalId(*index)).collect(),
-        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        groups: groups.iter().collect(),
     }
 }
 
@@ -95,20 +92,24 @@ fn grants_a_product_through_a_portal_that_vouches_and_publishes() {
         let environment = snapshot.environment(id).expect("an Environment");
         let product = &environment.products[index];
         let route = Route::Product { id, environment, product, portal };
-        let got = snapshot.authorize(&caller(portals, groups), &route);
-        let want = want.map(|(groups, portal)| Grant {
-            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
-            portal: Some(portal),
-        });
-        assert_eq!(got, want, "{portals:?} {groups:?}");
+        let caller = caller(portals, groups);
+        let numbered =
+            Membership { groups: snapshot.all_groups(caller.groups.iter()), ..caller.clone() };
+        for caller in [caller, numbered] {
+            let got = snapshot.authorize(&caller, &route);
+            let got = got.map(|grant| (grant.groups(&caller).collect::<Vec<_>>(), grant.portal));
+            let want = want.map(|(groups, portal)| (groups.to_vec(), Some(portal)));
+            assert_eq!(got, want, "{portals:?} {groups:?}");
+        }
     }
 }
 
 #[test]
 fn lets_into_a_portal_only_whom_a_group_names_it_for() {
-    let mut snapshot = snapshot();
+    let mut parts = parts();
     // Applies to the callers of Portal 0, but names no Portal.
-    snapshot.groups[3].portals.clear();
+    parts.groups[3].portals = SharedSet::default();
+    let snapshot = Snapshot::from(parts);
     let cases = [
         (&[0_usize][..], "PetstoreUsers", 0, true),
         (&[0], "PetstoreUsers", 1, false),
@@ -130,7 +131,7 @@ fn lets_into_a_portal_only_whom_a_group_names_it_for() {
 fn an_empty_snapshot_denies_everything() {
     let snapshot = Snapshot::default();
     let other = self::snapshot();
-    assert_eq!(snapshot.site(&HostName::parse("api.example.com").expect("a host")), None::<Site>);
+    assert_eq!(snapshot.site("api.example.com"), None::<Site>);
     let portal = other.portal(PortalId(0)).expect("a Portal");
     let route = Route::Portal(PortalId(0), portal);
     let caller = caller(&[0, 1], &["PetstoreUsers"]);
@@ -142,7 +143,7 @@ fn an_empty_snapshot_denies_everything() {
 fn lists_known_groups_and_products() {
     let snapshot = snapshot();
     let values = ["Readers", "Nobody", "Readers", "Partners"].map(str::to_owned);
-    assert_eq!(snapshot.known_groups(&values), ["Readers", "Partners"]);
+    assert_eq!(snapshot.known_groups(&values).to_vec(), ["Readers", "Partners"]);
     let products = snapshot.products_for(&caller(&[1], &["Partners"]));
     let want = [(name("pets"), name("dev")), (name("pets"), name("prod"))];
     assert_eq!(products, want);

@@ -3,70 +3,64 @@
 //! Pure: no I/O, no clock.
 
 use super::held::{Held, HeldEnvironment, HeldGroup, HeldPortal};
+use super::products::Shelf;
 use super::{environment, products};
 use crate::attributes::HostName;
-use crate::document::Located;
 use crate::name::ResourceName;
+use crate::policy::resource::ApiSelector;
 use crate::policy::snapshot::{
-    Environment, EnvironmentId, Group, PlanIssuer, Portal, PortalId, Site, Snapshot,
+    Environment, EnvironmentId, Granted, Group, Parts, PlanIssuer, Portal, PortalId, Site, Snapshot,
 };
+use crate::policy::{Catalogue, Hosts, Selector, SharedSet};
 use crate::problem::Problem;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 /// Ids of what holds, by name.
-struct Ids {
-    portals: BTreeMap<ResourceName, PortalId>,
-    environments: BTreeMap<ResourceName, EnvironmentId>,
+struct Ids<'h> {
+    portals: HashMap<&'h ResourceName, PortalId>,
+    environments: HashMap<&'h ResourceName, EnvironmentId>,
 }
 
 pub(super) fn assemble(held: &Held, problems: &mut Vec<Problem>) -> Snapshot {
-    let portals = held.portals.keys().cloned().zip((0..).map(PortalId)).collect();
-    let environments = held.environments.keys().cloned().zip((0..).map(EnvironmentId)).collect();
-    let ids = Ids { portals, environments };
-    let mut snapshot = Snapshot::default();
+    let ids = Ids {
+        portals: held.portals.keys().zip((0..).map(PortalId)).collect(),
+        environments: held.environments.keys().zip((0..).map(EnvironmentId)).collect(),
+    };
+    let mut parts = Parts::default();
+    let mut publishing: HashMap<EnvironmentId, Vec<PortalId>> = HashMap::new();
     for (held, id) in held.portals.values().zip((0..).map(PortalId)) {
-        snapshot.add_site(&held.domains, Site::Portal(id));
-        snapshot.portals.push(portal(held, &ids));
-    }
-    for (found, id) in held.environments.values().zip((0..).map(EnvironmentId)) {
-        snapshot.add_site(&found.domains, Site::Environment(id));
-        let publish = |portal: &Portal| portal.environments.contains(&id);
-        let portals = snapshot.portals().filter(|(_, portal)| publish(portal));
-        let portals = portals.map(|(id, _)| id).collect();
-        let environment = environment(found, &ids, portals, held, problems);
-        snapshot.environments.push(environment);
-    }
-    snapshot.close(&held.left_out);
-    for (group, index) in held.groups.values().zip(0..) {
-        let group = self::group(group, &snapshot, held, &ids);
-        for value in &group.claim_values {
-            snapshot.groups_by_claim.entry(value.clone()).or_default().push(index);
+        parts.hosts.take(&held.domains, Site::Portal(id));
+        let portal = portal(held, &ids);
+        for environment in &portal.environments {
+            publishing.entry(*environment).or_default().push(id);
         }
-        snapshot.groups.push(group);
+        parts.portals.push(portal);
     }
-    snapshot
+    let shelf = Shelf::new(held);
+    for (found, id) in held.environments.values().zip((0..).map(EnvironmentId)) {
+        parts.hosts.take(&found.domains, Site::Environment(id));
+        let portals = publishing.remove(&id).into_iter().flatten().collect();
+        let environment = environment(found, &ids, portals, &shelf, problems);
+        parts.environments.push(environment);
+    }
+    parts.hosts.leave_out(&held.left_out);
+    let with_login = parts.portals.iter().zip((0..).map(PortalId));
+    let with_login = with_login.filter(|(portal, _)| portal.login.is_some()).map(|(_, id)| id);
+    let mut selections = Selections::new(held, &shelf, with_login.collect());
+    parts.groups.extend(held.groups.values().map(|group| selections.group(group, &ids)));
+    parts.into()
 }
 
-impl Snapshot {
-    fn add_site(&mut self, domains: &super::domains::Domains, site: Site) {
-        let text = |name: &Located<HostName>| (name.value.as_str().to_owned(), Some(site));
-        self.hosts.extend(domains.exact.iter().map(text));
-        self.wildcards.extend(domains.wildcards.iter().map(text));
-        for (name, port) in &domains.ports {
-            self.ports.entry(name.as_str().to_owned()).or_default().insert(*port);
-        }
+impl Hosts {
+    fn take(&mut self, domains: &super::domains::Domains, site: Site) {
+        domains.exact.iter().for_each(|name| self.add(name.value.as_str(), site));
+        domains.wildcards.iter().for_each(|name| self.add_wildcard(name.value.as_str(), site));
+        domains.ports.iter().for_each(|(name, port)| self.add_port(name.as_str(), *port));
     }
 
-    /// Keeps names that nobody else has from whoever has a wildcard above them: what the gateway has
-    /// there was meant for others.
-    fn close(&mut self, domains: &super::domains::Domains) {
-        let text = |name: &Located<HostName>| name.value.as_str().to_owned();
-        for name in &domains.exact {
-            self.hosts.entry(text(name)).or_default();
-        }
-        for name in &domains.wildcards {
-            self.wildcards.entry(text(name)).or_default();
-        }
+    fn leave_out(&mut self, domains: &super::domains::Domains) {
+        domains.exact.iter().for_each(|name| self.close(name.value.as_str()));
+        domains.wildcards.iter().for_each(|name| self.close_wildcard(name.value.as_str()));
     }
 }
 
@@ -74,7 +68,7 @@ fn exact(domains: &super::domains::Domains) -> BTreeSet<HostName> {
     domains.exact.iter().map(|domain| domain.value.clone()).collect()
 }
 
-fn portal(held: &HeldPortal, ids: &Ids) -> Portal {
+fn portal(held: &HeldPortal, ids: &Ids<'_>) -> Portal {
     let published = held.published.iter();
     Portal {
         name: held.origin.name().clone(),
@@ -94,20 +88,18 @@ fn portal(held: &HeldPortal, ids: &Ids) -> Portal {
 
 fn environment(
     found: &HeldEnvironment,
-    ids: &Ids,
-    portals: BTreeSet<PortalId>,
-    held: &Held,
+    ids: &Ids<'_>,
+    portals: SharedSet<PortalId>,
+    shelf: &Shelf<'_>,
     problems: &mut Vec<Problem>,
 ) -> Environment {
     let vouching = found.portal.as_ref().and_then(|name| ids.portals.get(name).copied());
     let plans = found.plans.iter();
     let issuers = found.plan_issuers.iter();
-    let (products, left_out) = products::of_environment(found, held, problems);
     Environment {
         name: found.origin.name().clone(),
         hosts: exact(&found.domains),
-        products,
-        left_out,
+        products: products::of_environment(found, shelf, problems),
         portals,
         routing: found.routing,
         audiences: found.audiences.clone(),
@@ -124,47 +116,55 @@ fn environment(
     }
 }
 
-fn group(group: &HeldGroup, snapshot: &Snapshot, held: &Held, ids: &Ids) -> Group {
-    let named: BTreeSet<PortalId> =
-        group.portals.iter().filter_map(|name| ids.portals.get(&name.value).copied()).collect();
-    // Portals that are named and left out leave nobody, never everybody.
-    let with_login = snapshot.portals().filter(|(_, portal)| portal.login.is_some());
-    let applies_to = if group.portals.is_empty() {
-        with_login.map(|(id, _)| id).collect()
-    } else {
-        named.clone()
-    };
-    Group {
-        name: group.origin.name().clone(),
-        claim_values: group.claim_values.iter().map(|name| name.value.clone()).collect(),
-        applies_to,
-        portals: named,
-        products: granted(group, held, ids),
-    }
+/// What the selectors of Groups come to; those that say the same come to the same set.
+struct Selections<'h> {
+    shelf: &'h Shelf<'h>,
+    environments: Catalogue<'h>,
+    /// Portals with a login.
+    with_login: SharedSet<PortalId>,
+    product_sets: HashMap<(&'h Selector, &'h str), SharedSet<ResourceName>>,
+    environment_sets: HashMap<(&'h Selector, &'h str), SharedSet<EnvironmentId>>,
 }
 
-/// What the selectors of a Group come to: a union over products and Environments that hold.
-fn granted(
-    group: &HeldGroup,
-    held: &Held,
-    ids: &Ids,
-) -> BTreeMap<EnvironmentId, BTreeSet<ResourceName>> {
-    let own = &group.origin.name().namespace;
-    let mut granted: BTreeMap<_, BTreeSet<ResourceName>> = BTreeMap::new();
-    for api in &group.apis {
-        let products: Vec<&ResourceName> = held
-            .products
-            .values()
-            .filter(|found| api.products.selects(own, found.origin.name(), &found.labels))
-            .map(|found| found.origin.name())
-            .collect();
-        for (name, environment) in &held.environments {
-            if api.environments.selects(own, name, &environment.labels)
-                && let Some(id) = ids.environments.get(name)
-            {
-                granted.entry(*id).or_default().extend(products.iter().copied().cloned());
-            }
+impl<'h> Selections<'h> {
+    fn new(held: &'h Held, shelf: &'h Shelf<'h>, with_login: SharedSet<PortalId>) -> Self {
+        let environments = held.environments.iter();
+        Self {
+            shelf,
+            environments: Catalogue::new(environments.map(|(name, found)| (name, &found.labels))),
+            with_login,
+            product_sets: HashMap::new(),
+            environment_sets: HashMap::new(),
         }
     }
-    granted
+
+    fn group(&mut self, group: &'h HeldGroup, ids: &Ids<'_>) -> Group {
+        let named = group.portals.iter();
+        let named: SharedSet<PortalId> =
+            named.filter_map(|name| ids.portals.get(&name.value).copied()).collect();
+        // Portals that are named and left out leave nobody, never everybody.
+        let applies_to =
+            if group.portals.is_empty() { self.with_login.clone() } else { named.clone() };
+        let own = group.origin.name().namespace();
+        let granted = |api| self.granted(api, own);
+        Group {
+            name: group.origin.name().clone(),
+            claim_values: group.claim_values.iter().map(|name| name.value.clone()).collect(),
+            applies_to,
+            portals: named,
+            grants: group.apis.iter().map(granted).collect(),
+        }
+    }
+
+    fn granted(&mut self, api: &'h ApiSelector, own: &'h str) -> Granted {
+        let Self { shelf, environments, product_sets, environment_sets, .. } = self;
+        let products = product_sets.entry((&api.products, own)).or_insert_with(|| {
+            let products = shelf.select(&api.products, own);
+            products.map(|product| product.origin.name().clone()).collect()
+        });
+        let environments = environment_sets.entry((&api.environments, own)).or_insert_with(|| {
+            environments.select(&api.environments, own).into_iter().map(EnvironmentId).collect()
+        });
+        Granted { products: products.clone(), environments: environments.clone() }
+    }
 }

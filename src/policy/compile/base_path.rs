@@ -49,7 +49,7 @@ fn segments(path: &str) -> Result<Vec<String>, String> {
     let parsed = parsed.ok_or_else(|| {
         "expected a path that begins with / and has no dots, escapes or empty segments".to_owned()
     })?;
-    Ok(parsed.segments().to_vec())
+    Ok(parsed.segments().iter().map(|segment| segment.clone().into_owned()).collect())
 }
 
 /// Says what is wrong with a template whatever its values.

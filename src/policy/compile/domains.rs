@@ -5,6 +5,7 @@
 use super::{Findings, missing};
 use crate::attributes::{Host, HostName};
 use crate::document::{At, Located};
+use std::collections::HashSet;
 
 /// The host names of one resource.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +36,7 @@ impl Domains {
 /// Reads `spec.domains`; at least one has to be there.
 pub(super) fn judge(domains: &[Located<String>], found: &mut Findings<'_>) -> Domains {
     let mut judged = Domains::default();
+    let mut seen = HashSet::new();
     for domain in domains {
         let (text, wild) = match domain.value.strip_prefix("*.") {
             Some(text) => (text, true),
@@ -48,7 +50,7 @@ pub(super) fn judge(domains: &[Located<String>], found: &mut Findings<'_>) -> Do
         let names = if wild { &mut judged.wildcards } else { &mut judged.exact };
         match host {
             // With and without port, or written twice: the same name.
-            Some(host) if names.iter().any(|name| name.value == host.name) => {}
+            Some(host) if !seen.insert((wild, host.name.clone())) => {}
             Some(host) => names.push(Located { value: host.name, at: domain.at.clone() }),
             None => found.error(
                 &domain.at,

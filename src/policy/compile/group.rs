@@ -9,7 +9,7 @@ use crate::name::Kind;
 use crate::policy::resource::Group;
 use std::collections::BTreeSet;
 
-pub(super) fn judge(group: &Group, input: &Input<'_>, held: &Held) -> Judged<HeldGroup> {
+pub(super) fn judge(group: &Group, input: &Input<'_>, one_issuer: bool) -> Judged<HeldGroup> {
     let mut found = Findings::new(&group.origin);
     for portal in &group.portals {
         references(portal, Kind::Portal, input, &mut found);
@@ -22,7 +22,7 @@ pub(super) fn judge(group: &Group, input: &Input<'_>, held: &Held) -> Judged<Hel
     };
     if group.claim_values.is_empty() {
         found.notice(&group.origin.at(), "no spec.oidcGroup.groupNames: it grants nobody anything");
-    } else if !applies(&version, held) {
+    } else if !applies(&version, one_issuer) {
         let at = super::missing(&group.origin.at(), "spec.accessLevel.portals");
         found.error(
             &at,
@@ -33,9 +33,14 @@ pub(super) fn judge(group: &Group, input: &Input<'_>, held: &Held) -> Judged<Hel
     (Some(version), found.problems)
 }
 
-/// Whether it names Portals, or may do without because all share one issuer.
-pub(super) fn applies(group: &HeldGroup, held: &Held) -> bool {
+/// Whether all logins are at one issuer, or there are none.
+pub(super) fn share_one_issuer(held: &Held) -> bool {
     let logins = held.portals.values().filter_map(|portal| portal.login.as_ref());
     let issuers: BTreeSet<_> = logins.map(|login| &login.issuer).collect();
-    group.claim_values.is_empty() || !group.portals.is_empty() || issuers.len() < 2
+    issuers.len() < 2
+}
+
+/// Whether it names Portals, or may do without because all share one issuer.
+pub(super) const fn applies(group: &HeldGroup, one_issuer: bool) -> bool {
+    group.claim_values.is_empty() || !group.portals.is_empty() || one_issuer
 }

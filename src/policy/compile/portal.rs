@@ -180,14 +180,15 @@ fn secret(
     found: &mut Findings<'_>,
 ) -> Option<Secret<String>> {
     let SecretReference { name, key } = &reference.value;
-    let own = &found.origin.name().namespace;
-    let crosses = |(from, to): &(String, String)| from == own && *to == name.namespace;
+    let own = found.origin.name().namespace();
+    let crosses = |(from, to): &(String, String)| from == own && *to == name.namespace();
     let allowed = &settings.resources.allow_cross_namespace;
-    if name.namespace != *own && !allowed.iter().any(crosses) {
+    if name.namespace() != own && !allowed.iter().any(crosses) {
         let message = format!(
             "expected a Secret in namespace {own}; for {} the settings need \
              resources.allow_cross_namespace: ['{own} -> {}']",
-            name.namespace, name.namespace
+            name.namespace(),
+            name.namespace()
         );
         found.error(&reference.at, message);
         return None;

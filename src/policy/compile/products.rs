@@ -8,7 +8,7 @@ use super::portal::references;
 use super::{Findings, Input, Judged};
 use crate::name::{Kind, ResourceName};
 use crate::policy::resource::{ApiProduct, ProductSelector};
-use crate::policy::snapshot::Product;
+use crate::policy::{Catalogue, Product, Products, Selector};
 use crate::problem::{Problem, Severity};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,21 +20,42 @@ pub(super) fn judge(product: &ApiProduct, input: &Input<'_>) -> Judged<ApiProduc
     (Some(product.clone()), found.problems)
 }
 
+/// Products that hold, found by what selectors say of them.
+pub(super) struct Shelf<'h> {
+    products: Vec<&'h ApiProduct>,
+    catalogue: Catalogue<'h>,
+}
+
+impl<'h> Shelf<'h> {
+    pub(super) fn new(held: &'h Held) -> Self {
+        let products: Vec<&ApiProduct> = held.products.values().map(|held| &**held).collect();
+        let catalogue = products.iter().map(|product| (product.origin.name(), &product.labels));
+        Self { catalogue: Catalogue::new(catalogue), products }
+    }
+
+    /// What a resource in namespace `own` selects.
+    pub(super) fn select(
+        &self,
+        selector: &Selector,
+        own: &str,
+    ) -> impl Iterator<Item = &'h ApiProduct> {
+        let places = self.catalogue.select(selector, own);
+        places.into_iter().filter_map(|place| self.products.get(place).copied())
+    }
+}
+
 /// The products of an Environment, each once for every base path that it has there; and the base
 /// paths of those that it cannot hold.
 pub(super) fn of_environment(
     environment: &HeldEnvironment,
-    held: &Held,
+    shelf: &Shelf<'_>,
     problems: &mut Vec<Problem>,
-) -> (Vec<Product>, BTreeSet<Vec<String>>) {
+) -> Products {
     let mut products: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
     let mut left_out: BTreeSet<(ResourceName, Vec<String>)> = BTreeSet::new();
-    let own = &environment.origin.name().namespace;
+    let own = environment.origin.name().namespace();
     for selector in &environment.products {
-        let selected = held.products.values().filter(|product| {
-            selector.products.selects(own, product.origin.name(), &product.labels)
-        });
-        for product in selected {
+        for product in shelf.select(&selector.products, own) {
             let plans = plans(environment, selector, product, problems);
             let base_paths = base_paths(environment, selector, product, problems);
             let Some(plans) = plans else {
@@ -50,13 +71,11 @@ pub(super) fn of_environment(
     }
     // By another selector it may be held there all the same.
     left_out.retain(|of| !products.contains_key(of));
-    let left_out = left_out.into_iter().map(|(_name, base_path)| base_path).collect();
-    let product = |((name, base_path), plans): (_, BTreeSet<String>)| Product {
-        name,
-        base_path,
-        usage_plans: plans.into_iter().collect(),
+    let product = |((name, base_path), plans): (_, BTreeSet<String>)| {
+        Product::new(name, base_path, plans.into_iter().collect())
     };
-    (products.into_iter().map(product).collect(), left_out)
+    let products = products.into_iter().map(product).collect();
+    Products::new(products, left_out.into_iter().map(|(_name, base_path)| base_path))
 }
 
 /// The plans of a product here; `None` where one of its own is not defined by the Environment,

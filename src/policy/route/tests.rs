@@ -1,7 +1,10 @@
 use super::super::tests::{attributes, environment, name, portal, product};
+use super::super::{Parts, ResourceName};
 use super::*;
+use crate::attributes::HostName;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+
+mod model;
 
 /// Context extensions: key and value.
 type Context = &'static [(&'static str, &'static str)];
@@ -14,7 +17,7 @@ fn host(text: &str) -> HostName {
 
 /// Portal 0 and 1 publish Environment 0; Portal 0 alone Environment 1, routed by context.
 fn snapshot() -> Snapshot {
-    let mut snapshot = Snapshot {
+    let mut parts = Parts {
         portals: vec![portal("petstore-portal", &[0, 1]), portal("partners", &[0])],
         environments: vec![
             environment(
@@ -31,20 +34,20 @@ fn snapshot() -> Snapshot {
             ),
             environment("prod", &[0], vec![product("pets", "")]),
         ],
-        ..Snapshot::default()
+        ..Parts::default()
     };
-    snapshot.environments[1].routing = Routing::Context;
+    parts.environments[1].routing = Routing::Context;
     let sites = [
         ("portal.example.com", Site::Portal(PortalId(0))),
         ("api.example.com", Site::Environment(EnvironmentId(0))),
     ];
-    snapshot.hosts = sites.map(|(host, site)| (host.to_owned(), Some(site))).into();
+    sites.into_iter().for_each(|(host, site)| parts.hosts.add(host, site));
     let wildcards = [
         ("example.com", Site::Portal(PortalId(1))),
         ("eu.example.com", Site::Environment(EnvironmentId(1))),
     ];
-    snapshot.wildcards = wildcards.map(|(host, site)| (host.to_owned(), Some(site))).into();
-    snapshot
+    wildcards.into_iter().for_each(|(host, site)| parts.hosts.add_wildcard(host, site));
+    parts.into()
 }
 
 #[test]
@@ -65,8 +68,8 @@ fn finds_a_site_by_name_then_by_the_longest_wildcard() {
         ("com", None, false),
     ];
     for (text, site, exact) in cases {
-        assert_eq!(snapshot.site(&host(text)), site, "{text}");
-        assert_eq!(snapshot.is_exact_host(&host(text)), exact, "{text}");
+        assert_eq!(snapshot.site(host(text).as_str()), site, "{text}");
+        assert_eq!(snapshot.is_exact_host(host(text).as_str()), exact, "{text}");
     }
 }
 
@@ -118,7 +121,7 @@ fn leads_to_one_product_or_nowhere() {
         let route = snapshot.route(Site::Environment(EnvironmentId(0)), &attributes(path, context));
         let got = route.map(|route| match route {
             Route::Product { environment, product, .. } => {
-                (environment.name.to_string(), product.name.name.clone())
+                (environment.name.to_string(), product.name.name().to_owned())
             }
             Route::Portal(_, portal) => (portal.name.to_string(), String::new()),
         });
@@ -190,20 +193,20 @@ proptest! {
     fn a_product_only_gets_what_is_below_its_base_path(raw in "(/[ab]{1,2}){0,4}/?") {
         let raw = if raw.is_empty() { "/".to_owned() } else { raw };
         let products = ["a", "a/b", "ab", "b/a"].map(|base| product(base, base));
-        let snapshot = Snapshot {
+        let snapshot = Snapshot::from(Parts {
             environments: vec![environment("dev", &[], products.to_vec())],
-            ..Snapshot::default()
-        };
+            ..Parts::default()
+        });
         let attributes = attributes(&raw, &[]);
         let route = snapshot.route(Site::Environment(EnvironmentId(0)), &attributes);
         let whole = format!("{}/", raw.trim_end_matches('/'));
         let longest = ["a/b", "ab", "b/a", "a"].into_iter()
             .find(|base| whole.starts_with(&format!("/{base}/")));
         let got = match route {
-            Ok(Route::Product { product, .. }) => Some(product.name.name.clone()),
+            Ok(Route::Product { product, .. }) => Some(product.name.name().to_owned()),
             _ => None,
         };
         prop_assert_eq!(got.as_deref(), longest);
-        prop_assert!(attributes.context == BTreeMap::new() && name("a").namespace == "default");
+        prop_assert!(attributes.context.is_empty() && name("a").namespace() == "default");
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod authority;
 mod check;
 mod claims;
 mod cookies;
+mod decode;
 mod discovery;
 mod headers;
 mod jwks;
@@ -30,10 +31,11 @@ pub(crate) struct Target {
 }
 
 /// Every target.
-pub(crate) const ALL: [Target; 10] = [
+pub(crate) const ALL: [Target; 11] = [
     Target { name: "check", run: check::run, runs: 2_000 },
     Target { name: "claims", run: claims::run, runs: 2_000 },
     Target { name: "cookies", run: cookies::run, runs: 20_000 },
+    Target { name: "decode", run: decode::run, runs: 40_000 },
     Target { name: "discovery", run: discovery::run, runs: 10_000 },
     Target { name: "headers", run: headers::run, runs: 20_000 },
     Target { name: "jwks", run: jwks::run, runs: 10_000 },

@@ -8,8 +8,8 @@ const PREFIX: &str = "portcullis";
 
 pub(crate) fn run(data: &[u8]) {
     let Some((browser, lines)) = data.split_first() else { return };
-    let mut headers = Headers::default();
     let text = String::from_utf8_lossy(lines);
+    let mut headers = Headers::default();
     text.split('\n').for_each(|line| headers.add("cookie", line));
     if browser & 1 == 1 {
         headers.add("sec-fetch-site", "none");

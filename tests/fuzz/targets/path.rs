@@ -2,9 +2,9 @@
 
 use super::strict::{product, readings};
 use super::world::{PRODUCTS, World};
-use portcullis::attributes::{Attributes, Headers, Host, Method, RequestPath};
+use portcullis::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
 use portcullis::policy::Route;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -18,11 +18,11 @@ pub(crate) fn run(data: &[u8]) {
         method: Method::Get,
         path,
         headers: Headers::default(),
-        context: BTreeMap::new(),
-        body: Vec::new(),
+        context: Context::default(),
+        body: &[],
     };
     World::with(|world| {
-        let site = world.policy.site(&attributes.host.name).expect("a host of ours");
+        let site = world.policy.site(attributes.host.name.as_str()).expect("a host of ours");
         let served: BTreeSet<String> = readings(bare)
             .iter()
             .filter_map(|reading| product(reading, &PRODUCTS))

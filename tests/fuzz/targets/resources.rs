@@ -50,8 +50,7 @@ pub(crate) fn run(data: &[u8]) {
             assert!(publishes, "{} is not published by its portal", environment.name);
         }
         for host in &environment.hosts {
-            let known =
-                matches!(snapshot.site(host), Some(policy::Site::Environment(own)) if own == id);
+            let known = matches!(snapshot.site(host.as_str()), Some(policy::Site::Environment(own)) if own == id);
             assert!(known, "{host} is not its environment's");
         }
     }

@@ -1,10 +1,12 @@
 //! L39: whatever is allowed for a product is, however a server behind us reads it, a path of that
 //! product.
 
-use portcullis::attributes::{Attributes, Headers, Host, Method, RequestPath};
+use portcullis::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
 use portcullis::config::Routing;
 use portcullis::name::ResourceName;
-use portcullis::policy::{Environment, EnvironmentId, Product, Route, Site, Snapshot};
+use portcullis::policy::{
+    Environment, EnvironmentId, Parts, Product, Products, Route, SharedSet, Site, Snapshot,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -100,26 +102,22 @@ fn paths() -> impl Strategy<Value = String> {
 }
 
 fn environment(bases: &[&str]) -> Snapshot {
-    let product = |base: &&str| Product {
-        name: ResourceName::new(*base, "default"),
-        base_path: base.split('/').skip(1).map(str::to_owned).collect(),
-        usage_plans: Vec::new(),
+    let product = |base: &&str| {
+        let base_path = base.split('/').skip(1).map(str::to_owned).collect();
+        Product::new(ResourceName::new(base, "default"), base_path, Vec::new())
     };
     let environment = Environment {
         name: ResourceName::new("dev", "default"),
         hosts: BTreeSet::new(),
-        products: bases.iter().map(product).collect(),
-        portals: BTreeSet::new(),
+        products: Products::new(bases.iter().map(product).collect(), []),
+        portals: SharedSet::default(),
         routing: Routing::Auto,
         audiences: BTreeSet::new(),
         plans: BTreeMap::new(),
         plan_issuers: Vec::new(),
-        left_out: BTreeSet::new(),
         group_claim: None,
     };
-    let mut snapshot = Snapshot::default();
-    snapshot.environments.push(environment);
-    snapshot
+    Parts { environments: vec![environment], ..Parts::default() }.into()
 }
 
 /// The product that we take a path to be of; `None` where it is refused.
@@ -129,11 +127,11 @@ fn judged(snapshot: &Snapshot, path: &str) -> Option<String> {
         method: Method::Get,
         path: RequestPath::parse(path)?,
         headers: Headers::default(),
-        context: BTreeMap::new(),
-        body: Vec::new(),
+        context: Context::default(),
+        body: &[],
     };
     match snapshot.route(Site::Environment(EnvironmentId(0)), &attributes).ok()? {
-        Route::Product { product, .. } => Some(product.name.name.clone()),
+        Route::Product { product, .. } => Some(product.name.name().to_owned()),
         Route::Portal(..) => None,
     }
 }

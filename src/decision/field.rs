@@ -1,0 +1,162 @@
+//! The value of a header field, kept as what it is made of until it is written.
+//!
+//! Pure: no I/O, no clock.
+
+use crate::policy::CallerGroups;
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// All but visible ASCII, and `%` itself, so that two values never look alike.
+const VALUE: &AsciiSet = &CONTROLS.add(b' ').add(b'%');
+/// All but what RFC 3986 §2.3 calls unreserved.
+const GROUP: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A value that is written straight into the answer: no text of it is made before.
+#[derive(Clone, Copy, Debug)]
+pub enum FieldValue<'v> {
+    /// As it is.
+    Text(&'v str),
+    /// Percent-encoded where it is not visible ASCII.
+    Encoded(&'v str),
+    /// A list with commas, its items percent-encoded where they are not unreserved.
+    List(&'v CallerGroups),
+    /// A `Bearer` challenge (RFC 6750 §3).
+    Challenge {
+        /// For what: the host.
+        realm: &'v str,
+        /// What is wrong with the token that came.
+        error: Option<&'static str>,
+    },
+}
+
+impl FieldValue<'_> {
+    /// Bytes that [`Self::write_to`] writes.
+    #[must_use]
+    pub fn len(self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Encoded(text) => text.len() + 2 * encoded_bytes(text),
+            Self::List(items) => {
+                let of_items: usize = items.iter().map(list_item_len).sum();
+                of_items + items.len().saturating_sub(1)
+            }
+            Self::Challenge { realm, error } => {
+                let error = error.map_or(0, |error| error.len() + CHALLENGE_ERROR.len() + 1);
+                CHALLENGE.len() + realm.len() + 1 + error
+            }
+        }
+    }
+
+    /// Whether nothing is written.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends the value.
+    pub fn write_to(self, to: &mut Vec<u8>) {
+        match self {
+            Self::Text(text) => to.extend_from_slice(text.as_bytes()),
+            Self::Encoded(text) => encode(text, VALUE, to),
+            Self::List(items) => {
+                for (place, item) in items.iter().enumerate() {
+                    if place > 0 {
+                        to.push(b',');
+                    }
+                    encode(item, GROUP, to);
+                }
+            }
+            Self::Challenge { realm, error } => {
+                to.extend_from_slice(CHALLENGE.as_bytes());
+                // A host name has no quotes.
+                to.extend_from_slice(realm.as_bytes());
+                to.push(b'"');
+                if let Some(error) = error {
+                    to.extend_from_slice(CHALLENGE_ERROR.as_bytes());
+                    to.extend_from_slice(error.as_bytes());
+                    to.push(b'"');
+                }
+            }
+        }
+    }
+
+    /// The same without what begins at a control character, which would become a line of its own on
+    /// the wire. A tab may stand in a field (RFC 9110 §5.5), and in a cookie of the upstream's.
+    #[must_use]
+    pub fn one_line(self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(cut(text)),
+            Self::Challenge { realm, error } => Self::Challenge { realm: cut(realm), error },
+            // Encoding leaves none.
+            Self::Encoded(_) | Self::List(_) => self,
+        }
+    }
+
+    /// As text, for those who show it.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let mut bytes = Vec::new();
+        self.write_to(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+const CHALLENGE: &str = "Bearer realm=\"";
+const CHALLENGE_ERROR: &str = ", error=\"";
+
+fn cut(text: &str) -> &str {
+    let breaks = |byte: u8| byte.is_ascii_control() && byte != b'\t';
+    // Looks at everything at once: nearly always there is none.
+    if text.bytes().fold(false, |found, byte| found | breaks(byte)) {
+        text.split(|c: char| c.is_ascii_control() && c != '\t').next().unwrap_or_default()
+    } else {
+        text
+    }
+}
+
+fn encode(text: &str, set: &'static AsciiSet, to: &mut Vec<u8>) {
+    utf8_percent_encode(text, set).for_each(|piece| to.extend_from_slice(piece.as_bytes()));
+}
+
+/// Bytes of a text that become three.
+fn encoded_bytes(text: &str) -> usize {
+    text.bytes().filter(|byte| !byte.is_ascii_graphic() || *byte == b'%').count()
+}
+
+fn list_item_len(item: &str) -> usize {
+    let unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
+    item.len() + 2 * item.bytes().filter(|byte| !unreserved(byte)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn is_as_long_as_it_says(text in "\\PC*|[ -~\t\r\n]*", items in prop::collection::vec("\\PC{0,9}|[ -~]{0,9}", 0..5)) {
+            let groups: CallerGroups = items.iter().collect();
+            let challenge = FieldValue::Challenge { realm: &text, error: Some("invalid_token") };
+            let bare = FieldValue::Challenge { realm: &text, error: None };
+            for value in [FieldValue::Text(&text), FieldValue::Encoded(&text), FieldValue::List(&groups), challenge, bare] {
+                prop_assert_eq!(value.to_text().len(), value.len());
+                let line = value.one_line().to_text();
+                prop_assert!(!line.contains(|c: char| c.is_ascii_control() && c != '\t'), "{line:?}");
+            }
+            let line = FieldValue::Text(&text).one_line().to_text();
+            prop_assert!(text.starts_with(&line));
+            let encoded = FieldValue::Encoded(&text).to_text();
+            prop_assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic()));
+            let list = FieldValue::List(&groups).to_text();
+            prop_assert_eq!(list.split(',').count(), items.len().max(1));
+        }
+    }
+
+    #[test]
+    fn challenges_as_rfc_6750_says() {
+        let challenge = |error| FieldValue::Challenge { realm: "api.example", error }.to_text();
+        assert_eq!(challenge(None), "Bearer realm=\"api.example\"");
+        let with_error = "Bearer realm=\"api.example\", error=\"invalid_token\"";
+        assert_eq!(challenge(Some("invalid_token")), with_error);
+    }
+}

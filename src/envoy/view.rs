@@ -1,0 +1,230 @@
+//! The fields of a `CheckRequest` that count, where they stand in the message.
+//!
+//! What comes several times is merged as protobuf says: of text and bytes the last counts, messages
+//! become one, lists become longer, of a map's entries with one key the last counts.
+//!
+//! Every field of the messages that we enter is held to its kind and, if it is text, to UTF-8, used or
+//! not, as prost holds it: such a message is refused. `source`, `destination`, `time`, the metadata
+//! contexts and `tls_session` are not entered. They are written by the gateway alone, and nothing is
+//! decided by them, so what may be wrong inside cannot let a request pass that would not pass without
+//! them. Pure: no I/O, no clock.
+
+use super::wire::{Kind, Malformed, Wire};
+use crate::attributes::{Context, Few, Headers};
+
+/// Field numbers (`envoy/service/auth/v3/external_auth.proto`, `attribute_context.proto`,
+/// `envoy/config/core/v3/base.proto`), by message.
+mod number {
+    pub(super) mod check_request {
+        pub(in super::super) const ATTRIBUTES: u32 = 1;
+    }
+    pub(super) mod attribute_context {
+        pub(in super::super) const SOURCE: u32 = 1;
+        pub(in super::super) const DESTINATION: u32 = 2;
+        pub(in super::super) const REQUEST: u32 = 4;
+        pub(in super::super) const CONTEXT_EXTENSIONS: u32 = 10;
+        pub(in super::super) const METADATA_CONTEXT: u32 = 11;
+        pub(in super::super) const TLS_SESSION: u32 = 12;
+        pub(in super::super) const ROUTE_METADATA_CONTEXT: u32 = 13;
+    }
+    pub(super) mod request {
+        pub(in super::super) const TIME: u32 = 1;
+        pub(in super::super) const HTTP: u32 = 2;
+    }
+    pub(super) mod http_request {
+        pub(in super::super) const ID: u32 = 1;
+        pub(in super::super) const METHOD: u32 = 2;
+        pub(in super::super) const HEADERS: u32 = 3;
+        pub(in super::super) const PATH: u32 = 4;
+        pub(in super::super) const HOST: u32 = 5;
+        pub(in super::super) const SCHEME: u32 = 6;
+        pub(in super::super) const QUERY: u32 = 7;
+        pub(in super::super) const FRAGMENT: u32 = 8;
+        pub(in super::super) const SIZE: u32 = 9;
+        pub(in super::super) const PROTOCOL: u32 = 10;
+        pub(in super::super) const BODY: u32 = 11;
+        pub(in super::super) const RAW_BODY: u32 = 12;
+        pub(in super::super) const HEADER_MAP: u32 = 13;
+    }
+    pub(super) mod header_map {
+        pub(in super::super) const HEADERS: u32 = 1;
+    }
+    pub(super) mod header_value {
+        pub(in super::super) const KEY: u32 = 1;
+        pub(in super::super) const VALUE: u32 = 2;
+        pub(in super::super) const RAW_VALUE: u32 = 3;
+    }
+    pub(super) mod map_entry {
+        pub(in super::super) const KEY: u32 = 1;
+        pub(in super::super) const VALUE: u32 = 2;
+    }
+}
+
+/// A pair of a map of text.
+pub(super) type Entry<'m> = (&'m str, &'m str);
+
+/// `attributes`, as far as it counts.
+#[derive(Debug, Default)]
+pub(super) struct View<'m> {
+    pub(super) context: Context<'m>,
+    pub(super) method: &'m str,
+    pub(super) host: &'m str,
+    pub(super) path: &'m str,
+    pub(super) body: &'m str,
+    pub(super) raw_body: &'m [u8],
+    /// `header_map`, without pseudo headers.
+    pub(super) fields: Headers<'m>,
+    /// `headers`, as they came: an earlier one may have the key of a later one.
+    pub(super) entries: Few<Entry<'m>, 40>,
+}
+
+impl<'m> View<'m> {
+    /// Reads a `CheckRequest`.
+    pub(super) fn read(message: &'m [u8]) -> Result<Self, Malformed> {
+        use number::check_request::ATTRIBUTES;
+        let mut view = Self::default();
+        let mut wire = Wire::new(message);
+        while let Some((number, kind)) = wire.field()? {
+            match number {
+                ATTRIBUTES => {
+                    kind.must_be(Kind::Delimited)?;
+                    view.attributes(wire.message()?)?;
+                }
+                _ => wire.skip(number, kind)?,
+            }
+        }
+        Ok(view)
+    }
+
+    fn attributes(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+        use number::attribute_context::{
+            CONTEXT_EXTENSIONS, DESTINATION, METADATA_CONTEXT, REQUEST, ROUTE_METADATA_CONTEXT,
+            SOURCE, TLS_SESSION,
+        };
+        while let Some((number, kind)) = wire.field()? {
+            match number {
+                REQUEST => {
+                    kind.must_be(Kind::Delimited)?;
+                    self.request(wire.message()?)?;
+                }
+                CONTEXT_EXTENSIONS => {
+                    kind.must_be(Kind::Delimited)?;
+                    let (key, value) = entry(wire.message()?)?;
+                    self.context.add(key, value);
+                }
+                SOURCE | DESTINATION | METADATA_CONTEXT | ROUTE_METADATA_CONTEXT | TLS_SESSION => {
+                    kind.must_be(Kind::Delimited)?;
+                    wire.bytes()?;
+                }
+                _ => wire.skip(number, kind)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+        use number::request::{HTTP, TIME};
+        while let Some((number, kind)) = wire.field()? {
+            match number {
+                HTTP => {
+                    kind.must_be(Kind::Delimited)?;
+                    self.http(wire.message()?)?;
+                }
+                TIME => {
+                    kind.must_be(Kind::Delimited)?;
+                    wire.bytes()?;
+                }
+                _ => wire.skip(number, kind)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn http(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+        use number::http_request::{
+            BODY, FRAGMENT, HEADER_MAP, HEADERS, HOST, ID, METHOD, PATH, PROTOCOL, QUERY, RAW_BODY,
+            SCHEME, SIZE,
+        };
+        while let Some((number, kind)) = wire.field()? {
+            match number {
+                ID..=FRAGMENT | PROTOCOL..=HEADER_MAP => kind.must_be(Kind::Delimited)?,
+                SIZE => kind.must_be(Kind::Varint)?,
+                _ => {}
+            }
+            match number {
+                HEADERS => self.entries.push(entry(wire.message()?)?),
+                METHOD => self.method = wire.text()?,
+                PATH => self.path = wire.text()?,
+                HOST => self.host = wire.text()?,
+                BODY => self.body = wire.text()?,
+                RAW_BODY => self.raw_body = wire.bytes()?,
+                HEADER_MAP => self.header_map(wire.message()?)?,
+                ID | SCHEME | QUERY | FRAGMENT | PROTOCOL => drop(wire.text()?),
+                SIZE => drop(wire.varint()?),
+                _ => wire.skip(number, kind)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn header_map(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+        use number::header_map::HEADERS;
+        while let Some((number, kind)) = wire.field()? {
+            match number {
+                HEADERS => {
+                    kind.must_be(Kind::Delimited)?;
+                    self.header_value(wire.message()?)?;
+                }
+                _ => wire.skip(number, kind)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn header_value(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+        use number::header_value::{KEY, RAW_VALUE, VALUE};
+        let (mut key, mut value, mut raw): (&str, &str, &[u8]) = ("", "", &[]);
+        while let Some((number, kind)) = wire.field()? {
+            match number {
+                KEY | VALUE | RAW_VALUE => kind.must_be(Kind::Delimited)?,
+                _ => {}
+            }
+            match number {
+                KEY => key = wire.text()?,
+                VALUE => value = wire.text()?,
+                RAW_VALUE => raw = wire.bytes()?,
+                _ => wire.skip(number, kind)?,
+            }
+        }
+        if key.starts_with(':') {
+            return Ok(());
+        }
+        if raw.is_empty() {
+            self.fields.add(key, value);
+        } else {
+            // What is not UTF-8 becomes U+FFFD, which no credential of ours contains.
+            self.fields.add(key, String::from_utf8_lossy(raw));
+        }
+        Ok(())
+    }
+}
+
+/// An entry of a map of text. Without key or value that one is empty.
+fn entry(mut wire: Wire<'_>) -> Result<Entry<'_>, Malformed> {
+    use number::map_entry::{KEY, VALUE};
+    let (mut key, mut value) = ("", "");
+    while let Some((number, kind)) = wire.field()? {
+        match number {
+            KEY => {
+                kind.must_be(Kind::Delimited)?;
+                key = wire.text()?;
+            }
+            VALUE => {
+                kind.must_be(Kind::Delimited)?;
+                value = wire.text()?;
+            }
+            _ => wire.skip(number, kind)?,
+        }
+    }
+    Ok((key, value))
+}

@@ -1,0 +1,203 @@
+//! Events as lines of JSON, written by hand: a line is part of what a refused check costs.
+//!
+//! Which fields there are, and what they are called, is said where the event is; the shape is that of
+//! tracing-subscriber's flattened JSON.
+
+use serde::Serialize;
+use std::cell::Cell;
+use std::fmt;
+use std::io::Write;
+use std::time::{Duration, SystemTime};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::Context;
+
+/// Longest line whose memory is kept for the next one.
+const KEPT: usize = 16 * 1024;
+
+thread_local! {
+    /// Where this thread's last line was written. It is taken out and put back: a value that logs while
+    /// it is written finds an empty one.
+    static LINE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Writes each event as one line, with one call of the writer.
+#[derive(Debug)]
+pub(super) struct JsonLines<W> {
+    writer: W,
+}
+
+impl<W> JsonLines<W> {
+    pub(super) const fn new(writer: W) -> Self {
+        Self { writer }
+    }
+}
+
+impl<S, W> Layer<S> for JsonLines<W>
+where
+    S: Subscriber,
+    W: for<'w> MakeWriter<'w> + 'static,
+{
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let metadata = event.metadata();
+        let mut line = LINE.take();
+        line.clear();
+        line.extend_from_slice(b"{\"timestamp\":\"");
+        #[expect(clippy::disallowed_methods, reason = "when a line was written judges nothing")]
+        timestamp(&mut line, SystemTime::now());
+        line.extend_from_slice(b"\",\"level\":\"");
+        line.extend_from_slice(metadata.level().as_str().as_bytes());
+        line.push(b'"');
+        event.record(&mut Fields(&mut line));
+        line.extend_from_slice(b"}\n");
+        // Nobody is left who could be told that a line cannot be written.
+        let _written = self.writer.make_writer_for(metadata).write_all(&line);
+        if line.capacity() <= KEPT {
+            LINE.set(line);
+        }
+    }
+}
+
+/// The last second that RFC 3339 has a text for: 9999-12-31T23:59:59Z.
+const LAST: Duration = Duration::from_secs(253_402_300_799);
+
+/// As RFC 3339 with microseconds. For a clock that stands before 1970, or after 9999, there is no text.
+fn timestamp(line: &mut Vec<u8>, now: SystemTime) {
+    let now = now.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST);
+    // Writing to a Vec cannot fail.
+    let _written = write!(line, "{}", humantime::format_rfc3339_micros(now));
+}
+
+struct Fields<'l>(&'l mut Vec<u8>);
+
+impl Fields<'_> {
+    fn add<T: Serialize + ?Sized>(&mut self, field: &Field, value: &T) {
+        self.0.extend_from_slice(b",\"");
+        // A name of a field is a name in our source.
+        self.0.extend_from_slice(field.name().as_bytes());
+        self.0.extend_from_slice(b"\":");
+        let start = self.0.len();
+        if serde_json::to_writer(&mut *self.0, value).is_err() {
+            // A value that does not write itself: the line stays JSON.
+            self.0.truncate(start);
+            self.0.extend_from_slice(b"null");
+        }
+    }
+}
+
+impl Visit for Fields<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, &format_args!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, &value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, &value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, &value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.add(field, &value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::{Arc, Mutex};
+    use tracing_subscriber::layer::SubscriberExt;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("a lock").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Lines {
+        fn read(&self) -> Vec<serde_json::Value> {
+            let text = String::from_utf8(self.0.lock().expect("a lock").clone()).expect("text");
+            text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+        }
+    }
+
+    fn log() {
+        let none: Option<&str> = None;
+        let error = io::Error::other("no \"way\"\n");
+        tracing::info!(text = "a\"b\\c\u{1}\u{e9}", some = Some("x"), none, "a message: {}", 1 + 1);
+        tracing::warn!(
+            number = 7_u64,
+            below = -7_i64,
+            half = 0.5,
+            nan = f64::NAN,
+            yes = true,
+            "numbers"
+        );
+        tracing::error!(%error, debug = ?Some("\"d\""), wide = u128::MAX, "errors");
+        tracing::debug!(dotted.name = 1_u8);
+    }
+
+    /// What tracing-subscriber itself makes of the same events.
+    #[test]
+    fn says_what_the_subscriber_s_own_json_says() {
+        let (ours, theirs) = (Lines::default(), Lines::default());
+        let writer = ours.clone();
+        let subscriber =
+            tracing_subscriber::registry().with(JsonLines::new(move || writer.clone()));
+        tracing::subscriber::with_default(subscriber, log);
+        let writer = theirs.clone();
+        let layer = tracing_subscriber::fmt::layer().with_target(false);
+        let layer = layer.with_writer(move || writer.clone());
+        let layer = layer.json().flatten_event(true).with_current_span(false);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
+        let without_time = |lines: Lines| {
+            let mut lines = lines.read();
+            for line in &mut lines {
+                let time = line.as_object_mut().and_then(|line| line.remove("timestamp"));
+                let time = time.expect("a time");
+                let time = time.as_str().expect("text");
+                assert_eq!(time.len(), "2026-01-02T03:04:05.123456Z".len(), "{time}");
+                humantime::parse_rfc3339(time).expect(time);
+            }
+            lines
+        };
+        let ours = without_time(ours);
+        assert_eq!(ours.len(), 4);
+        assert_eq!(ours, without_time(theirs));
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_leaves_the_line_whole() {
+        for (now, want) in [
+            (SystemTime::UNIX_EPOCH - Duration::from_secs(5), "1970-01-01T00:00:00.000000Z"),
+            (
+                SystemTime::UNIX_EPOCH + Duration::from_secs(300_000_000_000),
+                "9999-12-31T23:59:59.000000Z",
+            ),
+        ] {
+            let mut line = Vec::new();
+            timestamp(&mut line, now);
+            assert_eq!(String::from_utf8_lossy(&line), want);
+        }
+    }
+}
