@@ -143,8 +143,10 @@ pub fn rate_for(side: &mut Side<'_>, share: f64, length: Duration) -> Outcome<f6
         if (sample.load / share - 1.0).abs() < 0.07 {
             break;
         }
-        // What a check costs changes with the rate: half of the way.
-        rate *= f64::midpoint(1.0, share / sample.load).clamp(0.5, 1.5);
+        // What a check costs changes with the rate: half of the way. Where the server does not keep
+        // up, others have its core, and a higher rate would only make a queue.
+        let factor = f64::midpoint(1.0, share / sample.load).clamp(0.5, 1.5);
+        rate = if sample.rate < 0.95 * rate { sample.rate * 0.8 } else { rate * factor };
         rate = rate.min(closed.rate * 0.8);
     }
     Ok(rate.round())

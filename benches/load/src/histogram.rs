@@ -29,6 +29,12 @@ impl Histogram {
         self.total += 1;
     }
 
+    /// Counts all that another one counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(own, more)| *own += more);
+        self.total += other.total;
+    }
+
     /// How many were counted.
     #[must_use]
     pub const fn total(&self) -> u64 {
@@ -88,5 +94,9 @@ mod tests {
         assert_eq!(Histogram::default().percentile(0.5), Duration::ZERO);
         histogram.add(Duration::from_secs(1_000_000));
         assert_eq!(histogram.total(), 101);
+        let mut both = Histogram::default();
+        (0..99).for_each(|_| both.add(Duration::from_nanos(200)));
+        both.merge(&histogram);
+        assert_eq!((both.total(), both.percentile(0.5).as_nanos()), (200, 100));
     }
 }

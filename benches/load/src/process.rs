@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a server may take to start, and to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to start: 100,000 routes on a machine that does other things as well.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
 
@@ -207,4 +207,15 @@ pub fn get(address: SocketAddr, path: &str) -> Outcome<(u16, String)> {
     let status = text.split(' ').nth(1).ok_or("no status")?.parse()?;
     let (_head, body) = text.split_once("\r\n\r\n").ok_or("no body")?;
     Ok((status, body.to_owned()))
+}
+
+/// A counter of `/metrics`, over all of its labels that contain `label`.
+///
+/// # Errors
+///
+/// Where nobody answers.
+pub fn counter(admin: SocketAddr, name: &str, label: &str) -> Outcome<u64> {
+    let (_, text) = get(admin, "/metrics")?;
+    let lines = text.lines().filter(|line| line.starts_with(name) && line.contains(label));
+    Ok(lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
 }
