@@ -137,7 +137,7 @@ pub fn rate_for(side: &mut Side<'_>, share: f64, length: Duration) -> Outcome<f6
     const TRIES: u64 = 8;
     // At a low rate a check costs more: the core wakes up for each.
     let closed = side.round(Pace::Closed { streams: 50 }, length, 0)?;
-    let mut rate = share / (closed.cpu * 2.0 / 1e6);
+    let mut rate = (share / (closed.cpu * 2.0 / 1e6)).min(closed.rate / 2.0);
     for seed in 0..TRIES {
         let sample = side.round(Pace::Open { rate }, length, 100 + seed)?;
         if (sample.load / share - 1.0).abs() < 0.07 {
@@ -145,6 +145,7 @@ pub fn rate_for(side: &mut Side<'_>, share: f64, length: Duration) -> Outcome<f6
         }
         // What a check costs changes with the rate: half of the way.
         rate *= f64::midpoint(1.0, share / sample.load).clamp(0.5, 1.5);
+        rate = rate.min(closed.rate * 0.8);
     }
     Ok(rate.round())
 }
