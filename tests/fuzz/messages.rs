@@ -15,8 +15,7 @@ fn delimited(number: u32, value: &[u8]) -> Vec<u8> {
 
 /// Fields of no message that we know, some of them broken.
 fn odd() -> Vec<Vec<u8>> {
-    let deep =
-        |depth: usize| [[0xa3, 0x06].repeat(depth), [0xa4, 0x06].repeat(depth)].concat();
+    let deep = |depth: usize| [[0xa3, 0x06].repeat(depth), [0xa4, 0x06].repeat(depth)].concat();
     let mut odd = vec![
         delimited(99, b"unknown"),
         vec![0x98, 0x06, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
