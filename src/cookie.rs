@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::attributes::{Few, Headers};
+use crate::attributes::{Few, Headers, split_at_commas};
 use memchr::{memchr, memchr_iter, memrchr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -219,7 +219,7 @@ impl Piece<'_> {
 }
 
 fn pieces(pair: &str) -> impl Iterator<Item = Piece<'_>> {
-    pair.split(',').map(|text| {
+    split_at_commas(pair).map(|text| {
         let whole = trim(text);
         let (name, value) = whole.split_once('=').unwrap_or((whole, ""));
         Piece { text, name, value }

@@ -150,7 +150,11 @@ impl<'m> View<'m> {
             BODY, FRAGMENT, HEADER_MAP, HEADERS, HOST, ID, METHOD, PATH, PROTOCOL, QUERY, RAW_BODY,
             SCHEME, SIZE,
         };
-        while let Some((number, kind)) = wire.field()? {
+        loop {
+            while wire.next_is(HEADERS) {
+                self.entries.push(entry(wire)?);
+            }
+            let Some((number, kind)) = wire.field()? else { return Ok(()) };
             match number {
                 ID..=FRAGMENT | PROTOCOL..=HEADER_MAP => kind.must_be(Kind::Delimited)?,
                 SIZE => kind.must_be(Kind::Varint)?,
@@ -173,7 +177,6 @@ impl<'m> View<'m> {
                 _ => wire.skip(number, kind)?,
             }
         }
-        Ok(())
     }
 
     fn header_map(&mut self, wire: &mut Wire<'m>) -> Result<(), Malformed> {
@@ -225,6 +228,13 @@ fn entry<'m>(wire: &mut Wire<'m>) -> Result<Entry<'m>, Malformed> {
     use number::map_entry::{KEY, VALUE};
     let outer = wire.enter()?;
     let (mut key, mut value) = ("", "");
+    // As everybody writes it; the loop takes it in every other way.
+    if wire.next_is(KEY) {
+        key = wire.text()?;
+    }
+    if wire.next_is(VALUE) {
+        value = wire.text()?;
+    }
     while let Some((number, kind)) = wire.field()? {
         match number {
             KEY => {
