@@ -11,7 +11,7 @@ use portcullis::clock::Clock;
 use portcullis::config::{self, Parsed};
 use portcullis::cookie::Cookies;
 use portcullis::credential::classify;
-use portcullis::decision::classify_client;
+use portcullis::decision::{Asked, classify_client};
 use portcullis::envoy::{AuthorizationService, decode, encode};
 use portcullis::policy::{Membership, Snapshot};
 use portcullis::provider::{IssuerSource, Providers};
@@ -133,7 +133,7 @@ fn reading(criterion: &mut Criterion) {
     });
     let message = &bearer.first().expect("a case").message;
     let attributes = decode(message).expect("an unambiguous request");
-    let site = |snapshot: &Snapshot| snapshot.site(&attributes.host.name).expect("a site");
+    let site = |snapshot: &Snapshot| snapshot.site(attributes.host.name.as_str()).expect("a site");
     criterion.bench_function("route", |bencher| {
         bencher.iter(|| black_box(world.snapshot.route(site(&world.snapshot), &attributes)));
     });
@@ -175,8 +175,9 @@ fn answering(criterion: &mut Criterion) {
     let attributes = decode(message).expect("an unambiguous request");
     let client = classify_client(attributes.method, &attributes.headers);
     let checked = world.runtime.block_on(checker.check(&attributes, client, None));
+    let asked = Asked { client, host: attributes.host.name.as_str(), request_id: "request" };
     criterion.bench_function("encode", |bencher| {
-        bencher.iter(|| black_box(encode(black_box(&checked), client, "request")));
+        bencher.iter(|| black_box(encode(black_box(&checked), &asked)));
     });
     let service = world.service(100_000);
     for (name, kind) in [

@@ -150,10 +150,10 @@ fn presumed(policy: &Snapshot, attributes: &Attributes<'_>, groups: &str) -> Ide
         None => crate::policy::SharedSet::default(),
     };
     Identity {
-        issuer: "(presumed)".to_owned(),
-        subject: "(presumed)".to_owned(),
+        issuer: "(presumed)".into(),
+        subject: "(presumed)".into(),
         email_verified: true,
-        membership: Membership { portals, groups: groups.collect() },
+        membership: Arc::new(Membership { portals, groups: groups.collect() }),
         groups_claimed: true,
         credential: CredentialKind::Session,
         ..Identity::default()

@@ -9,22 +9,24 @@ use crate::token::Claims;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
-/// A caller whose credential holds.
+/// A caller whose credential holds. Kept for each remembered token, so it is small: what many callers
+/// have in common is shared, and no text has room to grow.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Identity {
     /// Who says so.
-    pub issuer: String,
+    pub issuer: Arc<str>,
     /// The principal, unique for the issuer.
-    pub subject: String,
+    pub subject: Box<str>,
     /// As the provider has it.
-    pub email: Option<String>,
+    pub email: Option<Box<str>>,
     /// Whether the provider has verified it.
     pub email_verified: bool,
     /// Whether an e-mail goes out although it is not verified.
     pub send_unverified_email: bool,
     /// What counts for access.
-    pub membership: Membership,
+    pub membership: Arc<Membership>,
     /// Whether the token had a groups claim at all.
     pub groups_claimed: bool,
     /// By which credential.
@@ -50,27 +52,32 @@ impl Identity {
         self.email.as_deref().filter(|_| shown)
     }
 
-    /// The caller of a session.
+    /// The caller of a session of `issuer`.
     #[must_use]
     pub fn of_session(
         session: &Session,
+        issuer: Arc<str>,
         membership: Membership,
         send_unverified_email: bool,
     ) -> Self {
         Self {
-            issuer: session.issuer.clone(),
+            issuer,
             subject: match session.principal.as_str() {
-                "" => session.subject.clone(),
-                principal => principal.to_owned(),
+                "" => session.subject.as_str().into(),
+                principal => principal.into(),
             },
-            email: Some(session.email.clone()).filter(|email| !email.is_empty()),
+            email: Some(session.email.as_str()).filter(|email| !email.is_empty()).map(Box::from),
             email_verified: session.email_verified,
             send_unverified_email,
-            membership,
+            membership: Arc::new(membership),
             groups_claimed: session.groups_claimed,
             credential: CredentialKind::Session,
             usage_plan: None,
-            claims: session.claims.clone().into_iter().collect(),
+            claims: session
+                .claims
+                .iter()
+                .map(|(name, text)| (name.clone(), text.clone()))
+                .collect(),
         }
     }
 }

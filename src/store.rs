@@ -1,4 +1,5 @@
-//! Bounded memory of the process: verified tokens, sessions, revocations. The only door to moka.
+//! Bounded memory of the process: verified tokens, sessions, revocations. The only door to moka and
+//! `quick_cache`.
 
 mod completions;
 mod fingerprint;
@@ -12,9 +13,9 @@ mod users;
 pub use completions::{Completion, Completions};
 pub use refreshes::{Refresh, Refreshes, Turn};
 pub use replays::Replays;
-pub use revocations::{Revocations, Subject};
+pub use revocations::{Marks, Revocations, Subject};
 pub use sessions::MemorySessions;
-pub use tokens::{TokenCache, TokenKey, VerifiedToken};
+pub use tokens::{Judged, KnownToken, Signature, TokenCache, TokenKey};
 pub use users::{Owner, Users};
 
 use moka::policy::EvictionPolicy;
@@ -22,8 +23,8 @@ use moka::sync::{Cache, CacheBuilder};
 use std::hash::Hash;
 
 /// A cache whose newest entry always gets in. With moka's own policy a full cache turns away what is
-/// asked for less often than what it has: right for tokens, which can be verified again, wrong for
-/// what is kept nowhere else.
+/// asked for less often than what it has: wrong for what is kept nowhere else. Tokens, which can be
+/// verified again, are kept that way, by `quick_cache`, whose entries are a third as large.
 fn lru<K, V>(capacity: u64) -> CacheBuilder<K, V, Cache<K, V>>
 where
     K: Eq + Hash + Send + Sync + 'static,

@@ -29,6 +29,7 @@ pub use keys::{KeyAlarm, KeyFault, KeySet, KeySetError, VerificationKey};
 pub use self_test::{SelfTestError, self_test};
 pub use sign::{SignError, client_assertion};
 pub(crate) use strict_json::parse_object;
+pub(crate) use verify::claims_of_verified;
 pub use verify::verify;
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //   node main.mjs hold RESULTS       holds the counts to benches/budget.json; exit 1 where one is above
 //   node main.mjs record RESULTS     takes the run over: benches/results.json, the chart, the figures of the README
 //   node main.mjs budget RESULTS     makes the run's counts the budget, and records it
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { budgetOf, differences, hold } from './budget.mjs';
 import { chart } from './chart.mjs';
@@ -66,7 +66,8 @@ function record(results, budget) {
 const [command, file] = process.argv.slice(2);
 const results = readJson(file);
 if (command === 'budget') writeJson(at('budget.json'), budgetOf(results));
-const budget = readJson(at('budget.json'));
+// Without one, a run is its own baseline: that is how the first budget comes about.
+const budget = command === 'gates' && !existsSync(at('budget.json')) ? budgetOf(results) : readJson(at('budget.json'));
 const state = hold(results, budget);
 const commands = {
   gates: () => printGates(results, state),

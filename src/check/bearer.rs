@@ -1,21 +1,17 @@
 //! Bearer tokens: ID tokens of a Portal's provider, access tokens, tokens of a plan's own issuer.
 
+mod judge;
+
 use super::answers;
 use super::call::Call;
-use crate::config::PrincipalClaim;
-use crate::credential::CredentialKind;
 use crate::decision::{Denied, Facts};
-use crate::identity::{
-    Identity, client_principal, is_user_principal, user_principal, wanted_claims,
-};
-use crate::policy::{Environment, Membership, PlanIssuer, PortalId, Route, SharedSet};
+use crate::identity::Identity;
+use crate::policy::{Environment, PlanIssuer, PortalId, Route, SharedSet};
 use crate::provider::IssuerSource;
-use crate::store::{Subject, VerifiedToken};
+use crate::store::{Judged, KnownToken, Signature, TokenKey};
 use crate::telemetry::SignatureCheck;
-use crate::token::{
-    AccessTokenForm, AccessTokenRules, Claims, IdTokenRules, Issuer, Jws, Principal, TokenError,
-    judge_access_token, judge_id_token, verify,
-};
+use crate::time::UnixTime;
+use crate::token::{Claims, Issuer, Jws, KeySet, TokenError, claims_of_verified, verify};
 use std::sync::Arc;
 
 /// Authenticates the bearer of `token`.
@@ -75,25 +71,65 @@ async fn identify(
     route: &Route<'_>,
     token: &str,
 ) -> Result<Arc<Identity>, Refused> {
-    let jws = Jws::parse(token, call.settings().tokens.max_bytes)?;
-    let origin = origin(call, route, &jws.unverified_issuer()?)?;
-    let claims = verified(call, &jws, token, &origin).await?;
-    let judged = judge(call, route, &origin, &claims)?;
-    if is_revoked(call, &origin, &claims, &judged) {
-        return Err(Refused::Revoked);
+    let max_bytes = call.settings().tokens.max_bytes;
+    if token.len() > max_bytes {
+        return Err(TokenError::TooLong(max_bytes).into());
     }
-    Ok(Arc::new(identity(call, route, &origin, &claims, judged)))
+    let key = key(call, route, token);
+    let known = key.and_then(|key| call.inner.tokens.judged(key, call.policy.epoch, call.now));
+    if let Some(known) = known
+        && let Some(verdict) = remembered(call, &known)
+    {
+        return verdict;
+    }
+    let jws = Jws::parse(token, max_bytes)?;
+    let origin = origin(call, route, jws.unverified_issuer()?)?;
+    let keys = keys(call, &jws, &origin).await?;
+    judge_anew(call, route, &Bearer { jws, key, origin, keys })
 }
 
-/// Whether the provider, or the caller, ended what the token is of.
-fn is_revoked(call: &Call<'_>, origin: &Origin<'_>, claims: &Claims, judged: &Judged<'_>) -> bool {
-    call.inner.revocations.is_revoked(Subject {
-        session: None,
-        issuer: origin.issuer.as_str(),
-        provider_session: claims.session_id.as_deref(),
-        subject: &judged.provider_id,
-        began_ms: claims.issued_at.unwrap_or_default().0.saturating_mul(1000),
-    })
+/// The key of a token on a route: where it is judged otherwise, it has another one. That is by the
+/// Environment (audiences, plans, the claim with groups) and the Portal that the route names.
+fn key(call: &Call<'_>, route: &Route<'_>, token: &str) -> Option<TokenKey> {
+    let (site, portal) = match route {
+        // No Environment has an empty name.
+        Route::Portal(_, portal) => ("", portal.name.as_str()),
+        Route::Product { environment, portal, .. } => {
+            let portal = portal.and_then(|id| call.policy.portal(id));
+            (environment.name.as_str(), portal.map_or("", |portal| portal.name.as_str()))
+        }
+    };
+    call.inner.tokens.key(site, portal, token)
+}
+
+/// The verdict on a token that this policy has judged before: what depends on the time, on the keys in
+/// force and on logouts is asked again. `None`: it has to be judged anew.
+fn remembered(call: &Call<'_>, known: &KnownToken) -> Option<Result<Arc<Identity>, Refused>> {
+    let judged = known.judged_by(call.policy.epoch)?;
+    let Some(keys) = call.inner.parts.providers.known_keys(&judged.source) else {
+        return Some(Err(Refused::KeysUnavailable));
+    };
+    let clock_skew = call.settings().tokens.clock_skew;
+    // A clock that was set back: which of the times it is, the judge says.
+    if !known.is_by(&keys) || judged.holds_from > call.now.plus(clock_skew) {
+        return None;
+    }
+    call.inner.parts.metrics.bearer_signature(SignatureCheck::Remembered);
+    if call.now >= judged.expires_at.plus(clock_skew) {
+        return Some(Err(TokenError::Expired(judged.expires_at).into()));
+    }
+    Some(admit(call, judged))
+}
+
+/// The caller of a token that holds, unless the provider, or the caller, ended what it is of.
+fn admit(call: &Call<'_>, judged: &Judged) -> Result<Arc<Identity>, Refused> {
+    if call.inner.revocations.is_marked(&judged.marks) {
+        return Err(Refused::Revoked);
+    }
+    if judged.groups_maybe_truncated {
+        call.inner.parts.metrics.groups_maybe_truncated();
+    }
+    Ok(Arc::clone(&judged.identity))
 }
 
 fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin<'c>, Refused> {
@@ -109,178 +145,95 @@ fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin
     Ok(Origin { source: IssuerSource { issuer: issuer.clone(), jwks_url }, issuer, portals, plan })
 }
 
-/// The claims, once the signature was verified by the keys in force.
-async fn verified(
-    call: &Call<'_>,
-    jws: &Jws<'_>,
-    token: &str,
-    origin: &Origin<'_>,
-) -> Result<Arc<Claims>, Refused> {
-    let unavailable = |_unavailable| Refused::KeysUnavailable;
-    let providers = &call.inner.parts.providers;
-    let mut keys = providers.keys(&origin.source).map_err(unavailable)?;
-    if keys.find(jws.kid()).is_none() {
-        // Boxed, for it is rare: what a check is made of has room for the rest alone.
-        let asked = Box::pin(providers.keys_for_kid(&origin.source, jws.kid()));
-        keys = call.in_time(asked).await.ok_or(Refused::KeysUnavailable)?.map_err(unavailable)?;
-    }
-    let (tokens, metrics) = (&call.inner.tokens, &call.inner.parts.metrics);
-    let keys_from = origin.source.jwks_url.as_ref().map_or("", |url| url.as_str());
-    let key = tokens.key(origin.issuer.as_str(), keys_from, token);
-    if let Some(claims) = tokens.get(&key, &keys) {
-        metrics.bearer_signature(SignatureCheck::Remembered);
-        return Ok(claims);
-    }
-    let verified = verify(jws, &keys);
-    metrics.bearer_signature(match verified {
-        Ok(_) => SignatureCheck::Verified,
-        Err(_) => SignatureCheck::Refused,
-    });
-    let claims = Arc::new(verified?);
-    tokens.insert(key, VerifiedToken { claims: Arc::clone(&claims), keys });
-    Ok(claims)
-}
-
-/// Tells the kinds apart by the audience (a client id of this issuer: an ID token), and judges the
-/// token as what it is.
-fn judge<'c>(
-    call: &Call<'_>,
-    route: &Route<'c>,
-    origin: &Origin<'_>,
-    claims: &Claims,
-) -> Result<Judged<'c>, Refused> {
-    let logins = origin.portals.iter().filter_map(|id| call.policy.portal(*id)?.login.as_ref());
-    let client = logins.clone().find(|login| claims.audience.contains(&login.client_id));
-    match client {
-        Some(login) => as_id_token(call, origin, claims, &login.client_id),
-        None => as_access_token(call, route, origin, claims),
-    }
-}
-
-/// A token that holds.
-struct Judged<'j> {
-    credential: CredentialKind,
-    /// Portals that may vouch for the caller.
-    portals: SharedSet<PortalId>,
-    /// Who acts, as the provider's logouts name them: `sub` of an ID token, `uid` of Okta's access
-    /// tokens, whose `sub` is a login name.
-    provider_id: String,
-    /// The principal.
-    subject: String,
-    /// The claim with the groups, where it is not the Portal's to say.
-    group_claim: Option<&'j str>,
-}
-
-fn as_id_token(
-    call: &Call<'_>,
-    origin: &Origin<'_>,
-    claims: &Claims,
-    client_id: &str,
-) -> Result<Judged<'static>, Refused> {
-    let settings = call.settings();
-    if !settings.tokens.bearer_id_tokens {
-        return Err(Refused::NoBearerIdTokens);
-    }
-    let mut rules = IdTokenRules::new(&origin.issuer, client_id);
-    rules.clock_skew = settings.tokens.clock_skew;
-    rules.max_lifetime = settings.provider.max_id_token_lifetime;
-    let token = judge_id_token(claims, &rules, call.now)?;
-    let portals = call.policy.portals_of(&origin.issuer, client_id).clone();
-    let provider_id = token.subject.to_owned();
-    let subject = principal(call, claims, &provider_id)?;
-    let credential = CredentialKind::IdToken;
-    Ok(Judged { credential, portals, provider_id, subject, group_claim: None })
-}
-
-fn as_access_token<'c>(
-    call: &Call<'_>,
-    route: &Route<'c>,
-    origin: &Origin<'_>,
-    claims: &Claims,
-) -> Result<Judged<'c>, Refused> {
-    let environment = environment(route);
-    let audiences = environment.map_or_else(
-        || call.settings().tokens.audiences.iter().cloned().collect(),
-        |environment| environment.audiences.clone(),
-    );
-    let mut rules = AccessTokenRules::new(&origin.issuer, &audiences, call.policy.client_ids());
-    rules.clock_skew = call.settings().tokens.clock_skew;
-    if origin.portals.is_empty() {
-        rules.form = AccessTokenForm::Any;
-    }
-    let token = judge_access_token(claims, &rules, call.now)?;
-    let (provider_id, subject) = match token.principal {
-        Principal::User(id) => (id.to_owned(), principal(call, claims, id)?),
-        // A client's id may equal a user's: they are still two principals (RFC 9700 §4.15).
-        Principal::Service(id) => (client_principal(id), client_principal(id)),
-    };
-    let portals = match origin.plan {
-        Some(plan) if origin.portals.is_empty() => plan.portal.into_iter().collect(),
-        _ => origin.portals.clone(),
-    };
-    let group_claim = environment.and_then(|environment| environment.group_claim.as_deref());
-    let credential = CredentialKind::AccessToken;
-    Ok(Judged { credential, portals, provider_id, subject, group_claim })
-}
-
-/// The claim that the settings name, else what the kind of token says.
-fn principal(call: &Call<'_>, claims: &Claims, auto: &str) -> Result<String, Refused> {
-    match &call.settings().tokens.principal_claim {
-        PrincipalClaim::Auto => Some(auto).filter(|principal| is_user_principal(principal)),
-        PrincipalClaim::Named(name) => user_principal(claims, name),
-    }
-    .map(str::to_owned)
-    .ok_or(Refused::NoPrincipal)
-}
-
-fn identity(
-    call: &Call<'_>,
-    route: &Route<'_>,
-    origin: &Origin<'_>,
-    claims: &Claims,
-    judged: Judged<'_>,
-) -> Identity {
-    let Judged { credential, portals, subject, group_claim, .. } = judged;
-    // The Portal that the route names says first where its groups are.
-    let named = match route {
-        Route::Portal(id, _) => Some(*id),
-        Route::Product { portal, .. } => *portal,
-    };
-    let named = named.filter(|id| portals.contains(id));
-    let mut candidates = named.into_iter().chain(portals.iter().copied());
-    let login = candidates.find_map(|id| call.policy.portal(id)?.login.as_ref());
-    let of_login = || login.map(|login| login.group_claim.as_str());
-    let claim = group_claim.or_else(of_login).unwrap_or("groups");
-    let portals = match group_claim {
-        Some(_) => portals,
-        None if login.is_some() => call.policy.reading(&portals, claim),
-        None => portals,
-    };
-    let groups = claims.groups(claim);
-    if groups.as_ref().is_some_and(|groups| groups.len() == 100) {
-        call.inner.parts.metrics.groups_maybe_truncated();
-    }
-    let settings = call.settings();
-    Identity {
-        issuer: origin.issuer.as_str().to_owned(),
-        subject,
-        email: claims.email.clone(),
-        email_verified: claims.email_verified,
-        send_unverified_email: settings.tokens.send_unverified_email,
-        groups_claimed: groups.is_some(),
-        membership: Membership {
-            portals,
-            groups: call.policy.known_groups(groups.unwrap_or_default()),
-        },
-        credential,
-        usage_plan: origin.plan.map(|plan| plan.plan.clone()),
-        claims: wanted_claims(claims, &settings.identity_headers),
-    }
-}
-
 fn environment<'r>(route: &Route<'r>) -> Option<&'r Environment> {
     match route {
         Route::Portal(..) => None,
         Route::Product { environment, .. } => Some(environment),
+    }
+}
+
+/// The keys in force; where the token's is not among them, they are asked for.
+async fn keys(call: &Call<'_>, jws: &Jws<'_>, origin: &Origin<'_>) -> Result<Arc<KeySet>, Refused> {
+    let unavailable = |_unavailable| Refused::KeysUnavailable;
+    let providers = &call.inner.parts.providers;
+    let keys = providers.known_keys(&origin.source).ok_or(Refused::KeysUnavailable)?;
+    if keys.find(jws.kid()).is_some() {
+        return Ok(keys);
+    }
+    // Boxed, for it is rare: what a check is made of has room for the rest alone.
+    let asked = Box::pin(providers.keys_for_kid(&origin.source, jws.kid()));
+    call.in_time(asked).await.ok_or(Refused::KeysUnavailable)?.map_err(unavailable)
+}
+
+/// A token that is not known, or not yet by this policy.
+struct Bearer<'t> {
+    jws: Jws<'t>,
+    key: Option<TokenKey>,
+    origin: Origin<'t>,
+    /// The keys in force of its issuer.
+    keys: Arc<KeySet>,
+}
+
+/// Verifies the token, if nobody has so far, judges what it says, and remembers both.
+fn judge_anew(
+    call: &Call<'_>,
+    route: &Route<'_>,
+    bearer: &Bearer<'_>,
+) -> Result<Arc<Identity>, Refused> {
+    let (tokens, now) = (&call.inner.tokens, call.now);
+    let Bearer { key, origin, keys, .. } = bearer;
+    let known = || key.and_then(|key| tokens.signature(key, keys, now));
+    let mut signature = known();
+    // Who comes while another one verifies the same token waits for that, and asks again.
+    let _turn = match signature {
+        Some(_) => None,
+        None => {
+            let turn = key.and_then(|key| tokens.turn(key));
+            signature = known();
+            turn
+        }
+    };
+    let (claims, verified_at) = read(call, bearer, signature)?;
+    let judged = judge::judge(call, route, origin, &claims);
+    let admitted = match &judged {
+        Ok(judged) => admit(call, judged),
+        Err(refused) => Err(*refused),
+    };
+    if let Some(key) = *key {
+        tokens.remember(key, keys, verified_at, judged.ok());
+    }
+    admitted
+}
+
+/// The claims of a token whose signature holds, and when that was found.
+fn read(
+    call: &Call<'_>,
+    bearer: &Bearer<'_>,
+    signature: Option<Signature>,
+) -> Result<(Claims, UnixTime), Refused> {
+    let count = |outcome| call.inner.parts.metrics.bearer_signature(outcome);
+    let Bearer { jws, key, keys, .. } = bearer;
+    match signature {
+        Some(Signature::Holds(verified_at)) => {
+            count(SignatureCheck::Remembered);
+            Ok((claims_of_verified(jws)?, verified_at))
+        }
+        Some(Signature::Refused(error)) => {
+            count(SignatureCheck::Refused);
+            Err(error.into())
+        }
+        None => match verify(jws, keys) {
+            Ok(claims) => {
+                count(SignatureCheck::Verified);
+                Ok((claims, call.now))
+            }
+            Err(error) => {
+                count(SignatureCheck::Refused);
+                if let Some(key) = *key {
+                    call.inner.tokens.refuse(key, keys, error, call.now);
+                }
+                Err(error.into())
+            }
+        },
     }
 }

@@ -165,7 +165,8 @@ pub(super) async fn verified_from_outside(
 
 /// Whether `token` says that it is of `issuer`, so that no other provider is asked for its keys.
 pub(super) fn claims_issuer(inner: &Inner, issuer: &Issuer, token: &str) -> Result<(), Fault> {
-    let claimed = parse(inner, token)?.unverified_issuer().map_err(Fault::Token)?;
+    let jws = parse(inner, token)?;
+    let claimed = jws.unverified_issuer().map_err(Fault::Token)?;
     if claimed == issuer.as_str() { Ok(()) } else { Err(Fault::Token(TokenError::WrongIssuer)) }
 }
 

@@ -304,5 +304,7 @@ pub(super) fn identity(call: &Call<'_>, session: &Session) -> Arc<Identity> {
     let groups = call.policy.all_groups(&session.groups);
     let membership = Membership { portals, groups };
     let send_unverified_email = call.settings().tokens.send_unverified_email;
-    Arc::new(Identity::of_session(session, membership, send_unverified_email))
+    let issuer =
+        login.map_or_else(|| session.issuer.as_str().into(), |login| login.issuer.shared());
+    Arc::new(Identity::of_session(session, issuer, membership, send_unverified_email))
 }

@@ -36,7 +36,7 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
         .collect();
     let body = json!({
         "sub": identity.subject,
-        "iss": identity.issuer,
+        "iss": &*identity.issuer,
         "email": identity.email,
         "email_verified": identity.email_verified,
         "groups": identity.membership.groups.to_vec(),

@@ -134,8 +134,8 @@ impl Claim {
     /// What stands in the field; `None`: absent, or not to be shown.
     fn of<'i>(&self, identity: &'i Identity) -> Option<FieldValue<'i>> {
         let text = match self {
-            Self::Subject => identity.subject.as_str(),
-            Self::Issuer => identity.issuer.as_str(),
+            Self::Subject => &*identity.subject,
+            Self::Issuer => &*identity.issuer,
             Self::Email => identity.shown_email()?,
             Self::EmailVerified if identity.email_verified => "true",
             Self::EmailVerified => "false",
@@ -247,12 +247,13 @@ mod tests {
 
     fn identity(subject: &str, email: Option<&str>, groups: &[&str]) -> Identity {
         let mut identity = Identity {
-            subject: subject.to_owned(),
-            email: email.map(str::to_owned),
+            subject: subject.into(),
+            email: email.map(Into::into),
             email_verified: true,
             ..Identity::default()
         };
-        identity.membership.groups = groups.iter().map(|group| (*group).to_owned()).collect();
+        Arc::make_mut(&mut identity.membership).groups =
+            groups.iter().map(|group| (*group).to_owned()).collect();
         identity
     }
 

@@ -176,8 +176,8 @@ fn metadata(to: &mut Vec<u8>, checked: &Checked) {
     let caller = caller.as_deref();
     entry(to, "decision", Some(checked.decision()));
     entry(to, "reason", Some(checked.reason.as_str()));
-    entry(to, "sub", caller.map(|caller| caller.subject.as_str()));
-    entry(to, "iss", caller.map(|caller| caller.issuer.as_str()));
+    entry(to, "sub", caller.map(|caller| &*caller.subject));
+    entry(to, "iss", caller.map(|caller| &*caller.issuer));
     entry(to, "email", caller.and_then(Identity::shown_email));
     entry(to, "portal", portal.as_ref().map(ResourceName::as_str));
     entry(to, "environment", environment.as_ref().map(ResourceName::as_str));

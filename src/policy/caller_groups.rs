@@ -4,6 +4,7 @@
 
 use super::Snapshot;
 use std::collections::BTreeSet;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// Values of a groups claim, with their numbers in one snapshot. Clones share them.
@@ -117,6 +118,12 @@ impl PartialEq for CallerGroups {
 }
 
 impl Eq for CallerGroups {}
+
+impl Hash for CallerGroups {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.iter().for_each(|value| value.hash(state));
+    }
+}
 
 /// Places in a list: of groups that matched. On the heap only beyond the 128th.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

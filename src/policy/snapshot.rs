@@ -261,7 +261,7 @@ pub enum Route<'s> {
 }
 
 /// Who asks, as far as policy needs to know.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Membership {
     /// Portals that vouch for the caller: those whose login, or whose provider, says who it is.
     pub portals: SharedSet<PortalId>,

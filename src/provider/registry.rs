@@ -179,10 +179,15 @@ impl Providers {
     /// [`KeysUnavailable`]: never fetched, or for too long, or an issuer that is not in use.
     pub fn keys(&self, source: impl Into<IssuerSource>) -> Result<Arc<KeySet>, KeysUnavailable> {
         let source = source.into();
-        let entry = self.entry(&source);
+        self.known_keys(&source).ok_or(KeysUnavailable { issuer: source.issuer })
+    }
+
+    /// The same for a source that is at hand, where nobody asks why there are none.
+    #[must_use]
+    pub fn known_keys(&self, source: &IssuerSource) -> Option<Arc<KeySet>> {
+        let issuers = self.0.issuers.read().unwrap_or_else(PoisonError::into_inner);
         let now = self.shared().clock.now();
-        let keys = entry.and_then(|entry| entry.state().keys(now).cloned());
-        keys.ok_or(KeysUnavailable { issuer: source.issuer })
+        issuers.get(source)?.entry.state().keys(now).cloned()
     }
 
     /// The keys of an issuer, fetched anew when `kid` is not among them: at most once in 30 s, by

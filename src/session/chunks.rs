@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use crate::cookie::{CookieNames, Cookies, SetCookie};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// Bytes of one value: with name and count below the 4096 that browsers keep.
@@ -17,13 +18,13 @@ const FIRST: &str = "s";
 /// The first cookie is `<count>.<text>`, the others hold the rest in order. Every one has to be
 /// there and none besides: a part is never taken for the whole.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Chunks {
+pub enum Chunks<'c> {
     /// No cookie of a session.
     Absent,
     /// Some, which are no whole.
     Broken,
     /// A sealed text.
-    Whole(String),
+    Whole(Cow<'c, str>),
 }
 
 /// The session does not fit into cookies.
@@ -34,16 +35,14 @@ pub struct TooLarge {
     pub bytes: usize,
 }
 
-impl Chunks {
-    /// Puts the parts together.
+impl<'c> Chunks<'c> {
+    /// Puts the parts together; one alone is the whole as it stands.
     #[must_use]
-    pub fn read(cookies: &Cookies<'_>, names: &CookieNames) -> Self {
-        let present: Vec<&str> = suffixes(cookies, names).collect();
-        if present.is_empty() {
+    pub fn read(cookies: &'c Cookies<'_>, names: &CookieNames) -> Self {
+        if suffixes(cookies, names).next().is_none() {
             return Self::Absent;
         }
-        let Some(text) = join(cookies, names, &present) else { return Self::Broken };
-        Self::Whole(text)
+        join(cookies, names).map_or(Self::Broken, Self::Whole)
     }
 
     /// Writes `text` into as many cookies as it needs, and clears those of `before` that it does
@@ -89,7 +88,7 @@ pub fn stray_chunks(cookies: &Cookies<'_>, names: &CookieNames) -> Vec<SetCookie
     present.into_iter().map(|suffix| names.clear(suffix)).collect()
 }
 
-fn suffixes<'c>(cookies: &'c Cookies<'c>, names: &'c CookieNames) -> impl Iterator<Item = &'c str> {
+fn suffixes<'c>(cookies: &'c Cookies<'_>, names: &CookieNames) -> impl Iterator<Item = &'c str> {
     let own = |name: &'c str| names.suffix(name).filter(|suffix| part_number(suffix).is_some());
     cookies.names().filter_map(own)
 }
@@ -100,21 +99,35 @@ fn part_number(suffix: &str) -> Option<usize> {
     if rest.is_empty() {
         return Some(0);
     }
-    let number: usize = rest.strip_prefix('-')?.parse().ok()?;
-    (rest == format!("-{number}") && (1..=9).contains(&number)).then_some(number)
+    match rest.as_bytes() {
+        [b'-', digit @ b'1'..=b'9'] => Some(usize::from(digit.saturating_sub(b'0'))),
+        _ => None,
+    }
 }
 
-fn join(cookies: &Cookies<'_>, names: &CookieNames, present: &[&str]) -> Option<String> {
+/// The count of parts, as it stands before the first one: one digit, as in their names.
+fn count_of(text: &str) -> Option<usize> {
+    match text.as_bytes() {
+        [digit @ b'1'..=b'9'] => Some(usize::from(digit.saturating_sub(b'0'))),
+        _ => None,
+    }
+}
+
+fn join<'c>(cookies: &'c Cookies<'_>, names: &CookieNames) -> Option<Cow<'c, str>> {
     let (count, start) = cookies.get(&names.name(FIRST))?.split_once('.')?;
-    let count = part_number(&format!("{FIRST}-{count}"))?;
-    if present.iter().any(|suffix| part_number(suffix).is_none_or(|number| number >= count)) {
+    let count = count_of(count)?;
+    let is_part = |suffix: &str| part_number(suffix).is_some_and(|number| number < count);
+    if !suffixes(cookies, names).all(is_part) {
         return None;
+    }
+    if count == 1 {
+        return Some(Cow::Borrowed(start));
     }
     let mut text = start.to_owned();
     for index in 1..count {
         text.push_str(cookies.get(&names.name(&format!("{FIRST}-{index}")))?);
     }
-    Some(text)
+    Some(Cow::Owned(text))
 }
 
 #[cfg(test)]
@@ -134,8 +147,12 @@ mod tests {
         headers
     }
 
-    fn read(pairs: &[(String, String)]) -> Chunks {
-        Chunks::read(&Cookies::read(&request(pairs), "portcullis"), &names())
+    fn read(pairs: &[(String, String)]) -> Chunks<'static> {
+        match Chunks::read(&Cookies::read(&request(pairs), "portcullis"), &names()) {
+            Chunks::Absent => Chunks::Absent,
+            Chunks::Broken => Chunks::Broken,
+            Chunks::Whole(text) => Chunks::Whole(text.into_owned().into()),
+        }
     }
 
     fn written(text: &str) -> Vec<(String, String)> {
@@ -154,7 +171,7 @@ mod tests {
             let text = "x".repeat(length);
             let pairs = written(&text);
             assert!(pairs.iter().all(|(name, value)| name.len() + value.len() < 4096), "{length}");
-            assert_eq!(read(&pairs), Chunks::Whole(text), "{length}");
+            assert_eq!(read(&pairs), Chunks::Whole(text.into()), "{length}");
         }
     }
 

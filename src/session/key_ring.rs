@@ -16,6 +16,8 @@ pub type SealNonce = [u8; SEAL_NONCE_BYTES];
 const KEY_BYTES: usize = 32;
 const KEY_ID_BYTES: usize = 4;
 const VERSION: u8 = 1;
+/// Version, key id and nonce.
+const HEAD_BYTES: usize = 1 + KEY_ID_BYTES + SEAL_NONCE_BYTES;
 /// Keys that stand in the documentation, for everybody to read.
 const PRINTED_KEYS: [&str; 1] = ["cG9ydGN1bGxpcy1leGFtcGxlLWtleS1ub3QtdXNlISE="];
 
@@ -172,15 +174,17 @@ impl KeyRing {
         nonce: SealNonce,
     ) -> Option<String> {
         let key = self.keys.first()?;
-        let mut sealed = plain.to_vec();
-        let aad = Aad::from(associated_data(purpose, host, &key.id));
-        key.aead
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)
-            .ok()?;
-        let mut text = vec![VERSION];
+        // The one buffer: its head stays as it is, what follows is sealed where it stands.
+        let mut text = Vec::with_capacity(HEAD_BYTES + plain.len() + AES_256_GCM_SIV.tag_len());
+        text.push(VERSION);
         text.extend_from_slice(&key.id);
         text.extend_from_slice(&nonce);
-        text.extend_from_slice(&sealed);
+        text.extend_from_slice(plain);
+        let sealed = text.get_mut(HEAD_BYTES..)?;
+        let aad = Aad::from(associated_data(purpose, host, &key.id));
+        let nonce = Nonce::assume_unique_for_key(nonce);
+        let tag = key.aead.seal_in_place_separate_tag(nonce, aad, sealed).ok()?;
+        text.extend_from_slice(tag.as_ref());
         Some(URL_SAFE_NO_PAD.encode(text))
     }
 
@@ -190,7 +194,7 @@ impl KeyRing {
     ///
     /// [`OpenError`].
     pub fn open(&self, purpose: Purpose, host: &str, text: &str) -> Result<Vec<u8>, OpenError> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_not_base64| OpenError::Malformed)?;
+        let mut bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_not_base64| OpenError::Malformed)?;
         let rest = bytes.strip_prefix(&[VERSION]).ok_or(OpenError::Malformed)?;
         let (id, rest) = rest.split_first_chunk::<KEY_ID_BYTES>().ok_or(OpenError::Malformed)?;
         let (nonce, sealed) =
@@ -200,12 +204,12 @@ impl KeyRing {
         }
         let key = self.keys.iter().find(|key| key.id == *id).ok_or(OpenError::UnknownKey)?;
         let aad = Aad::from(associated_data(purpose, host, id));
-        let mut sealed = sealed.to_vec();
-        let opened = key
-            .aead
-            .open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut sealed)
-            .map_err(|_unspecified| OpenError::Forged)?;
-        Ok(opened.to_vec())
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        // What is opened moves to the front of the buffer that it was sealed in.
+        let opened = key.aead.open_within(nonce, aad, &mut bytes, HEAD_BYTES..);
+        let length = opened.map_err(|_unspecified| OpenError::Forged)?.len();
+        bytes.truncate(length);
+        Ok(bytes)
     }
 }
 
@@ -218,8 +222,11 @@ fn key_id(key: &[u8]) -> [u8; KEY_ID_BYTES] {
 
 /// Length before each field, so that no two sets of fields give the same bytes.
 fn associated_data(purpose: Purpose, host: &str, key_id: &[u8]) -> Vec<u8> {
-    let mut data = vec![VERSION];
-    for field in [purpose.label().as_bytes(), host.as_bytes(), key_id] {
+    let label = purpose.label();
+    let lengths = 3 * size_of::<u64>();
+    let mut data = Vec::with_capacity(1 + lengths + label.len() + host.len() + key_id.len());
+    data.push(VERSION);
+    for field in [label.as_bytes(), host.as_bytes(), key_id] {
         data.extend_from_slice(&(field.len() as u64).to_be_bytes());
         data.extend_from_slice(field);
     }

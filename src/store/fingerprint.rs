@@ -2,7 +2,8 @@
 //!
 //! Pure: no I/O, no clock.
 
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 /// Names things by 128 bits, under keys that this process alone has: nobody can make two things that
 /// have the same name.
@@ -14,5 +15,35 @@ impl Fingerprints {
     pub(super) fn of(&self, thing: &impl Hash) -> u128 {
         let [high, low] = &self.0;
         (u128::from(high.hash_one(thing)) << 64) | u128::from(low.hash_one(thing))
+    }
+}
+
+/// A map by names.
+pub(super) type NamedMap<V> = HashMap<u128, V, BuildHasherDefault<Named>>;
+
+/// Hashes what is a keyed hash already, and so as good as random: takes it as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Named(u64);
+
+impl Hasher for Named {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            self.write_u64(u64::from_ne_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 ^= word;
+    }
+
+    fn write_u128(&mut self, name: u128) {
+        let [high, low] = [name >> 64, name & u128::from(u64::MAX)];
+        self.write_u64(u64::try_from(high ^ low).unwrap_or_default());
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }

@@ -1,7 +1,7 @@
 //! Sessions and callers that signed out, for as long as a session of theirs could live.
 
-use super::fingerprint::Fingerprints;
-use std::collections::HashMap;
+use super::fingerprint::{Fingerprints, NamedMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,6 +21,8 @@ const TENTH: usize = 10;
 #[derive(Clone, Debug)]
 pub struct Revocations {
     held: Arc<RwLock<Held>>,
+    /// Whether anything was ended: as long as nothing was, nobody takes the lock.
+    any: Arc<AtomicBool>,
     names: Fingerprints,
     keep_ms: u64,
     capacity: usize,
@@ -29,7 +31,7 @@ pub struct Revocations {
 #[derive(Debug, Default)]
 struct Held {
     /// What began until then, in milliseconds, is over.
-    entries: HashMap<u128, u64>,
+    entries: NamedMap<u64>,
     /// The same for everybody.
     floor_ms: Option<u64>,
     /// Entries since the last clean-up.
@@ -64,6 +66,13 @@ pub struct Subject<'s> {
     pub began_ms: u64,
 }
 
+/// What would end something, by its short names, and when that began.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Marks {
+    names: [u128; 2],
+    began_ms: u64,
+}
+
 impl Revocations {
     /// Entries are kept for `keep`, the longest life of a session.
     #[must_use]
@@ -73,7 +82,13 @@ impl Revocations {
 
     fn of(keep: Duration, capacity: usize) -> Self {
         let keep_ms = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
-        Self { held: Arc::default(), names: Fingerprints::default(), keep_ms, capacity }
+        Self {
+            held: Arc::default(),
+            any: Arc::default(),
+            names: Fingerprints::default(),
+            keep_ms,
+            capacity,
+        }
     }
 
     /// Ends our own session `id`.
@@ -102,29 +117,46 @@ impl Revocations {
         held.make_room(self.capacity, now_ms.saturating_sub(self.keep_ms));
         let until = held.entries.entry(name).or_default();
         *until = now_ms.max(*until);
+        // Under the lock, and so before whoever ended something is told that it is over.
+        self.any.store(true, Ordering::Release);
     }
 
     /// Whether it was revoked.
     #[must_use]
     pub fn is_revoked(&self, subject: Subject<'_>) -> bool {
-        let Subject { session, issuer, provider_session, subject, began_ms } = subject;
-        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        if held.floor_ms.is_some_and(|floor| began_ms <= floor) {
-            return true;
-        }
-        if held.entries.is_empty() {
+        self.any.load(Ordering::Acquire)
+            && (self.is_marked(&self.marks(subject))
+                || subject.session.is_some_and(|id| self.ended(id)))
+    }
+
+    /// What would end `subject`, its session with us aside: to be asked for again and again.
+    #[must_use]
+    pub fn marks(&self, subject: Subject<'_>) -> Marks {
+        let Subject { issuer, provider_session, subject, began_ms, session: _ } = subject;
+        let session = match provider_session {
+            Some(sid) => Key::ProviderSession(issuer, sid),
+            None => Key::SubjectWithoutSession(issuer, subject),
+        };
+        let names = [session, Key::Subject(issuer, subject)].map(|key| self.names.of(&key));
+        Marks { names, began_ms }
+    }
+
+    /// Whether what has these marks was revoked.
+    #[must_use]
+    pub fn is_marked(&self, marks: &Marks) -> bool {
+        if !self.any.load(Ordering::Acquire) {
             return false;
         }
-        let entry = |key: Key<'_>| held.entries.get(&self.names.of(&key)).copied();
-        let by_time = [
-            provider_session.map(|sid| Key::ProviderSession(issuer, sid)),
-            Some(Key::Subject(issuer, subject)),
-            Some(Key::SubjectWithoutSession(issuer, subject))
-                .filter(|_| provider_session.is_none()),
-        ];
-        // Our own ids count once, so the time says no more.
-        session.is_some_and(|id| entry(Key::Session(id)).is_some())
-            || by_time.into_iter().flatten().filter_map(entry).any(|until| began_ms <= until)
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let began_ms = marks.began_ms;
+        let over = |name| held.entries.get(name).is_some_and(|until| began_ms <= *until);
+        held.floor_ms.is_some_and(|floor| began_ms <= floor) || marks.names.iter().any(over)
+    }
+
+    /// Whether our own session `id` was ended. Our ids count once, so the time says no more.
+    fn ended(&self, id: &str) -> bool {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.entries.contains_key(&self.names.of(&Key::Session(id)))
     }
 }
 

@@ -1,101 +1,207 @@
-//! Bearer tokens whose signatures were verified.
+//! Bearer tokens whose signatures were verified, and what they came to.
 
-use crate::random::{self, NoRandomness};
-use crate::token::{Claims, KeySet};
-use aws_lc_rs::hmac;
-use moka::sync::Cache;
-use std::sync::Arc;
-use std::time::Duration;
+mod key;
+mod known;
 
-/// How long a signature is not looked at again.
-const TIME_TO_LIVE: Duration = Duration::from_secs(300);
+pub use key::TokenKey;
+pub use known::{Judged, KnownToken};
 
-/// Names a token and what it was verified against, without holding it.
-pub type TokenKey = [u8; 32];
+use super::fingerprint::Named;
+use crate::policy::Membership;
+use crate::provider::IssuerSource;
+use crate::random::NoRandomness;
+use crate::time::UnixTime;
+use crate::token::{KeySet, TokenError};
+use key::TokenKeys;
+use known::RefusedToken;
+use quick_cache::UnitWeighter;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hash};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// A token whose signature was verified. Only that: claims are judged, and policy is asked, on every
-/// check.
-#[derive(Clone, Debug)]
-pub struct VerifiedToken {
-    /// What it says.
-    pub claims: Arc<Claims>,
-    /// The keys that verified it: once others are in force, it counts as not verified.
-    pub keys: Arc<KeySet>,
+/// Tokens that did not hold, at most. They have room of their own: garbage drives out garbage.
+const REFUSED: u64 = 4096;
+/// Verifications that may run side by side, of tokens that are not the same.
+const TURNS: usize = 256;
+/// Different things of a kind that are shared, at most.
+const SHARED: usize = 10_000;
+
+type Tokens<V> = Cache<TokenKey, V, UnitWeighter, BuildHasherDefault<Named>>;
+
+/// What is known of a signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Signature {
+    /// It held, when it was verified.
+    Holds(UnixTime),
+    /// These keys never verify it.
+    Refused(TokenError),
 }
 
-/// Remembers verified tokens, at most a given number of them.
-#[derive(Clone, Debug)]
-pub struct TokenCache {
-    secret: Arc<hmac::Key>,
-    tokens: Cache<TokenKey, VerifiedToken>,
+/// Remembers tokens: those that hold, at most a given number, and some of those that do not. What is
+/// asked for often stays, whatever else comes once. Clones share everything.
+#[derive(Clone)]
+pub struct TokenCache(Arc<Shared>);
+
+struct Shared {
+    keys: TokenKeys,
+    known: Tokens<Arc<KnownToken>>,
+    refused: Tokens<RefusedToken>,
+    turns: Vec<Mutex<()>>,
+    memberships: Mutex<Memberships>,
+    sources: Mutex<HashSet<Arc<IssuerSource>>>,
+}
+
+/// Those that tokens have under one policy.
+#[derive(Default)]
+struct Memberships {
+    epoch: u64,
+    shared: HashSet<Arc<Membership>>,
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenCache({} tokens)", self.0.known.len())
+    }
 }
 
 impl TokenCache {
-    /// A cache of at most `capacity` tokens.
+    /// A cache of at most `capacity` tokens that hold.
     ///
     /// # Errors
     ///
     /// [`NoRandomness`].
     pub fn new(capacity: u64) -> Result<Self, NoRandomness> {
-        let secret = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()?);
-        let tokens = Cache::builder().max_capacity(capacity).time_to_live(TIME_TO_LIVE).build();
-        Ok(Self { secret: Arc::new(secret), tokens })
+        Ok(Self(Arc::new(Shared {
+            keys: TokenKeys::new()?,
+            known: tokens(capacity),
+            refused: tokens(REFUSED),
+            turns: (0..TURNS).map(|_| Mutex::default()).collect(),
+            memberships: Mutex::default(),
+            sources: Mutex::default(),
+        })))
     }
 
-    /// The key of a token: a MAC over the whole of it, its issuer and where that one's keys are from
-    /// (empty: its metadata say). Each part has its length before it, so that no two sets of parts give the same bytes.
+    /// The key of a token that is judged for a site, and perhaps a portal: all that a verdict depends
+    /// on besides policy, keys and time. The issuer stands in the token, and its keys are compared.
+    ///
+    /// `None`, and so never remembered, only where the cipher refuses the length.
     #[must_use]
-    pub fn key(&self, issuer: &str, keys_from: &str, token: &str) -> TokenKey {
-        let mut context = hmac::Context::with_key(&self.secret);
-        for part in [issuer, keys_from, token] {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part.as_bytes());
+    pub fn key(&self, site: &str, portal: &str, token: &str) -> Option<TokenKey> {
+        self.0.keys.of(site, portal, token)
+    }
+
+    /// The token as the policy of this epoch judged it, if its signature was verified not too long ago.
+    #[must_use]
+    pub fn judged(&self, key: TokenKey, epoch: u64, now: UnixTime) -> Option<Arc<KnownToken>> {
+        let known = self.known(key)?;
+        (known.is_fresh(now) && known.judged_by(epoch).is_some()).then_some(known)
+    }
+
+    /// What is known of the token's signature by `keys`, for whatever it was judged.
+    #[must_use]
+    pub fn signature(&self, key: TokenKey, keys: &Arc<KeySet>, now: UnixTime) -> Option<Signature> {
+        let places = [key.first(), key].into_iter();
+        let mut known = places.filter_map(|place| self.0.known.get(&place));
+        if let Some(known) = known.find(|known| known.is_by(keys) && known.is_fresh(now)) {
+            return Some(Signature::Holds(known.verified_at));
         }
-        context.sign().as_ref().first_chunk().copied().unwrap_or_default()
+        let refused = self.0.refused.get(&key.first())?;
+        refused.error(keys, now).map(Signature::Refused)
     }
 
-    /// The token, if `keys` are still those that verified it.
+    /// Whoever holds it is the only one who verifies this token; to be asked for the signature once
+    /// more afterwards. It is held for one verification, and never while anything is awaited.
+    pub fn turn(&self, key: TokenKey) -> Option<MutexGuard<'_, ()>> {
+        let turn = self.0.turns.get(key.lot(TURNS))?;
+        Some(turn.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Remembers a token that `keys` verified, and what it came to.
+    pub fn remember(
+        &self,
+        key: TokenKey,
+        keys: &Arc<KeySet>,
+        verified_at: UnixTime,
+        judged: Option<Judged>,
+    ) {
+        let first = self.0.known.peek(&key.first());
+        let taken =
+            |known: &Arc<KnownToken>| known.profile != key.profile() && known.is_fresh(verified_at);
+        let place = if first.as_ref().is_some_and(taken) { key } else { key.first() };
+        let (profile, keys) = (key.profile(), Arc::downgrade(keys));
+        self.0.known.insert(place, Arc::new(KnownToken { profile, keys, verified_at, judged }));
+    }
+
+    /// Remembers a token that `keys` never verify.
+    pub fn refuse(&self, key: TokenKey, keys: &Arc<KeySet>, error: TokenError, at: UnixTime) {
+        let refused = RefusedToken { keys: Arc::downgrade(keys), error, at };
+        self.0.refused.insert(key.first(), refused);
+    }
+
+    /// The same membership as others have it: most callers have one of a few.
     #[must_use]
-    pub fn get(&self, key: &TokenKey, keys: &Arc<KeySet>) -> Option<Arc<Claims>> {
-        let verified = self.tokens.get(key)?;
-        Arc::ptr_eq(&verified.keys, keys).then_some(verified.claims)
+    pub fn share(&self, epoch: u64, membership: Membership) -> Arc<Membership> {
+        let mut shared = self.0.memberships.lock().unwrap_or_else(PoisonError::into_inner);
+        // What another policy made is of no use to this one.
+        if shared.epoch != epoch {
+            *shared = Memberships { epoch, shared: HashSet::new() };
+        }
+        share(&mut shared.shared, membership)
     }
 
-    /// Remembers a token.
-    pub fn insert(&self, key: TokenKey, verified: VerifiedToken) {
-        self.tokens.insert(key, verified);
+    /// The same source of keys as others have it.
+    #[must_use]
+    pub fn share_source(&self, source: &IssuerSource) -> Arc<IssuerSource> {
+        let mut shared = self.0.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        match shared.get(source) {
+            Some(same) => Arc::clone(same),
+            None => share(&mut shared, source.clone()),
+        }
     }
+
+    /// How many tokens are remembered that hold.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.known.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn known(&self, key: TokenKey) -> Option<Arc<KnownToken>> {
+        let first = self.0.known.get(&key.first());
+        first.filter(|known| known.profile == key.profile()).or_else(|| self.0.known.get(&key))
+    }
+}
+
+/// The one of `shared` that is equal to `one`, which becomes that where there is none.
+fn share<T: Eq + Hash>(shared: &mut HashSet<Arc<T>>, one: T) -> Arc<T> {
+    if let Some(same) = shared.get(&one) {
+        return Arc::clone(same);
+    }
+    if shared.len() >= SHARED {
+        shared.clear();
+    }
+    let one = Arc::new(one);
+    shared.insert(Arc::clone(&one));
+    one
+}
+
+fn tokens<V: Clone>(capacity: u64) -> Tokens<V> {
+    let estimate = usize::try_from(capacity).unwrap_or(usize::MAX);
+    Cache::with(
+        estimate,
+        capacity,
+        UnitWeighter,
+        BuildHasherDefault::default(),
+        DefaultLifecycle::default(),
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::token::fixtures::{ec, issuer};
-    use crate::token::{Algorithm, Jws, verify};
-    use serde_json::json;
-
-    #[test]
-    fn p06_a_flood_neither_fills_the_memory_nor_drives_out_what_is_asked_for() {
-        const CAPACITY: u64 = 100;
-        let signer = ec("k", Algorithm::Es256);
-        let keys = json!({ "keys": [signer.jwk()] }).to_string();
-        let keys = Arc::new(KeySet::parse(keys.as_bytes()).expect("keys").0);
-        let token = signer.token(&json!({"iss": issuer().as_str(), "aud": "a"}));
-        let jws = Jws::parse(&token, 8192).expect("a token");
-        let claims = Arc::new(verify(&jws, &keys).expect("verified"));
-        let cache = TokenCache::new(CAPACITY).expect("randomness");
-        let verified = || VerifiedToken { claims: Arc::clone(&claims), keys: Arc::clone(&keys) };
-        let good = cache.key("issuer", "", &token);
-        cache.insert(good, verified());
-        let asked_for = || cache.get(&good, &keys).is_some();
-        assert!((0..20).all(|_| asked_for()));
-        // Asked for twice as rarely as it takes to fill the cache: what counts is how often, not when.
-        for number in 0..10_000 {
-            cache.insert(cache.key("issuer", "", &format!("bad {number}")), verified());
-            let asked = number % (2 * CAPACITY) == 0;
-            assert!(!asked || asked_for(), "driven out after {number}");
-        }
-        cache.tokens.run_pending_tasks();
-        assert!(cache.tokens.entry_count() <= CAPACITY, "{}", cache.tokens.entry_count());
-    }
-}
+mod tests;

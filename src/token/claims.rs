@@ -2,12 +2,12 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::strict_json::parse_object;
 use super::{Algorithm, Jws, TokenError, TokenType};
 use crate::time::UnixTime;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Longest `sub` (OpenID Connect Core 1.0 §2).
@@ -69,12 +69,12 @@ pub struct Claims {
     pub algorithm: Algorithm,
     /// `kid` of the header: with this key gone, the token is to be forgotten.
     pub kid: String,
-    all: Map<String, Value>,
+    all: Arc<Map<String, Value>>,
 }
 
 impl Claims {
     pub(super) fn parse(jws: &Jws<'_>) -> Result<Self, TokenError> {
-        let all = parse_object(&jws.payload).ok_or(TokenError::BadPayload)?;
+        let all = Arc::clone(jws.members().ok_or(TokenError::BadPayload)?);
         let text = |name| optional_text(&all, name);
         let time_of = |name| optional_time(&all, name);
         let email = if all.get("email") == Some(&Value::Null) { None } else { text("email")? };
@@ -120,6 +120,12 @@ impl Claims {
     pub(super) fn time_rounded_up(&self, name: &str) -> Option<UnixTime> {
         let since = time(self.value(name)?)?;
         Some(UnixTime(since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0))))
+    }
+
+    /// When the token began to hold, by `nbf` and `iat`: a part of a second counts as a whole one.
+    pub(crate) fn holds_from(&self) -> UnixTime {
+        let times = ["nbf", "iat"].map(|name| self.time_rounded_up(name).unwrap_or_default());
+        times.into_iter().max().unwrap_or_default()
     }
 
     /// The claim `name`, where it is a string.

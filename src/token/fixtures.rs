@@ -149,6 +149,10 @@ pub(crate) fn b64(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+pub(crate) fn unb64(text: &str) -> Vec<u8> {
+    URL_SAFE_NO_PAD.decode(text).expect("base64url")
+}
+
 /// The text of a key set.
 pub(crate) fn jwks(keys: &[Value]) -> String {
     json!({"keys": keys}).to_string()

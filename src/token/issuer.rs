@@ -31,6 +31,12 @@ pub enum IssuerError {
 }
 
 impl Issuer {
+    /// The text, shared.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// Takes `text` as an issuer identifier.
     ///
     /// # Errors

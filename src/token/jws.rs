@@ -6,8 +6,10 @@ use super::strict_json::parse_object;
 use super::{Algorithm, TokenError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 /// Longest `kid` that is looked up.
 const MAX_KEY_ID: usize = 256;
@@ -44,8 +46,11 @@ impl TokenType {
 #[derive(Clone)]
 pub struct Jws<'a> {
     pub(super) signed: &'a str,
-    pub(super) signature: &'a str,
-    pub(super) payload: Vec<u8>,
+    /// Header, payload and signature, decoded.
+    decoded: Vec<u8>,
+    payload: Range<usize>,
+    /// The payload's members, once somebody asks; `None`: it is no such object.
+    members: OnceLock<Option<Arc<Map<String, Value>>>>,
     algorithm: Algorithm,
     kid: String,
     token_type: TokenType,
@@ -75,13 +80,18 @@ impl<'a> Jws<'a> {
         if header.is_empty() || signature.is_empty() {
             return Err(TokenError::BadEncoding);
         }
-        let header = parse_header(&decode(header)?)?;
-        let payload = decode(payload)?;
-        decode(signature)?;
+        let mut decoded = Vec::with_capacity(text.len());
+        decode(header, &mut decoded)?;
+        let header = parse_header(&decoded)?;
+        let start = decoded.len();
+        decode(payload, &mut decoded)?;
+        let payload = start..decoded.len();
+        decode(signature, &mut decoded)?;
         Ok(Self {
             signed,
-            signature,
+            decoded,
             payload,
+            members: OnceLock::new(),
             algorithm: header.algorithm,
             kid: header.kid,
             token_type: header.token_type,
@@ -111,12 +121,22 @@ impl<'a> Jws<'a> {
     /// # Errors
     ///
     /// [`TokenError::BadPayload`], or [`TokenError::BadClaim`] where `iss` is not a string.
-    pub fn unverified_issuer(&self) -> Result<String, TokenError> {
-        let mut members = parse_object(&self.payload).ok_or(TokenError::BadPayload)?;
-        match members.remove("iss") {
+    pub fn unverified_issuer(&self) -> Result<&str, TokenError> {
+        match self.members().ok_or(TokenError::BadPayload)?.get("iss") {
             Some(Value::String(issuer)) => Ok(issuer),
             _ => Err(TokenError::BadClaim("iss")),
         }
+    }
+
+    /// The payload's members, read once; `None` where [`parse_object`] refuses it.
+    pub(super) fn members(&self) -> Option<&Arc<Map<String, Value>>> {
+        let read = || parse_object(self.decoded.get(self.payload.clone())?).map(Arc::new);
+        self.members.get_or_init(read).as_ref()
+    }
+
+    /// The signature's own bytes.
+    pub(super) fn signature(&self) -> &[u8] {
+        self.decoded.get(self.payload.end..).unwrap_or_default()
     }
 }
 
@@ -126,9 +146,9 @@ impl fmt::Debug for Jws<'_> {
     }
 }
 
-/// Decodes a part; padding, other alphabets and stray final bits are refused.
-fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_undecoded| TokenError::BadEncoding)
+/// Decodes a part behind what is there; padding, other alphabets and stray final bits are refused.
+fn decode(part: &str, decoded: &mut Vec<u8>) -> Result<(), TokenError> {
+    URL_SAFE_NO_PAD.decode_vec(part, decoded).map_err(|_undecoded| TokenError::BadEncoding)
 }
 
 struct Header {

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The only places that may name a crate.
-const DOORS: [(&str, &str); 6] = [
+const DOORS: [(&str, &str); 7] = [
     ("envoy_types::", "src/envoy"),
     ("hashbrown::", "src/policy"),
     ("jsonwebtoken::", "src/token"),
     ("moka::", "src/store"),
+    ("quick_cache::", "src/store"),
     ("reqwest::", "src/provider"),
     ("saphyr_parser::", "src/document"),
 ];

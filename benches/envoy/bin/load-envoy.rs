@@ -1,5 +1,7 @@
 //! `make load-envoy`: `load-envoy PORTCULLIS REFERENCE RESULTS`.
 
+#![expect(clippy::disallowed_methods, reason = "the make target is steered by its environment")]
+
 use portcullis_load::bundle::{Amounts, Bundle, List};
 use portcullis_load::claims::{CLIENT, GROUP};
 use portcullis_load::failure::{Outcome, expect};
@@ -46,7 +48,8 @@ fn run() -> Outcome<bool> {
     let results = Path::new(results);
     std::fs::create_dir_all(results)?;
     eprintln!("signing tokens, or reading those of the last run");
-    let (bundle, _provider) = Bundle::ready(&results.join("load-envoy.tokens"), amounts())?;
+    let (bundle, _provider) =
+        Bundle::ready(&results.join("load-envoy.tokens"), amounts(settings.callers))?;
     let port = bundle.issuer.split(':').nth(2).and_then(|rest| rest.split('/').next());
     let provider = expect(port.and_then(|port| port.parse::<u16>().ok()), "no port in the issuer")?;
     let (_, jwks) = get(([127, 0, 0, 1], provider).into(), "/oauth2/default/v1/keys")?;
@@ -88,6 +91,6 @@ fn run() -> Outcome<bool> {
 }
 
 /// Of users alone: nobody is refused here, and nothing is signed by ES256.
-fn amounts() -> Amounts {
-    Amounts { users_es256: 0, strangers: 0, ..Amounts::default() }
+const fn amounts(users: usize) -> Amounts {
+    Amounts { users, fresh: 2 * users, users_es256: 0, strangers: 0 }
 }

@@ -88,7 +88,7 @@ impl<'b> Callers<'b> {
     }
 
     /// The next one.
-    pub fn next(&mut self) -> Ask {
+    pub fn choose(&mut self) -> Ask {
         if self.asked % FRESH_ONE_IN == FRESH_ONE_IN - 1 {
             let at = self.fresh % self.bundle.tokens(List::Fresh).len();
             self.fresh += 1;
@@ -141,7 +141,7 @@ mod tests {
         let bundle =
             Bundle::mint("http://okta.localhost:1/oauth2/default", amounts).expect("minted");
         let mut callers = Callers::new(&bundle, 1).expect("recorded");
-        let asks: Vec<Ask> = (0..200).map(|_| callers.next()).collect();
+        let asks: Vec<Ask> = (0..200).map(|_| callers.choose()).collect();
         let fresh: BTreeSet<String> = [3, 4].map(subject).into();
         let of_fresh = asks.iter().filter(|ask| fresh.contains(&ask.user)).count();
         assert_eq!(of_fresh, 2);
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(paths.len(), asks.len());
         assert!(!callers.used_up());
         for _ in 0..100 {
-            callers.next();
+            callers.choose();
         }
         assert!(callers.used_up());
         for list in [List::Users, List::Fresh] {

@@ -43,9 +43,9 @@ pub struct Tokens {
 struct Shipped {
     /// The connection manager, up to its access log.
     manager: String,
-    /// The list of filters, before ext_authz.
+    /// The list of filters, before the check.
     before: String,
-    /// The filter ext_authz.
+    /// The filter that checks.
     check: String,
     /// The authorizer's cluster without its endpoint.
     cluster: String,

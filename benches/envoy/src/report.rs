@@ -93,9 +93,14 @@ impl Measured {
             ));
         }
         line(format_args!(
-            "medians of {} rounds of {:?}; closed loop of {} connections, open loop of {:.0} requests/s; \
-             {} answers, each as it has to be",
-            settings.rounds, settings.part, settings.connections, self.rate, self.answers
+            "medians of {} rounds of {:?}; closed loop of {} connections, open loop of {:.0} requests/s, \
+             {} callers; {} answers, each as it has to be",
+            settings.rounds,
+            settings.part,
+            settings.connections,
+            self.rate,
+            settings.callers,
+            self.answers
         ));
         line(format_args!(
             "CPU: Envoy + authorizer, which share a core; client and upstream are one thread on the other"
@@ -147,6 +152,7 @@ impl Measured {
             "rounds": settings.rounds,
             "seconds": settings.part.as_secs_f64(),
             "connections": settings.connections,
+            "callers": settings.callers,
             "seed": settings.seed,
             "rate": self.rate,
             "answers": self.answers,

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 /// What warming up takes at most.
-const WARM: Duration = Duration::from_secs(120);
+const WARM: Duration = Duration::from_secs(300);
 /// Connections while warming up, when every token has to be verified: no check waits for long.
 const WARM_CONNECTIONS: usize = 4;
 /// The open loop's share of what the slowest authorizer manages.
@@ -125,7 +125,7 @@ impl Bench<'_> {
         let name = listener.variant.name();
         let callers = self.callers.get_mut(listener.variant.name()).ok_or("no callers")?;
         let part = part(listener, settings, pace, settings.part);
-        let done = self.engine.run(&part, &mut || Some(callers.next()));
+        let done = self.engine.run(&part, &mut || Some(callers.choose()));
         done.map_err(|error| format!("{name}: {error}").into())
     }
 

@@ -15,6 +15,8 @@ pub struct Settings {
     /// `LOAD_RATE`: requests a second of the open loop. Without it, a third of what the slowest
     /// authorizer manages.
     pub rate: Option<f64>,
+    /// `LOAD_CALLERS`: how many have tokens that come again. Gates are of 10,000.
+    pub callers: usize,
     /// `LOAD_SEED`: of the order and of the callers.
     pub seed: u64,
 }
@@ -39,6 +41,7 @@ impl Settings {
             rounds: number("LOAD_ROUNDS", 9.0, 1.0, 1000.0)? as usize,
             connections: number("LOAD_CONNECTIONS", 32.0, 1.0, 1000.0)? as usize,
             rate: (rate > 0.0).then_some(rate),
+            callers: number("LOAD_CALLERS", 10_000.0, 1.0, 1e6)? as usize,
             seed: number("LOAD_SEED", 1.0, 0.0, 1e15)? as u64,
         })
     }

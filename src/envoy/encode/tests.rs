@@ -62,7 +62,7 @@ fn overwrites_towards_the_upstream_and_adds_towards_the_client() {
     let cookies = ["s", "u"].map(|suffix| names.set(suffix, "x", Duration::from_secs(1)));
     let policy = [("x-user-id".to_owned(), "sub".to_owned())];
     let policy = Arc::new(HeaderPolicy::new(&policy, &["x-user-email".to_owned()]));
-    let caller = Identity { subject: "a".to_owned(), ..Identity::default() };
+    let caller = Identity { subject: "a".into(), ..Identity::default() };
     let route = [None, None, None];
     let mut upstream = policy.apply(&Headers::default(), route, Some(Arc::new(caller)));
     upstream.replace_cookie(Some("a=b\tc\r\nx-evil: 1".to_owned()));
@@ -112,16 +112,16 @@ prop_compose! {
     ) -> Arc<Identity> {
         let [issuer, subject, claim, other] = texts;
         let mut identity = Identity {
-            issuer,
-            subject,
-            email,
+            issuer: issuer.into(),
+            subject: subject.into(),
+            email: email.map(Into::into),
             email_verified: flags.0,
             send_unverified_email: flags.1,
             claims: BTreeMap::from([("department".to_owned(), claim), ("unused".to_owned(), other)]),
             usage_plan: plan,
             ..Identity::default()
         };
-        identity.membership.groups = groups.into_iter().collect();
+        Arc::make_mut(&mut identity.membership).groups = groups.into_iter().collect();
         Arc::new(identity)
     }
 }

@@ -247,7 +247,7 @@ fn names_no_issuer_where_there_is_not_one() {
 proptest! {
     #[test]
     fn never_panics(text in "[A-Za-z0-9_=. -]{0,64}", bytes in any::<Vec<u8>>()) {
-        let _read = Jws::parse(&text, 64).map(|jws| jws.unverified_issuer());
+        let _read = Jws::parse(&text, 64).map(|jws| jws.unverified_issuer().map(str::to_owned));
         let _read = Jws::parse(&format!("{}.{}.AA", b64(&bytes), b64(&bytes)), 4096).is_ok();
     }
 }

@@ -5,10 +5,11 @@
 use crate::token::Algorithm;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, EcdsaVerificationAlgorithm, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -25,7 +26,8 @@ pub struct VerificationKey {
     algorithm: Algorithm,
     /// The public key's own bytes, to compare keys by.
     material: Vec<u8>,
-    key: DecodingKey,
+    /// Read once, not at each signature.
+    key: ParsedPublicKey,
 }
 
 /// What is wrong with a key.
@@ -103,21 +105,22 @@ impl VerificationKey {
         modulus: Option<&str>,
         exponent: Option<&str>,
     ) -> Result<Self, KeyFault> {
-        match algorithm {
+        let parameters: &'static RsaParameters = match algorithm {
             Algorithm::Es256 | Algorithm::Es384 => return Err(KeyFault::Mismatch),
-            Algorithm::Rs256
-            | Algorithm::Rs384
-            | Algorithm::Rs512
-            | Algorithm::Ps256
-            | Algorithm::Ps384
-            | Algorithm::Ps512 => {}
-        }
+            Algorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
+            Algorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
+            Algorithm::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
+            Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
+            Algorithm::Ps384 => &RSA_PSS_2048_8192_SHA384,
+            Algorithm::Ps512 => &RSA_PSS_2048_8192_SHA512,
+        };
         let (modulus, exponent) = (decode_number(modulus)?, decode_number(exponent)?);
         let odd = modulus.last().is_some_and(|byte| byte & 1 == 1);
         if !odd || !RSA_BITS.contains(&bits(&modulus)) || exponent != RSA_EXPONENT {
             return Err(KeyFault::Weak);
         }
-        let key = DecodingKey::from_rsa_raw_components(&modulus, &exponent);
+        let key = ParsedPublicKey::new(parameters, rsa_public_key(&modulus, &exponent));
+        let key = key.map_err(|_rejected| KeyFault::Weak)?;
         Ok(Self { algorithm, material: modulus, key })
     }
 
@@ -139,8 +142,8 @@ impl VerificationKey {
         }
         // An uncompressed point (SEC 1 §2.3.3).
         let point = [&[4], x.as_slice(), y.as_slice()].concat();
-        ParsedPublicKey::new(on, &point).map_err(|_rejected| KeyFault::OffCurve)?;
-        Ok(Self { algorithm, key: DecodingKey::from_ec_der(&point), material: point })
+        let key = ParsedPublicKey::new(on, &point).map_err(|_rejected| KeyFault::OffCurve)?;
+        Ok(Self { algorithm, key, material: point })
     }
 
     /// The one algorithm that it is for.
@@ -149,10 +152,9 @@ impl VerificationKey {
         self.algorithm
     }
 
-    /// Whether `signature`, in base64url, is this key's over `signed`, by its one algorithm.
-    pub(in crate::token) fn has_signed(&self, signed: &[u8], signature: &str) -> bool {
-        let algorithm = self.algorithm.library();
-        jsonwebtoken::crypto::verify(signature, signed, &self.key, algorithm).unwrap_or(false)
+    /// Whether `signature` is this key's over `signed`, by its one algorithm.
+    pub(in crate::token) fn has_signed(&self, signed: &[u8], signature: &[u8]) -> bool {
+        self.key.verify_sig(signed, signature).is_ok()
     }
 }
 
@@ -194,4 +196,34 @@ fn decode_number(text: Option<&str>) -> Result<Vec<u8>, KeyFault> {
 fn bits(number: &[u8]) -> usize {
     let unused = number.first().map_or(0, |byte| byte.leading_zeros());
     number.len().saturating_mul(8).saturating_sub(usize::try_from(unused).unwrap_or(0))
+}
+
+/// An RSA public key in DER (RFC 8017 §A.1.1), of numbers without zeros in front.
+fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    const INTEGER: u8 = 0x02;
+    const SEQUENCE: u8 = 0x30;
+    let number = |bytes: &[u8]| {
+        // A first bit that is set would make it a negative one.
+        let sign: &[u8] = if bytes.first().is_some_and(|byte| *byte >= 0x80) { &[0] } else { &[] };
+        der(INTEGER, &[sign, bytes].concat())
+    };
+    der(SEQUENCE, &[number(modulus), number(exponent)].concat())
+}
+
+/// An element of DER: tag, length, content.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let length: Vec<u8> = length.into_iter().skip_while(|byte| *byte == 0).collect();
+    let mut element = vec![tag];
+    match length.as_slice() {
+        [] => element.push(0),
+        [short] if *short < 0x80 => element.push(*short),
+        long => {
+            // How many bytes the length has: at most eight.
+            element.push(u8::try_from(long.len()).map_or(0x80, |bytes| 0x80 | bytes));
+            element.extend_from_slice(long);
+        }
+    }
+    element.extend_from_slice(content);
+    element
 }

@@ -4,5 +4,6 @@ mod caches;
 mod config;
 mod logs;
 mod metrics;
+mod remembered;
 mod restored;
 mod secrets;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use portcullis::config::GrpcAddress;
 use portcullis::envoy::Handler;
-use portcullis::server::{self, DRAIN, Listener, Workers};
+use portcullis::server::{self, Listener, Workers};
 use std::error::Error;
 use std::future::pending;
 

@@ -9,7 +9,7 @@ mod echo;
 use counting::{Counting, counts};
 use portcullis::app::App;
 use portcullis::clock::Clock;
-use portcullis::server::{DRAIN, Workers};
+use portcullis::server::Workers;
 use portcullis::{config, telemetry};
 use std::error::Error;
 use std::future::pending;

@@ -6,7 +6,7 @@ use crate::support::{API, Ask, Gateway, NOW, Provider, Setup};
 use portcullis::clock::Clock;
 use portcullis::store::TokenCache;
 use portcullis::time::UnixTime;
-use portcullis::token::{Issuer, Jws, verify};
+use portcullis::token::Issuer;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -162,7 +162,8 @@ fn p04_no_two_sets_of_parts_make_one_key() {
             let (rest, third) = text.split_at(*second);
             let (one, two) = rest.split_at(*first);
             let parts = (one, two, third);
-            let before = seen.insert(cache.key(parts.0, parts.1, parts.2), parts);
+            let key = cache.key(parts.0, parts.1, parts.2).expect("a key");
+            let before = seen.insert(key, parts);
             assert_eq!(before, None, "{parts:?}");
         }
     }
@@ -172,7 +173,8 @@ fn p04_no_two_sets_of_parts_make_one_key() {
             for third in lengths {
                 let parts = (first, second, third);
                 // A cut above may have made the same three.
-                let before = seen.insert(cache.key(first, second, third), parts);
+                let key = cache.key(first, second, third).expect("a key");
+                let before = seen.insert(key, parts);
                 assert!(before.is_none_or(|before| before == parts), "{parts:?} {before:?}");
             }
         }
@@ -239,32 +241,23 @@ async fn p06_bad_tokens_take_no_place_and_good_ones_keep_theirs() {
 async fn p06_a_flood_of_good_tokens_does_not_drive_out_those_in_use() {
     let provider = Provider::start(Clock::manual(UnixTime(NOW))).await;
     let keys = keys_of(&provider);
-    let verified = |jti: usize| {
-        let token = provider.id_token(&json!({ "jti": jti.to_string() }));
-        let jws = Jws::parse(&token, 8192).expect("a token");
-        let claims = Arc::new(verify(&jws, &keys).expect("signed"));
-        (token, portcullis::store::VerifiedToken { claims, keys: Arc::clone(&keys) })
-    };
     let cache = TokenCache::new(50).expect("randomness");
-    let (token, value) = verified(0);
-    let hot = cache.key("iss", "", &token);
-    cache.insert(hot, value.clone());
+    let key = |token: &str| cache.key("dev.default", "", token).expect("a key");
+    let remember = |key| cache.remember(key, &keys, UnixTime(NOW), None);
+    let knows = |key| cache.signature(key, &keys, UnixTime(NOW)).is_some();
+    let hot = key(&provider.id_token(&json!({"jti": "0"})));
+    remember(hot);
     for at in 0..100_000_usize {
-        if at % 10 == 0 {
-            let found = cache.get(&hot, &keys).is_some();
-            // Whoever is asked for comes back at once in any case: it is verified again.
-            if !found {
-                cache.insert(hot, value.clone());
-            }
+        // Whoever is asked for comes back at once in any case: it is verified again.
+        if at % 10 == 0 && !knows(hot) {
+            remember(hot);
         }
-        let cold = cache.key("iss", "", &at.to_string());
-        assert!(cache.get(&cold, &keys).is_none());
-        cache.insert(cold, value.clone());
+        let cold = key(&at.to_string());
+        assert!(!knows(cold));
+        remember(cold);
     }
-    assert!(cache.get(&hot, &keys).is_some(), "the token in use was driven out");
-    let left = (0..100_000_usize)
-        .filter(|at| cache.get(&cache.key("iss", "", &at.to_string()), &keys).is_some());
-    let left = left.count();
+    assert!(knows(hot), "the token in use was driven out");
+    let left = (0..100_000_usize).filter(|at| knows(key(&at.to_string()))).count();
     assert!(left <= 50, "{left} tokens in a cache of 50");
 }
 
