@@ -37,7 +37,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools chromium valgrind lint deny unit differential fuzz soak-short validate gateway catalogue demo-check bench-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests, budgets
+test: tools chromium lint deny unit differential fuzz soak-short validate gateway catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything

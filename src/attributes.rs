@@ -12,7 +12,7 @@ mod short;
 
 pub use context::Context;
 pub use few::Few;
-pub use headers::Headers;
+pub use headers::{Headers, split_at_commas};
 pub use host::{Host, HostName};
 pub use method::Method;
 pub use path::RequestPath;

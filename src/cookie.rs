@@ -2,8 +2,8 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::attributes::{Few, Headers};
-use memchr::{memchr, memmem, memrchr};
+use crate::attributes::{Few, Headers, split_at_commas};
+use memchr::{memchr, memchr_iter, memrchr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -182,21 +182,25 @@ impl<'c> Cookies<'c> {
 
 /// The pairs of a line in which `word` stands, wherever: all others are nobody's of ours.
 fn pairs_with<'l>(line: &'l str, word: &'l str) -> impl Iterator<Item = &'l str> {
-    let mut rest = line;
+    let mut from = 0;
     std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let bytes = rest.as_bytes();
-        let found = memmem::find(bytes, word.as_bytes())?;
-        let start = memrchr(b';', bytes.get(..found)?).map_or(0, |at| at.saturating_add(1));
-        let from = rest.get(start..)?;
-        let length = memchr(b';', bytes.get(found..)?);
-        let end = length.map_or(bytes.len(), |length| found.saturating_add(length));
-        let (pair, behind) = from.split_at_checked(end.saturating_sub(start))?;
-        rest = behind.strip_prefix(';').unwrap_or_default();
-        Some(trim(pair))
+        let found = find(line.as_bytes(), from, word.as_bytes())?;
+        // Where the search began, a pair begins.
+        let before = line.as_bytes().get(from..found)?;
+        let start =
+            memrchr(b';', before).map_or(from, |at| from.saturating_add(at).saturating_add(1));
+        let length = memchr(b';', line.as_bytes().get(found..)?);
+        let end = length.map_or(line.len(), |length| found.saturating_add(length));
+        from = end.saturating_add(1);
+        line.get(start..end).map(trim)
     })
+}
+
+/// Where `word` stands behind `from`.
+fn find(line: &[u8], from: usize, word: &[u8]) -> Option<usize> {
+    let first = *word.first()?;
+    let hits = memchr_iter(first, line.get(from..)?).map(|at| from.saturating_add(at));
+    hits.into_iter().find(|at| line.get(*at..).is_some_and(|rest| rest.starts_with(word)))
 }
 
 /// What stands between the commas of a pair.
@@ -215,7 +219,7 @@ impl Piece<'_> {
 }
 
 fn pieces(pair: &str) -> impl Iterator<Item = Piece<'_>> {
-    pair.split(',').map(|text| {
+    split_at_commas(pair).map(|text| {
         let whole = trim(text);
         let (name, value) = whole.split_once('=').unwrap_or((whole, ""));
         Piece { text, name, value }

@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::attributes::Headers;
+use crate::attributes::{Headers, split_at_commas};
 
 /// Header name that carries API keys (Gloo Portal).
 pub const API_KEY_HEADER: &str = "api-key";
@@ -60,27 +60,17 @@ impl CredentialKind {
 #[must_use]
 pub fn classify<'h>(headers: &'h Headers<'_>) -> Credential<'h> {
     let (mut bearers, mut fields) = (0_usize, 0_usize);
-    for field in headers.all("authorization").flat_map(joined) {
+    for field in headers.all("authorization").flat_map(split_at_commas) {
         fields = fields.saturating_add(1);
         bearers = bearers.saturating_add(usize::from(is_bearer(field)));
     }
-    let keys = headers.all(API_KEY_HEADER).flat_map(joined).count();
+    let keys = headers.all(API_KEY_HEADER).flat_map(split_at_commas).count();
     match (bearers, fields, keys) {
         (0, _, 0) => Credential::Cookie,
         (0, _, 1) => Credential::ApiKey,
         (1, 1, 0) => token(headers.only("authorization").unwrap_or_default()),
         _ => Credential::Conflict,
     }
-}
-
-/// The fields that Envoy may have joined.
-fn joined(field: &str) -> impl Iterator<Item = &str> {
-    let first = memchr::memchr(b',', field.as_bytes());
-    let (first, rest) = match first.and_then(|at| field.split_at_checked(at)) {
-        Some((first, rest)) => (first, rest.strip_prefix(',')),
-        None => (field, None),
-    };
-    std::iter::once(first).chain(rest.into_iter().flat_map(|rest| rest.split(',')))
 }
 
 /// Whether a field means to be a bearer, well-formed or not. Schemes ignore letter case

@@ -1,5 +1,5 @@
 //! Bounded memory of the process: verified tokens, sessions, revocations. The only door to moka and
-//! quick_cache.
+//! `quick_cache`.
 
 mod completions;
 mod fingerprint;
@@ -24,7 +24,7 @@ use std::hash::Hash;
 
 /// A cache whose newest entry always gets in. With moka's own policy a full cache turns away what is
 /// asked for less often than what it has: wrong for what is kept nowhere else. Tokens, which can be
-/// verified again, are kept that way, by quick_cache, whose entries are a third as large.
+/// verified again, are kept that way, by `quick_cache`, whose entries are a third as large.
 fn lru<K, V>(capacity: u64) -> CacheBuilder<K, V, Cache<K, V>>
 where
     K: Eq + Hash + Send + Sync + 'static,

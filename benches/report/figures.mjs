@@ -47,7 +47,7 @@ const environment = ({ environment: of }) => table(['', ''], Object.entries(of).
 /** Each block by the name of its markers. */
 export const blocks = (results, budget) => ({
   environment: environment(results),
-  instructions: counts(results),
+  instructions: `![Instructions a check by kind, beside the reference](chart.svg)\n\n${counts(results)}`,
   gates: gateTable(results),
   allocations: allocations(results),
   budget: budgets(results, budget),

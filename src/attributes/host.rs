@@ -22,7 +22,7 @@ impl HostName {
         let inner = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
         let fits = match inner {
             Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => name.split('.').all(|label| is_label(label, is_letter)),
+            None => is_usual(name) || name.split('.').all(|label| is_label(label, is_letter)),
         };
         (fits && name.len() <= 253).then(|| Self(Short::in_lower_case(name)))
     }
@@ -46,10 +46,26 @@ impl fmt::Display for HostName {
     }
 }
 
+/// Whether a name is made of labels that no one finds fault with; no other name needs to be looked at
+/// character by character.
+fn is_usual(name: &str) -> bool {
+    let mut length = 0_u8;
+    for byte in name.bytes() {
+        length = match byte {
+            b'.' if length > 0 => 0,
+            b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => length.saturating_add(1),
+            _ => return false,
+        };
+        if length > 63 {
+            return false;
+        }
+    }
+    length > 0
+}
+
 fn is_label(label: &str, is_letter: fn(char) -> bool) -> bool {
-    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let fits = |character: char| is_letter(character) || matches!(character, '-' | '_');
-    (1..=63).contains(&label.len()) && (label.bytes().all(is_usual) || label.chars().all(fits))
+    !label.is_empty() && label.len() <= 63 && label.chars().all(fits)
 }
 
 /// A host name and the port, where the client named one (RFC 9110 §7.2).
@@ -97,10 +113,9 @@ impl fmt::Display for Host {
 
 /// Name and port.
 fn split(text: &str) -> Option<(&str, Option<u16>)> {
-    match text.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => Some((name, Some(parse_port(port)?))),
-        _ => Some((text, None)),
-    }
+    let Some(at) = memchr::memrchr(b':', text.as_bytes()) else { return Some((text, None)) };
+    let (name, port) = (text.get(..at)?, text.get(at.saturating_add(1)..)?);
+    if port.ends_with(']') { Some((text, None)) } else { Some((name, Some(parse_port(port)?))) }
 }
 
 /// In its one spelling: `u16::from_str` would take a sign, and zeros in front.

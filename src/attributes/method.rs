@@ -29,7 +29,16 @@ impl Method {
     /// Reads a method; letter case matters (RFC 9110 §9.1).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.as_str() == text)
+        Some(match text {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "PATCH" => Self::Patch,
+            "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
+            _ => return None,
+        })
     }
 
     /// As on the request line.
@@ -50,5 +59,23 @@ impl Method {
     #[must_use]
     pub const fn is_safe(self) -> bool {
         matches!(self, Self::Get | Self::Head | Self::Options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_every_method_and_no_other() {
+        for method in Method::ALL {
+            assert_eq!(Method::parse(method.as_str()), Some(method));
+            assert_eq!(Method::parse(&method.as_str().to_lowercase()), None);
+        }
+        assert!(
+            ["", "GET ", "CONNECT", "TRACE", "PROPFIND"]
+                .iter()
+                .all(|text| Method::parse(text).is_none())
+        );
     }
 }

@@ -29,7 +29,10 @@ impl<'m> RequestPath<'m> {
     /// these to a server that folds Unicode to ASCII.
     #[must_use]
     pub fn parse(raw: &'m str) -> Option<Self> {
-        let (path, query) = raw.split_once('?').unwrap_or((raw, ""));
+        let (path, query) = match memchr::memchr(b'?', raw.as_bytes()) {
+            Some(at) => raw.split_at_checked(at)?,
+            None => (raw, ""),
+        };
         let unfit = |byte: u8| matches!(byte, 0..=0x20 | 0x7f | b'#');
         if raw.len() > MAX_BYTES || query.bytes().any(unfit) {
             return None;
@@ -37,11 +40,8 @@ impl<'m> RequestPath<'m> {
         let inside = path.strip_prefix('/')?;
         // One final slash names the same thing as none.
         let inside = inside.strip_suffix('/').unwrap_or(inside);
-        let segments = if inside.is_empty() && path == "/" {
-            Segments::default()
-        } else {
-            inside.split('/').map(decode_segment).collect::<Option<_>>()?
-        };
+        let segments =
+            if inside.is_empty() && path == "/" { Segments::default() } else { segments(inside)? };
         Some(Self { raw, path, segments })
     }
 
@@ -110,11 +110,27 @@ const fn is_plain(byte: u8) -> bool {
     matches!(byte, 0x21..=0x7e) && !matches!(byte, b'#' | b'%' | b'/' | b';' | b'?' | b'\\')
 }
 
+/// Splits at slashes and decodes.
+fn segments(inside: &str) -> Option<Segments<'_>> {
+    let mut segments = Segments::default();
+    let (mut start, mut plain) = (0, true);
+    for (at, byte) in inside.bytes().enumerate() {
+        if byte == b'/' {
+            segments.push(decode_segment(inside.get(start..at)?, plain)?);
+            (start, plain) = (at.saturating_add(1), true);
+        } else {
+            plain &= is_plain(byte);
+        }
+    }
+    segments.push(decode_segment(inside.get(start..)?, plain)?);
+    Some(segments)
+}
+
 /// Decodes a segment, or says that it could be read in two ways.
 #[inline]
-fn decode_segment(segment: &str) -> Option<Cow<'_, str>> {
-    // A letter in front, so not made of dots, and nothing besides that means anything.
-    if !segment.starts_with('.') && !segment.is_empty() && segment.bytes().all(is_plain) {
+fn decode_segment(segment: &str, is_plain: bool) -> Option<Cow<'_, str>> {
+    // Not made of dots, and nothing in it that means anything.
+    if is_plain && !segment.starts_with('.') && !segment.is_empty() {
         return Some(Cow::Borrowed(segment));
     }
     decode_special(segment)

@@ -27,21 +27,23 @@ pub struct Ambiguous<'m> {
 /// [`Ambiguous`].
 #[expect(clippy::result_large_err, reason = "no larger than what it stands beside")]
 pub fn decode(message: &[u8]) -> Result<Attributes<'_>, Ambiguous<'_>> {
-    let Ok(view) = View::read(message) else {
+    let mut view = View::default();
+    if view.read(message).is_err() {
         return Err(Ambiguous { part: "message", ..Ambiguous::default() });
-    };
-    let headers = headers(view.fields, &view.entries);
-    let read = host(view.host, &headers).ok_or("host").and_then(|host| {
+    }
+    let View { mut fields, entries, .. } = view;
+    merge(&mut fields, &entries);
+    let read = host(view.host, &fields).ok_or("host").and_then(|host| {
         let method = Method::parse(view.method).ok_or("method")?;
         let path = RequestPath::parse(view.path).ok_or("path")?;
         Ok((host, method, path))
     });
     let (host, method, path) = match read {
         Ok(read) => read,
-        Err(part) => return Err(Ambiguous { headers, part }),
+        Err(part) => return Err(Ambiguous { headers: fields, part }),
     };
     let body = if view.raw_body.is_empty() { view.body.as_bytes() } else { view.raw_body };
-    Ok(Attributes { host, method, path, headers, context: view.context, body })
+    Ok(Attributes { host, method, path, headers: fields, context: view.context, body })
 }
 
 /// The host. Envoy makes one of `:authority` and `host`; who sends another one along names two.
@@ -51,23 +53,21 @@ fn host(text: &str, headers: &Headers<'_>) -> Option<Host> {
     headers.all("host").all(agrees).then_some(host)
 }
 
-/// The `headers` map behind the fields of `header_map`.
-fn headers<'m>(fields: Headers<'m>, entries: &[Entry<'m>]) -> Headers<'m> {
-    let named = |(name, _): &&Entry<'m>| !name.starts_with(':');
-    let is_plain = entries.len() <= MOST_PLAIN && fields.names().next().is_none();
-    if is_plain {
-        let mut headers = Headers::default();
-        if entries.iter().filter(named).all(|(name, value)| headers.add_new(name, value)) {
-            return headers;
+/// Puts the `headers` map behind the fields of `header_map`.
+fn merge<'m>(fields: &mut Headers<'m>, entries: &[Entry<'m>]) {
+    let is_alone = fields.is_empty();
+    let mut named = entries.iter().filter(|(name, _)| !name.starts_with(':'));
+    if is_alone && entries.len() <= MOST_PLAIN {
+        if named.all(|(name, value)| fields.add_new(name, value)) {
+            return;
         }
+        *fields = Headers::default();
     }
     // Two entries of one name: with one key the last counts, with keys that differ in letter case both.
-    let mut headers = fields;
     let last: BTreeMap<&str, &str> = entries.iter().copied().collect();
     for (name, value) in last.iter().filter(|(name, _)| !name.starts_with(':')) {
-        headers.add(*name, *value);
+        fields.add(*name, *value);
     }
-    headers
 }
 
 /// As many entries as a request has that nobody made to cost us time.

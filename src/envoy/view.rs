@@ -75,28 +75,29 @@ pub(super) struct View<'m> {
     /// `header_map`, without pseudo headers.
     pub(super) fields: Headers<'m>,
     /// `headers`, as they came: an earlier one may have the key of a later one.
-    pub(super) entries: Few<Entry<'m>, 40>,
+    pub(super) entries: Few<Entry<'m>, 32>,
 }
 
 impl<'m> View<'m> {
     /// Reads a `CheckRequest`.
-    pub(super) fn read(message: &'m [u8]) -> Result<Self, Malformed> {
+    pub(super) fn read(&mut self, message: &'m [u8]) -> Result<(), Malformed> {
         use number::check_request::ATTRIBUTES;
-        let mut view = Self::default();
-        let mut wire = Wire::new(message);
+        let wire = &mut Wire::new(message);
         while let Some((number, kind)) = wire.field()? {
             match number {
                 ATTRIBUTES => {
                     kind.must_be(Kind::Delimited)?;
-                    view.attributes(wire.message()?)?;
+                    let outer = wire.enter()?;
+                    self.attributes(wire)?;
+                    wire.leave(&outer);
                 }
                 _ => wire.skip(number, kind)?,
             }
         }
-        Ok(view)
+        Ok(())
     }
 
-    fn attributes(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+    fn attributes(&mut self, wire: &mut Wire<'m>) -> Result<(), Malformed> {
         use number::attribute_context::{
             CONTEXT_EXTENSIONS, DESTINATION, METADATA_CONTEXT, REQUEST, ROUTE_METADATA_CONTEXT,
             SOURCE, TLS_SESSION,
@@ -105,11 +106,13 @@ impl<'m> View<'m> {
             match number {
                 REQUEST => {
                     kind.must_be(Kind::Delimited)?;
-                    self.request(wire.message()?)?;
+                    let outer = wire.enter()?;
+                    self.request(wire)?;
+                    wire.leave(&outer);
                 }
                 CONTEXT_EXTENSIONS => {
                     kind.must_be(Kind::Delimited)?;
-                    let (key, value) = entry(wire.message()?)?;
+                    let (key, value) = entry(wire)?;
                     self.context.add(key, value);
                 }
                 SOURCE | DESTINATION | METADATA_CONTEXT | ROUTE_METADATA_CONTEXT | TLS_SESSION => {
@@ -122,13 +125,15 @@ impl<'m> View<'m> {
         Ok(())
     }
 
-    fn request(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+    fn request(&mut self, wire: &mut Wire<'m>) -> Result<(), Malformed> {
         use number::request::{HTTP, TIME};
         while let Some((number, kind)) = wire.field()? {
             match number {
                 HTTP => {
                     kind.must_be(Kind::Delimited)?;
-                    self.http(wire.message()?)?;
+                    let outer = wire.enter()?;
+                    self.http(wire)?;
+                    wire.leave(&outer);
                 }
                 TIME => {
                     kind.must_be(Kind::Delimited)?;
@@ -140,40 +145,49 @@ impl<'m> View<'m> {
         Ok(())
     }
 
-    fn http(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+    fn http(&mut self, wire: &mut Wire<'m>) -> Result<(), Malformed> {
         use number::http_request::{
             BODY, FRAGMENT, HEADER_MAP, HEADERS, HOST, ID, METHOD, PATH, PROTOCOL, QUERY, RAW_BODY,
             SCHEME, SIZE,
         };
-        while let Some((number, kind)) = wire.field()? {
+        loop {
+            while wire.next_is(HEADERS) {
+                self.entries.push(entry(wire)?);
+            }
+            let Some((number, kind)) = wire.field()? else { return Ok(()) };
             match number {
                 ID..=FRAGMENT | PROTOCOL..=HEADER_MAP => kind.must_be(Kind::Delimited)?,
                 SIZE => kind.must_be(Kind::Varint)?,
                 _ => {}
             }
             match number {
-                HEADERS => self.entries.push(entry(wire.message()?)?),
+                HEADERS => self.entries.push(entry(wire)?),
                 METHOD => self.method = wire.text()?,
                 PATH => self.path = wire.text()?,
                 HOST => self.host = wire.text()?,
                 BODY => self.body = wire.text()?,
                 RAW_BODY => self.raw_body = wire.bytes()?,
-                HEADER_MAP => self.header_map(wire.message()?)?,
+                HEADER_MAP => {
+                    let outer = wire.enter()?;
+                    self.header_map(wire)?;
+                    wire.leave(&outer);
+                }
                 ID | SCHEME | QUERY | FRAGMENT | PROTOCOL => drop(wire.text()?),
                 SIZE => drop(wire.varint()?),
                 _ => wire.skip(number, kind)?,
             }
         }
-        Ok(())
     }
 
-    fn header_map(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+    fn header_map(&mut self, wire: &mut Wire<'m>) -> Result<(), Malformed> {
         use number::header_map::HEADERS;
         while let Some((number, kind)) = wire.field()? {
             match number {
                 HEADERS => {
                     kind.must_be(Kind::Delimited)?;
-                    self.header_value(wire.message()?)?;
+                    let outer = wire.enter()?;
+                    self.header_value(wire)?;
+                    wire.leave(&outer);
                 }
                 _ => wire.skip(number, kind)?,
             }
@@ -181,7 +195,7 @@ impl<'m> View<'m> {
         Ok(())
     }
 
-    fn header_value(&mut self, mut wire: Wire<'m>) -> Result<(), Malformed> {
+    fn header_value(&mut self, wire: &mut Wire<'m>) -> Result<(), Malformed> {
         use number::header_value::{KEY, RAW_VALUE, VALUE};
         let (mut key, mut value, mut raw): (&str, &str, &[u8]) = ("", "", &[]);
         while let Some((number, kind)) = wire.field()? {
@@ -210,9 +224,17 @@ impl<'m> View<'m> {
 }
 
 /// An entry of a map of text. Without key or value that one is empty.
-fn entry(mut wire: Wire<'_>) -> Result<Entry<'_>, Malformed> {
+fn entry<'m>(wire: &mut Wire<'m>) -> Result<Entry<'m>, Malformed> {
     use number::map_entry::{KEY, VALUE};
+    let outer = wire.enter()?;
     let (mut key, mut value) = ("", "");
+    // As everybody writes it; the loop takes it in every other way.
+    if wire.next_is(KEY) {
+        key = wire.text()?;
+    }
+    if wire.next_is(VALUE) {
+        value = wire.text()?;
+    }
     while let Some((number, kind)) = wire.field()? {
         match number {
             KEY => {
@@ -226,5 +248,6 @@ fn entry(mut wire: Wire<'_>) -> Result<Entry<'_>, Malformed> {
             _ => wire.skip(number, kind)?,
         }
     }
+    wire.leave(&outer);
     Ok((key, value))
 }

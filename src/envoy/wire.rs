@@ -30,24 +30,33 @@ impl Kind {
     }
 }
 
-/// What is left of a message.
+/// A place in a message, and where the message ends that stands there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wire<'m> {
-    rest: &'m [u8],
+    whole: &'m [u8],
+    at: usize,
+    end: usize,
     /// How many messages it stands in.
     depth: u32,
+    /// What is known to be UTF-8, from `run_at` on. It goes over the ends of fields: numbers and short
+    /// lengths are ASCII, so a few runs hold all the text of a message, each looked through at once.
+    run: &'m str,
+    run_at: usize,
 }
 
+/// The end of the message that another one stands in.
+pub(super) struct Outer(usize);
+
 impl<'m> Wire<'m> {
-    /// A whole message.
-    pub(super) const fn new(message: &'m [u8]) -> Self {
-        Self { rest: message, depth: 0 }
+    /// The beginning of a whole message.
+    pub(super) const fn new(whole: &'m [u8]) -> Self {
+        Self { whole, at: 0, end: whole.len(), depth: 0, run: "", run_at: 0 }
     }
 
     /// Number and kind of the next field; `None` at the end.
     #[inline]
     pub(super) fn field(&mut self) -> Result<Option<(u32, Kind)>, Malformed> {
-        if self.rest.is_empty() { Ok(None) } else { self.key().map(Some) }
+        if self.at >= self.end { Ok(None) } else { self.key().map(Some) }
     }
 
     #[inline]
@@ -66,68 +75,117 @@ impl<'m> Wire<'m> {
         if number == 0 { Err(Malformed) } else { Ok((number, kind)) }
     }
 
+    /// Whether a delimited field with this number, which is below 16, comes next; if so, its key is
+    /// passed over. A short way for what usually comes next.
+    #[inline]
+    pub(super) fn next_is(&mut self, number: u32) -> bool {
+        let key = number << 3 | 2;
+        let next = self.whole.get(self.at).filter(|_byte| self.at < self.end);
+        let is = next.is_some_and(|byte| u32::from(*byte) == key);
+        self.at = self.at.wrapping_add(usize::from(is));
+        is
+    }
+
+    #[inline]
+    fn byte(&mut self) -> Result<u8, Malformed> {
+        if self.at >= self.end {
+            return Err(Malformed);
+        }
+        let byte = self.whole.get(self.at).copied().ok_or(Malformed)?;
+        self.at = self.at.wrapping_add(1);
+        Ok(byte)
+    }
+
     /// A number: seven bits a byte, the lowest first.
     #[inline]
     pub(super) fn varint(&mut self) -> Result<u64, Malformed> {
-        match self.rest {
-            [byte, rest @ ..] if *byte < 0x80 => {
-                self.rest = rest;
-                Ok(u64::from(*byte))
-            }
-            [low, high, rest @ ..] if *high < 0x80 => {
-                self.rest = rest;
-                Ok(u64::from(*low & 0x7f) | u64::from(*high) << 7)
-            }
-            _ => self.long_varint(),
-        }
+        let byte = self.byte()?;
+        if byte < 0x80 { Ok(u64::from(byte)) } else { self.long_varint(byte) }
     }
 
-    fn long_varint(&mut self) -> Result<u64, Malformed> {
-        let mut value = 0;
-        let mut shift = 0_u32;
-        while let [byte, rest @ ..] = self.rest {
-            self.rest = rest;
+    #[inline(never)]
+    fn long_varint(&mut self, first: u8) -> Result<u64, Malformed> {
+        let mut value = u64::from(first & 0x7f);
+        for shift in (7_u32..64).step_by(7) {
+            let byte = self.byte()?;
             // The tenth byte has room for one bit, and none may follow.
-            if shift == 63 && *byte > 1 {
+            if shift == 63 && byte > 1 {
                 return Err(Malformed);
             }
-            value |= u64::from(*byte & 0x7f) << shift;
-            if *byte < 0x80 {
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
                 return Ok(value);
             }
-            shift = shift.saturating_add(7);
         }
         Err(Malformed)
+    }
+
+    /// Where a value begins and ends that has its length in front.
+    #[inline]
+    fn delimited(&mut self) -> Result<(usize, usize), Malformed> {
+        let length = usize::try_from(self.varint()?).map_err(|_too_large| Malformed)?;
+        self.pass(length)
+    }
+
+    #[inline]
+    fn pass(&mut self, length: usize) -> Result<(usize, usize), Malformed> {
+        let start = self.at;
+        if length > self.end.saturating_sub(start) {
+            return Err(Malformed);
+        }
+        self.at = start.wrapping_add(length);
+        Ok((start, self.at))
     }
 
     /// Bytes with their length in front.
     #[inline]
     pub(super) fn bytes(&mut self) -> Result<&'m [u8], Malformed> {
-        let length = usize::try_from(self.varint()?).map_err(|_too_large| Malformed)?;
-        self.take(length)
-    }
-
-    #[inline]
-    fn take(&mut self, length: usize) -> Result<&'m [u8], Malformed> {
-        let (taken, rest) = self.rest.split_at_checked(length).ok_or(Malformed)?;
-        self.rest = rest;
-        Ok(taken)
+        let (start, end) = self.delimited()?;
+        self.whole.get(start..end).ok_or(Malformed)
     }
 
     /// Text, which is UTF-8.
     #[inline]
     pub(super) fn text(&mut self) -> Result<&'m str, Malformed> {
-        std::str::from_utf8(self.bytes()?).map_err(|_invalid| Malformed)
+        let (start, end) = self.delimited()?;
+        let (from, to) = (start.wrapping_sub(self.run_at), end.wrapping_sub(self.run_at));
+        // What is a part of UTF-8 and begins and ends with whole characters is UTF-8.
+        self.run.get(from..to).map_or_else(|| self.next_run(start, end), Ok)
     }
 
-    /// A message inside.
+    /// Looks for the run that begins at `start`. Where it does not reach to `end`, neither would any
+    /// other, and the message is refused: so no byte is looked at in more than one run that holds.
+    #[inline(never)]
+    fn next_run(&mut self, start: usize, end: usize) -> Result<&'m str, Malformed> {
+        let rest = self.whole.get(start..).ok_or(Malformed)?;
+        let run = std::str::from_utf8(rest).or_else(|invalid| {
+            let valid = rest.get(..invalid.valid_up_to()).unwrap_or_default();
+            std::str::from_utf8(valid)
+        });
+        self.run = run.map_err(|_invalid| Malformed)?;
+        self.run_at = start;
+        self.run.get(..end.saturating_sub(start)).ok_or(Malformed)
+    }
+
+    /// Enters a message inside.
     #[inline]
-    pub(super) fn message(&mut self) -> Result<Self, Malformed> {
-        let depth = self.depth.saturating_add(1);
-        self.bytes().map(|rest| Self { rest, depth })
+    pub(super) fn enter(&mut self) -> Result<Outer, Malformed> {
+        let (start, end) = self.delimited()?;
+        let outer = Outer(self.end);
+        (self.at, self.end) = (start, end);
+        self.depth = self.depth.wrapping_add(1);
+        Ok(outer)
+    }
+
+    /// Leaves it at its end.
+    #[inline]
+    pub(super) const fn leave(&mut self, outer: &Outer) {
+        self.end = outer.0;
+        self.depth = self.depth.wrapping_sub(1);
     }
 
     /// Passes over the value of a field that we do not know.
+    #[inline(never)]
     pub(super) fn skip(&mut self, number: u32, kind: Kind) -> Result<(), Malformed> {
         self.skip_at(number, kind, self.depth)
     }
@@ -138,9 +196,9 @@ impl<'m> Wire<'m> {
         }
         match kind {
             Kind::Varint => self.varint().map(|_value| ()),
-            Kind::Fixed64 => self.take(8).map(|_value| ()),
-            Kind::Fixed32 => self.take(4).map(|_value| ()),
-            Kind::Delimited => self.bytes().map(|_value| ()),
+            Kind::Fixed64 => self.pass(8).map(|_value| ()),
+            Kind::Fixed32 => self.pass(4).map(|_value| ()),
+            Kind::Delimited => self.delimited().map(|_value| ()),
             Kind::EndGroup => Err(Malformed),
             Kind::StartGroup => loop {
                 match self.key()? {
@@ -180,7 +238,7 @@ mod tests {
                 let want = prost::encoding::decode_varint(&mut theirs).ok();
                 assert_eq!(wire.varint().ok(), want, "{bytes:x?}");
                 if want.is_some() {
-                    assert_eq!(wire.rest, theirs, "{bytes:x?}");
+                    assert_eq!(&bytes[wire.at..], theirs, "{bytes:x?}");
                 }
             }
         }

@@ -26,20 +26,22 @@ pub fn median(values: &[f64]) -> f64 {
 pub struct Ratio {
     /// The median.
     pub median: f64,
-    /// The median is not below this; without one, there are too few rounds to say.
+    /// The median is not below this; without one, there are too few rounds or too much noise to say.
     pub low: Option<f64>,
     /// The median is not above this.
     pub high: Option<f64>,
 }
 
 impl Ratio {
-    /// Of `ours` to `theirs`, round by round.
+    /// Of `ours` to `theirs`, round by round. Where one of them is not above zero there is no ratio to
+    /// bound: what a check adds was less than what the machine adds by itself.
     #[must_use]
     pub fn of(ours: &[f64], theirs: &[f64]) -> Self {
+        let lost = ours.iter().chain(theirs).any(|value| *value <= 0.0);
         let ratios = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs);
         let mut ratios: Vec<f64> = ratios.collect();
         ratios.sort_by(f64::total_cmp);
-        let outside = outside(ratios.len());
+        let outside = outside(ratios.len()).filter(|_| !lost);
         let low = outside.and_then(|below| ratios.get(below)).copied();
         let high = outside.and_then(|above| ratios.iter().rev().nth(above)).copied();
         Self { median: median(&ratios), low, high }
@@ -51,7 +53,7 @@ impl fmt::Display for Ratio {
         write!(f, "{:.3}", self.median)?;
         match (self.low, self.high) {
             (Some(low), Some(high)) => write!(f, " [{low:.3}, {high:.3}]"),
-            _ => write!(f, " [too few rounds for a bound]"),
+            _ => write!(f, " [no bound]"),
         }
     }
 }
@@ -172,5 +174,15 @@ mod tests {
         assert_eq!(most(1.06, 1.1), Verdict::Fail);
         let few = Ratio::of(&[1.0; 4], &[1.0; 4]);
         assert_eq!(Gate::AtLeast(0.5).judge(&few), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn what_is_lost_in_noise_passes_no_gate() {
+        let (some, less) = ([1.0; 9], [1.0, 1.0, 1.0, 1.0, -0.5, 1.0, 1.0, 1.0, 1.0]);
+        for (ours, theirs) in [(some, less), (less, some), ([-1.0; 9], [-2.0; 9]), (some, [0.0; 9])]
+        {
+            let ratio = Ratio::of(&ours, &theirs);
+            assert_eq!(Gate::AtMost(1.05).judge(&ratio), Verdict::Inconclusive, "{ratio}");
+        }
     }
 }
