@@ -104,7 +104,7 @@ fn answer(bencher: &mut Bencher<'_>, world: &World, service: &AuthorizationServi
     let mut turn = messages.iter().cycle();
     bencher.iter(|| {
         let message = turn.next().cloned();
-        black_box(world.runtime.block_on(service.answer(message, Some("500m"))))
+        black_box(world.runtime.block_on(service.answer(message, Some("500m")).bytes()))
     });
 }
 

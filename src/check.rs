@@ -38,6 +38,7 @@ use crate::telemetry::Metrics;
 use authenticate::{Authenticated, authenticate};
 use call::Call;
 use exchange::SignedIn;
+use futures_util::FutureExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -135,6 +136,16 @@ impl Checker {
         Self::concluded(&call).await
     }
 
+    /// The same as [`Self::check`], at once: `None` where it would have to wait for somebody, and then
+    /// nothing was begun. Nearly every check is answered by this, without a future that is kept.
+    #[must_use]
+    pub fn check_at_once(&self, attributes: &Attributes<'_>, client: ClientKind) -> Option<Checked> {
+        let policy = Arc::clone(&self.0.parts.policy.borrow());
+        let mut call = Call::new(&self.0, &policy, attributes, client, None);
+        call.may_wait = false;
+        Self::concluded(&call).now_or_never()
+    }
+
     /// Waits until no call to a provider is under way beside its check: what it has answered would be
     /// lost with the process.
     pub async fn finish(&self) {
@@ -183,6 +194,7 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
     if let Some(endpoint) = endpoints::find(call) {
         let agrees = call.policy.agrees(site, call.attributes);
         agrees.map_err(|no_route| unrouted(facts, no_route))?;
+        call.patience().await;
         return Err(Box::pin(endpoints::answer(call, endpoint, facts)).await);
     }
     let route = call.policy.route(site, call.attributes);

@@ -13,7 +13,7 @@ mod writer;
 
 pub use body::Answer;
 pub use decode::{Ambiguous, decode};
-pub use door::{Handler, Server};
+pub use door::{Answering, Handler, Server};
 pub use encode::{encode, encode_to};
 pub use message::Framed;
 pub use service::AuthorizationService;

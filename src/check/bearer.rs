@@ -160,6 +160,7 @@ async fn keys(call: &Call<'_>, jws: &Jws<'_>, origin: &Origin<'_>) -> Result<Arc
     if keys.find(jws.kid()).is_some() {
         return Ok(keys);
     }
+    call.patience().await;
     // Boxed, for it is rare: what a check is made of has room for the rest alone.
     let asked = Box::pin(providers.keys_for_kid(&origin.source, jws.kid()));
     call.in_time(asked).await.ok_or(Refused::KeysUnavailable)?.map_err(unavailable)

@@ -30,6 +30,8 @@ pub(super) struct Call<'c> {
     pub(super) site: Option<Site>,
     /// Who the caller is taken to be, whatever the request says.
     pub(super) presumed: Option<&'c Arc<Identity>>,
+    /// Whether this run of the check may wait for anybody; see [`Self::patience`].
+    pub(super) may_wait: bool,
     pub(super) deadline: Option<Instant>,
     pub(super) cookies: Cookies<'c>,
     pub(super) names: CookieNames,
@@ -60,6 +62,7 @@ impl<'c> Call<'c> {
             client,
             site,
             presumed: None,
+            may_wait: true,
             deadline,
             cookies: Cookies::read(&attributes.headers, prefix),
             names: if secure { &inner.secure_names } else { &inner.plain_names }.clone(),
@@ -110,6 +113,14 @@ impl<'c> Call<'c> {
     /// When to stop waiting, so that the answer is made before the deadline; `None`: there is none.
     pub(super) fn time_to_answer(&self) -> Option<Instant> {
         self.deadline.map(|deadline| deadline.checked_sub(TO_ANSWER).unwrap_or(deadline))
+    }
+
+    /// To be awaited where what follows waits for somebody, or changes what is remembered: a run of the
+    /// check that may not wait ends here, with nothing begun, and is never continued.
+    pub(super) async fn patience(&self) {
+        if !self.may_wait {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// What `future` comes to, if that is before [`Self::time_to_answer`].

@@ -9,6 +9,7 @@ use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
 use crate::oidc::Form as Parameters;
 use crate::policy::{PortalId, Site};
 use crate::session::Session;
+use std::borrow::Cow;
 
 /// Our endpoints. Any route of the gateway will do for them: the check answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,13 +40,12 @@ pub(super) fn find(call: &Call<'_>) -> Option<Endpoint> {
     let path = &call.attributes.path;
     if let Some(Site::Portal(id)) = call.site {
         let prefix = call.policy.portal(id).map_or("", |portal| portal.url.path());
-        let redirect_uri: Vec<String> =
-            segments(prefix).into_iter().chain(segments(&endpoints.callback)).collect();
-        if path.segments() == redirect_uri {
+        let rest = below(path.segments(), prefix);
+        if rest.and_then(|rest| below(rest, &endpoints.callback)).is_some_and(<[_]>::is_empty) {
             return Some(Endpoint::RedirectUri);
         }
     }
-    let [name] = path.below(&segments(&endpoints.base))? else { return Some(Endpoint::Unknown) };
+    let [name] = below(path.segments(), &endpoints.base)? else { return Some(Endpoint::Unknown) };
     Some(match &**name {
         "callback" => Endpoint::Callback,
         "login" => Endpoint::Login,
@@ -58,8 +58,12 @@ pub(super) fn find(call: &Call<'_>) -> Option<Endpoint> {
     })
 }
 
-fn segments(path: &str) -> Vec<String> {
-    path.split('/').filter(|segment| !segment.is_empty()).map(str::to_owned).collect()
+/// What is left of `segments` below `path`; `None` where they do not begin with it.
+fn below<'s, 'm>(segments: &'s [Cow<'m, str>], path: &str) -> Option<&'s [Cow<'m, str>]> {
+    path.split('/').filter(|name| !name.is_empty()).try_fold(segments, |segments, name| {
+        let (first, rest) = segments.split_first()?;
+        (first == name).then_some(rest)
+    })
 }
 
 /// Answers as the endpoint does.

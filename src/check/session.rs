@@ -90,6 +90,7 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
             live(call, opened, portal, last_use)
         }
         Standing::Expired { grace } => {
+            call.patience().await;
             // Boxed, for it is rare: what a check is made of has room for the rest alone.
             let refresh = Box::pin(refresh::wait(call, id, &opened.session, grace)).await;
             match refresh {

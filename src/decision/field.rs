@@ -34,6 +34,7 @@ impl FieldValue<'_> {
     pub fn len(self) -> usize {
         match self {
             Self::Text(text) => text.len(),
+            Self::Encoded(text) if is_plain(text) => text.len(),
             Self::Encoded(text) => text.len() + 2 * encoded_bytes(text),
             Self::List(items) => {
                 let of_items: usize = items.iter().map(list_item_len).sum();
@@ -56,13 +57,18 @@ impl FieldValue<'_> {
     pub fn write_to(self, to: &mut Vec<u8>) {
         match self {
             Self::Text(text) => to.extend_from_slice(text.as_bytes()),
+            Self::Encoded(text) if is_plain(text) => to.extend_from_slice(text.as_bytes()),
             Self::Encoded(text) => encode(text, VALUE, to),
             Self::List(items) => {
                 for (place, item) in items.iter().enumerate() {
                     if place > 0 {
                         to.push(b',');
                     }
-                    encode(item, GROUP, to);
+                    if is_unreserved(item) {
+                        to.extend_from_slice(item.as_bytes());
+                    } else {
+                        encode(item, GROUP, to);
+                    }
                 }
             }
             Self::Challenge { realm, error } => {
@@ -122,9 +128,28 @@ fn encoded_bytes(text: &str) -> usize {
     text.bytes().filter(|byte| !byte.is_ascii_graphic() || *byte == b'%').count()
 }
 
+/// Whether no byte of a text becomes three. It looks at all of them at once, as nearly none has any.
+fn is_plain(text: &str) -> bool {
+    let stands = |byte: u8| byte.is_ascii_graphic() & (byte != b'%');
+    text.bytes().fold(true, |plain, byte| plain & stands(byte))
+}
+
 fn list_item_len(item: &str) -> usize {
-    let unreserved = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
-    item.len() + 2 * item.bytes().filter(|byte| !unreserved(byte)).count()
+    if is_unreserved(item) {
+        return item.len();
+    }
+    item.len() + 2 * item.bytes().filter(|byte| !stands_in_a_list(*byte)).count()
+}
+
+/// The same for an item of a list.
+fn is_unreserved(item: &str) -> bool {
+    item.bytes().fold(true, |plain, byte| plain & stands_in_a_list(byte))
+}
+
+/// What RFC 3986 §2.3 calls unreserved.
+const fn stands_in_a_list(byte: u8) -> bool {
+    let is_mark = (byte == b'-') | (byte == b'.') | (byte == b'_') | (byte == b'~');
+    byte.is_ascii_alphanumeric() | is_mark
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ pub(super) struct Protected {
     prefixes: Vec<String>,
     /// Lengths of the names: bit by bit, the last one for all that are as long or longer.
     lengths: u64,
-    /// First bytes of all of them.
-    first: Vec<u8>,
+    /// Bytes that one of them can begin with, before it is folded: a bit each.
+    first: [u64; 4],
 }
 
 impl Protected {
@@ -26,12 +26,18 @@ impl Protected {
         let names = sorted(names.map(folded).collect());
         let prefixes = sorted(prefixes.map(folded).collect());
         let all = names.iter().chain(&prefixes);
-        let mut first: Vec<u8> = all.filter_map(|name| name.bytes().next()).collect();
-        if prefixes.iter().any(String::is_empty) {
-            first = (0..=u8::MAX).collect();
+        let mut begins: Vec<u8> = all.filter_map(|name| name.bytes().next()).collect();
+        begins.dedup();
+        let any = prefixes.iter().any(String::is_empty);
+        // What begins with a character of several bytes is looked at as a whole.
+        let may = |byte: u8| any || !byte.is_ascii() || begins.contains(&fold(byte));
+        let mut first = [0; 4];
+        for byte in (0..=u8::MAX).filter(|byte| may(*byte)) {
+            let (word, bit) = bit_of(byte);
+            if let Some(word) = first.get_mut(word) {
+                *word |= bit;
+            }
         }
-        first.sort_unstable();
-        first.dedup();
         let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name));
         Self { names, prefixes, lengths, first }
     }
@@ -41,14 +47,14 @@ impl Protected {
     /// Every name of every request is asked about, and nearly none is: the common answer is found by
     /// its first letter, or by its length.
     pub(super) fn holds(&self, name: &str) -> bool {
+        let Some((word, bit)) = name.bytes().next().map(bit_of) else { return false };
+        if self.first.get(word).is_none_or(|word| word & bit == 0) {
+            return false;
+        }
         if !name.is_ascii() {
             let name = folded(name);
             return self.names.contains(&name)
                 || self.prefixes.iter().any(|prefix| name.starts_with(prefix));
-        }
-        let Some(first) = name.bytes().next().map(fold) else { return false };
-        if !self.first.contains(&first) {
-            return false;
         }
         let begins = |prefix: &String| {
             prefix.len() <= name.len() && name.bytes().map(fold).zip(prefix.bytes()).all(same)
@@ -61,6 +67,11 @@ impl Protected {
 
 fn same((one, other): (u8, u8)) -> bool {
     one == other
+}
+
+/// The place of a byte's bit among 256.
+const fn bit_of(byte: u8) -> (usize, u64) {
+    ((byte >> 6) as usize, 1 << (byte & 63))
 }
 
 fn length_bit(name: &str) -> u64 {

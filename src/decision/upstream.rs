@@ -4,12 +4,12 @@
 
 use super::FieldValue;
 use super::protected::Protected;
-use crate::attributes::Headers;
+use crate::attributes::{Few, Headers};
 use crate::credential::{API_KEY_HEADER, Credential, classify};
 use crate::identity::Identity;
 use crate::name::ResourceName;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Longest value that we write; a list is never cut, and neither is anything else.
 const MAX_VALUE_BYTES: usize = 8192;
@@ -31,11 +31,14 @@ pub type RouteNames = [Option<ResourceName>; 3];
 /// Which header fields we write, and which never pass from a client.
 #[derive(Debug, Default)]
 pub struct HeaderPolicy {
-    /// Header and what stands in it.
-    identity: Vec<(String, Claim)>,
-    /// Go whether or not the gateway shows us that they are there, but where we set them.
-    always: Vec<(String, Option<Slot>)>,
+    /// Fields that are set where there is something to say, and removed where there is not. Those of
+    /// identity come first, [`GROUPS_OMITTED`] and [`ROUTE`] last.
+    fields: Vec<(String, Slot)>,
+    /// Go whether or not the gateway shows us that they are there.
+    always: Vec<String>,
     protected: Protected,
+    /// `always` as the answer has it, which is the same in each; see [`Upstream::removed_always`].
+    written: OnceLock<Box<[u8]>>,
 }
 
 /// A claim by the name that the settings use.
@@ -49,46 +52,39 @@ enum Claim {
     Other(String),
 }
 
-/// A field that we set when there is something to say.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What stands in a field that we set when there is something to say.
+#[derive(Clone, Debug, Eq, PartialEq)]
 enum Slot {
-    /// An identity header, by its place.
-    Identity(usize),
+    /// Something of who asks.
+    Identity(Claim),
+    GroupsOmitted,
     /// One of [`ROUTE`].
     Route(usize),
-    GroupsOmitted,
 }
 
 impl HeaderPolicy {
     /// `identity`: header and claim; `strip`: names, a final `*` for any rest. All in lower case.
     #[must_use]
     pub fn new(identity: &[(String, String)], strip: &[String]) -> Self {
-        let names = identity.iter().map(|(header, _claim)| header.as_str());
-        let slots: Vec<(&str, Slot)> = names
-            .enumerate()
-            .map(|(place, name)| (name, Slot::Identity(place)))
-            .chain(ROUTE.into_iter().enumerate().map(|(place, name)| (name, Slot::Route(place))))
-            .chain([(GROUPS_OMITTED, Slot::GroupsOmitted)])
-            .collect();
+        let identity = identity
+            .iter()
+            .map(|(header, claim)| (header.clone(), Slot::Identity(Claim::named(claim))));
+        let route = ROUTE.into_iter().enumerate();
+        let route = route.map(|(place, name)| (name.to_owned(), Slot::Route(place)));
+        let omitted = (GROUPS_OMITTED.to_owned(), Slot::GroupsOmitted);
+        let fields: Vec<_> = identity.chain([omitted]).chain(route).collect();
         let exact = strip.iter().filter(|pattern| !pattern.ends_with('*')).map(String::as_str);
-        let written = slots.iter().map(|(name, _slot)| *name);
+        let written = fields.iter().map(|(name, _slot)| name.as_str());
         // Many servers read a name with underscores as the same name.
         let spellings = |name: &str| [name.to_owned(), name.replace('-', "_")];
-        let names = written.chain(exact).chain([FAILURE_MARK]);
+        let names = written.clone().chain(exact).chain([FAILURE_MARK]);
         let always: BTreeSet<String> = names.flat_map(spellings).collect();
         let prefixes = strip.iter().filter_map(|pattern| pattern.strip_suffix('*'));
         let protected =
             Protected::new(always.iter().map(String::as_str), prefixes.chain([OWN_PREFIX]));
-        let slot = |name: &str| slots.iter().find(|(own, _)| *own == name).map(|(_, slot)| *slot);
-        let always = always.into_iter().map(|name| (slot(&name), name));
-        Self {
-            identity: identity
-                .iter()
-                .map(|(header, claim)| (header.clone(), Claim::named(claim)))
-                .collect(),
-            always: always.map(|(slot, name)| (name, slot)).collect(),
-            protected,
-        }
+        let own: BTreeSet<&str> = written.collect();
+        let always = always.into_iter().filter(|name| !own.contains(name.as_str())).collect();
+        Self { fields, always, protected, written: OnceLock::new() }
     }
 
     /// The changes for a caller, or, without one, for somebody who passes unknown.
@@ -99,23 +95,28 @@ impl HeaderPolicy {
         route: RouteNames,
         caller: Option<Arc<Identity>>,
     ) -> Upstream {
-        let listed = |name: &str| {
-            self.always.binary_search_by(|(own, _slot)| own.as_str().cmp(name)).is_ok()
-        };
-        let forged = request.names().filter(|name| self.protected.holds(name) && !listed(name));
-        let groups = caller.as_deref().filter(|_| self.sends_groups());
-        Upstream {
-            forged: forged.map(str::to_owned).collect(),
-            groups_len: groups.map_or(0, |caller| groups_of(caller).len()),
-            policy: Some(Arc::clone(self)),
-            caller,
-            route,
-            ..Upstream::default()
-        }
+        let forged = request.names().filter(|name| self.protected.holds(name));
+        let forged = forged.filter(|name| !self.lists(name)).map(str::to_owned).collect();
+        let mut upstream = Upstream { caller, route, forged, ..Upstream::default() };
+        let caller = upstream.caller.as_deref();
+        let mut groups_len = 0;
+        let lengths = self.fields.iter().map(|(_name, slot)| {
+            let value = upstream.value(slot, caller, groups_len);
+            let len = value.map_or(0, FieldValue::len);
+            if *slot == Slot::Identity(Claim::Groups) {
+                groups_len = len;
+            }
+            if len > MAX_VALUE_BYTES { 0 } else { len }
+        });
+        upstream.lengths = lengths.collect();
+        upstream.policy = Some(Arc::clone(self));
+        upstream
     }
 
-    fn sends_groups(&self) -> bool {
-        self.identity.iter().any(|(_, claim)| *claim == Claim::Groups)
+    /// Whether a field is set or removed whatever comes.
+    fn lists(&self, name: &str) -> bool {
+        self.always.binary_search_by(|own| own.as_str().cmp(name)).is_ok()
+            || self.fields.iter().any(|(own, _slot)| own == name)
     }
 }
 
@@ -156,8 +157,8 @@ fn groups_of(identity: &Identity) -> FieldValue<'_> {
 pub struct Upstream {
     policy: Option<Arc<HeaderPolicy>>,
     caller: Option<Arc<Identity>>,
-    /// Bytes of the groups' field.
-    groups_len: usize,
+    /// Bytes of each of the policy's fields; 0: it has no value, and is removed.
+    lengths: Few<usize, 12>,
     route: RouteNames,
     /// Names that are none of ours, but that look like it.
     forged: Vec<String>,
@@ -187,48 +188,67 @@ impl Upstream {
     }
 
     /// Fields that are overwritten, or added: one value each, visible ASCII (the cookie as the client
-    /// sent it).
-    pub fn set(&self) -> impl Iterator<Item = (&str, FieldValue<'_>)> {
-        let identity = self.policy.iter().flat_map(|policy| &policy.identity).enumerate();
-        let identity = identity.filter_map(|(place, (name, _claim))| {
-            Some((name.as_str(), self.value(Slot::Identity(place))?))
+    /// sent it), and how many bytes it has.
+    pub fn set(&self) -> impl Iterator<Item = (&str, FieldValue<'_>, usize)> {
+        let set = self.fields().filter(|(_name, _slot, len)| *len > 0);
+        let set = set.filter_map(|(name, slot, len)| {
+            // It is there, and so no length has to be known.
+            let value = self.value(slot, self.caller.as_deref(), usize::MAX)?;
+            Some((name, value, len))
         });
-        let omitted = self.value(Slot::GroupsOmitted).map(|value| (GROUPS_OMITTED, value));
-        let route = ROUTE.into_iter().enumerate();
-        let route = route.filter_map(|(place, name)| Some((name, self.value(Slot::Route(place))?)));
         let cookie = match &self.cookie {
-            Cookie::Becomes(rest) => Some(("cookie", FieldValue::Text(rest))),
+            Cookie::Becomes(rest) => {
+                let rest = FieldValue::Text(rest).one_line();
+                Some(("cookie", rest, rest.len()))
+            }
             Cookie::Passes | Cookie::Goes => None,
         };
-        identity.chain(omitted).chain(route).chain(cookie)
+        set.chain(cookie)
     }
 
     /// Fields that are removed, every one of that name.
     pub fn removed(&self) -> impl Iterator<Item = &str> {
         let always = self.policy.iter().flat_map(|policy| &policy.always);
-        let always = always.filter(|(_, slot)| slot.is_none_or(|slot| self.value(slot).is_none()));
+        always.map(String::as_str).chain(self.removed_here())
+    }
+
+    /// Those of [`Self::removed`] that go whatever comes, as `write` has them: the same in each answer, so
+    /// they are written once.
+    pub fn removed_always(&self, write: impl FnOnce(&[String]) -> Box<[u8]>) -> &[u8] {
+        let Some(policy) = self.policy.as_deref() else { return &[] };
+        policy.written.get_or_init(|| write(&policy.always))
+    }
+
+    /// The rest of [`Self::removed`].
+    pub fn removed_here(&self) -> impl Iterator<Item = &str> {
+        let unset = self.fields().filter(|(_name, _slot, len)| *len == 0).map(|(name, ..)| name);
         let cookie = (self.cookie == Cookie::Goes).then_some("cookie");
         let credential = CREDENTIALS.into_iter().filter(|_| self.removes_credential);
         let forged = self.forged.iter().map(String::as_str);
-        always.map(|(name, _)| name.as_str()).chain(forged).chain(cookie).chain(credential)
+        unset.chain(forged).chain(cookie).chain(credential)
+    }
+
+    /// The fields of ours, with the lengths of their values.
+    fn fields(&self) -> impl Iterator<Item = (&str, &Slot, usize)> {
+        let fields = self.policy.iter().flat_map(|policy| &policy.fields);
+        fields.zip(self.lengths.iter()).map(|((name, slot), len)| (name.as_str(), slot, *len))
     }
 
     /// What stands in a field of ours; `None`: nothing, so that it is removed.
-    fn value(&self, slot: Slot) -> Option<FieldValue<'_>> {
-        let policy = self.policy.as_deref()?;
+    fn value<'u>(
+        &'u self,
+        slot: &Slot,
+        caller: Option<&'u Identity>,
+        groups_len: usize,
+    ) -> Option<FieldValue<'u>> {
         match slot {
-            Slot::Identity(place) => {
-                let (_, claim) = policy.identity.get(place)?;
-                let value = claim.of(self.caller.as_deref()?)?;
-                let len = if *claim == Claim::Groups { self.groups_len } else { value.len() };
-                (1..=MAX_VALUE_BYTES).contains(&len).then_some(value)
-            }
+            Slot::Identity(claim) => claim.of(caller?),
             Slot::Route(place) => {
-                let name = self.route.get(place)?.as_ref()?;
-                Some(FieldValue::Text(name.as_str()))
+                let name = self.route.get(*place)?.as_ref()?;
+                Some(FieldValue::Text(name.as_str()).one_line())
             }
             Slot::GroupsOmitted => {
-                (self.groups_len > MAX_VALUE_BYTES).then_some(FieldValue::Text("true"))
+                (groups_len > MAX_VALUE_BYTES).then_some(FieldValue::Text("true"))
             }
         }
     }
@@ -267,8 +287,11 @@ mod tests {
     }
 
     fn value(upstream: &Upstream, name: &str) -> Option<String> {
-        let mut values = upstream.set().filter(|(own, _)| *own == name);
-        let value = values.next().map(|(_, value)| value.to_text());
+        let mut values = upstream.set().filter(|(own, ..)| *own == name);
+        let value = values.next().map(|(_, value, len)| {
+            assert_eq!(value.len(), len, "{name}");
+            value.to_text()
+        });
         assert!(values.next().is_none(), "{name} is set twice");
         value
     }
@@ -315,7 +338,7 @@ mod tests {
         for name in removed {
             assert!(removes(&upstream, name), "{name}");
         }
-        for (name, _) in upstream.set() {
+        for (name, ..) in upstream.set() {
             assert!(!removes(&upstream, name), "{name} is set and removed");
         }
         for name in ["x-user-idx", "accept"] {

@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::view::{Entry, View};
+use super::view::{Entries, Entry, View};
 use crate::attributes::{Attributes, Headers, Host, Method, RequestPath};
 use std::collections::BTreeMap;
 
@@ -28,11 +28,18 @@ pub struct Ambiguous<'m> {
 #[expect(clippy::result_large_err, reason = "no larger than what it stands beside")]
 pub fn decode(message: &[u8]) -> Result<Attributes<'_>, Ambiguous<'_>> {
     let mut view = View::default();
-    if view.read(message).is_err() {
+    let mut read = view.read(message);
+    if matches!(view.entries, Entries::Odd) {
+        view = View::as_they_came();
+        read = view.read(message);
+    }
+    if read.is_err() {
         return Err(Ambiguous { part: "message", ..Ambiguous::default() });
     }
     let View { mut fields, entries, .. } = view;
-    merge(&mut fields, &entries);
+    if let Entries::AsTheyCame(entries) = entries {
+        merge(&mut fields, &entries);
+    }
     let read = host(view.host, &fields).ok_or("host").and_then(|host| {
         let method = Method::parse(view.method).ok_or("method")?;
         let path = RequestPath::parse(view.path).ok_or("path")?;
@@ -55,23 +62,12 @@ fn host(text: &str, headers: &Headers<'_>) -> Option<Host> {
 
 /// Puts the `headers` map behind the fields of `header_map`.
 fn merge<'m>(fields: &mut Headers<'m>, entries: &[Entry<'m>]) {
-    let is_alone = fields.is_empty();
-    let mut named = entries.iter().filter(|(name, _)| !name.starts_with(':'));
-    if is_alone && entries.len() <= MOST_PLAIN {
-        if named.all(|(name, value)| fields.add_new(name, value)) {
-            return;
-        }
-        *fields = Headers::default();
-    }
     // Two entries of one name: with one key the last counts, with keys that differ in letter case both.
     let last: BTreeMap<&str, &str> = entries.iter().copied().collect();
     for (name, value) in last.iter().filter(|(name, _)| !name.starts_with(':')) {
         fields.add(*name, *value);
     }
 }
-
-/// As many entries as a request has that nobody made to cost us time.
-const MOST_PLAIN: usize = 100;
 
 #[cfg(test)]
 mod tests {

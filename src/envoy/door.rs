@@ -16,7 +16,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Request, Response};
 use std::convert::Infallible;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use tonic::Status;
 use tonic::codegen::Service;
@@ -30,14 +30,37 @@ const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-en
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
+/// An answer, or what has to be awaited for it.
+pub enum Answering<'h> {
+    /// It waits for nobody.
+    Ready(Bytes),
+    /// It does, for a provider say: rare, and so it is on the heap, and every stream is small.
+    Waits(BoxFuture<'h, Bytes>),
+}
+
+impl Answering<'_> {
+    /// The answer, once it is there.
+    pub async fn bytes(self) -> Bytes {
+        match self {
+            Self::Ready(answer) => answer,
+            Self::Waits(answer) => answer.await,
+        }
+    }
+}
+
+impl fmt::Debug for Answering<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(answer) => write!(f, "Ready({} bytes)", answer.len()),
+            Self::Waits(_) => f.write_str("Waits"),
+        }
+    }
+}
+
 /// What answers checks. Another one than ours shows what the transport costs by itself.
 pub trait Handler: Send + Sync + 'static {
     /// The answer to a message; `None` where what came is none. `grpc_timeout` is the header's text.
-    fn answer(
-        &self,
-        message: Option<Bytes>,
-        grpc_timeout: Option<&str>,
-    ) -> impl Future<Output = Bytes> + Send;
+    fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Answering<'_>;
 
     /// The answer where that panicked.
     fn answer_to_panic(&self) -> Bytes;
@@ -109,9 +132,12 @@ impl<H: Handler> Inner<H> {
             Ok(message) => message,
             Err(status) => return status.into_http().map(Answer::other),
         };
-        // Its making is inside, too: a panic before the first wait is one like any other.
-        let answer = async { self.handler.answer(message, timeout).await };
-        let answer = AssertUnwindSafe(answer).catch_unwind().await;
+        let answer = catch_unwind(AssertUnwindSafe(|| self.handler.answer(message, timeout)));
+        let answer = match answer {
+            Ok(Answering::Ready(answer)) => Ok(answer),
+            Ok(Answering::Waits(answer)) => AssertUnwindSafe(answer).catch_unwind().await,
+            Err(panic) => Err(panic),
+        };
         let answer = answer.unwrap_or_else(|_panic| self.handler.answer_to_panic());
         let mut response = Response::new(Answer::message(answer));
         response.headers_mut().insert(CONTENT_TYPE, GRPC);

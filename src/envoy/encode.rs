@@ -113,11 +113,12 @@ const fn denied_code(status: Status) -> Code {
 }
 
 fn ok_response(to: &mut Vec<u8>, allowed: &Allowed) {
-    for (name, value) in allowed.upstream.set() {
+    for (name, value, len) in allowed.upstream.set() {
         // Overwritten: a value that the client forged must not stand beside ours.
-        header(to, field::OK_HEADERS, name, value, Action::Overwrite);
+        header_of(to, field::OK_HEADERS, name, (value, len), Action::Overwrite);
     }
-    for name in allowed.upstream.removed() {
+    to.extend_from_slice(allowed.upstream.removed_always(write_removed));
+    for name in allowed.upstream.removed_here() {
         text(to, field::OK_REMOVE, name);
     }
     for cookie in &allowed.cookies {
@@ -129,6 +130,13 @@ fn ok_response(to: &mut Vec<u8>, allowed: &Allowed) {
         let value = FieldValue::Text("no-store");
         header(to, field::OK_TO_CLIENT, "cache-control", value, Action::Overwrite);
     }
+}
+
+/// The names of fields that are removed, as an answer has them.
+fn write_removed(names: &[String]) -> Box<[u8]> {
+    let mut written = Vec::new();
+    names.iter().for_each(|name| text(&mut written, field::OK_REMOVE, name));
+    written.into()
 }
 
 fn denied_response(to: &mut Vec<u8>, denied: &Denied, asked: &Asked<'_>) {
@@ -157,7 +165,17 @@ enum Action {
 /// what has one is cut here; values are encoded long before, this is the last door.
 fn header(to: &mut Vec<u8>, field: u8, name: &str, value: FieldValue<'_>, action: Action) {
     let value = value.one_line();
-    let value_len = value.len();
+    header_of(to, field, name, (value, value.len()), action);
+}
+
+/// The same for a value of one line whose length is known.
+fn header_of(
+    to: &mut Vec<u8>,
+    field: u8,
+    name: &str,
+    (value, value_len): (FieldValue<'_>, usize),
+    action: Action,
+) {
     let len = field_len(name.len()) + field_len(value_len);
     let action_len = if action == Action::Overwrite { 2 } else { 0 };
     start(to, field, field_len(len) + action_len);

@@ -1,7 +1,7 @@
 //! A message in, an answer out: what Envoy's call comes to.
 
-use super::{Ambiguous, Handler, decode, encode};
-use crate::attributes::{Headers, Method};
+use super::{Ambiguous, Answering, Handler, decode, encode};
+use crate::attributes::{Attributes, Headers, Method};
 use crate::check::{Checker, RequestId};
 use crate::decision::{
     Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
@@ -9,7 +9,7 @@ use crate::decision::{
 use crate::telemetry::CheckMetrics;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -32,36 +32,83 @@ impl AuthorizationService {
 
     /// Decodes, checks, encodes. `message` is `None` where what came was none; `timeout` is the text of
     /// `grpc-timeout`.
-    pub async fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Bytes {
+    #[must_use]
+    pub fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Answering<'_> {
         let started = Instant::now();
-        let deadline = timeout
-            .and_then(grpc_timeout)
-            .map(|timeout| started + timeout.saturating_sub(BEFORE_DEADLINE));
-        let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
-        let decoded = message.as_deref().ok_or_else(unreadable).and_then(decode);
-        let (method, headers, host) = match &decoded {
-            Ok(attributes) => {
-                (attributes.method, &attributes.headers, attributes.host.name.as_str())
-            }
-            Err(ambiguous) => (Method::Get, &ambiguous.headers, ""),
+        if let Some(answer) = self.answer_at_once(message.as_deref(), started) {
+            return Answering::Ready(answer);
+        }
+        let until = |timeout: Duration| started + timeout.saturating_sub(BEFORE_DEADLINE);
+        let deadline = timeout.and_then(grpc_timeout).map(until);
+        Answering::Waits(self.answer_in_time(message, started, deadline).boxed())
+    }
+
+    /// The answer, where nobody has to be waited for.
+    fn answer_at_once(&self, message: Option<&[u8]>, started: Instant) -> Option<Bytes> {
+        let request = Request::read(message);
+        let checked = match &request.read {
+            // Decides, whatever happens: even where our own code is at fault.
+            Ok(attributes) => catch_unwind(AssertUnwindSafe(|| {
+                self.checker.check_at_once(attributes, request.client)
+            }))
+            .unwrap_or_else(|_panic| Some(refuse_internal()))?,
+            Err(ambiguous) => refuse_ambiguous(ambiguous.part),
         };
-        let id = RequestId::of(headers);
-        let client = classify_client(method, headers);
-        let checked = match &decoded {
-            // Decides, whatever happens: in time, and even where our own code is at fault.
+        Some(self.ended(&request, &checked, started))
+    }
+
+    /// The same, from its beginning, where somebody is waited for, but not beyond `deadline`.
+    async fn answer_in_time(
+        &self,
+        message: Option<Bytes>,
+        started: Instant,
+        deadline: Option<Instant>,
+    ) -> Bytes {
+        let request = Request::read(message.as_deref());
+        let checked = match &request.read {
             Ok(attributes) => {
-                guarded(self.checker.check(attributes, client, deadline), deadline).await
+                guarded(self.checker.check(attributes, request.client, deadline), deadline).await
             }
             Err(ambiguous) => refuse_ambiguous(ambiguous.part),
         };
-        self.metrics.ended(&checked, id.as_str(), started.elapsed());
-        encode(&checked, &Asked { client, host, request_id: id.as_str() })
+        self.ended(&request, &checked, started)
+    }
+
+    /// Counts, logs, encodes.
+    fn ended(&self, request: &Request<'_>, checked: &Checked, started: Instant) -> Bytes {
+        let Request { id, client, .. } = request;
+        self.metrics.ended(checked, id.as_str(), started.elapsed());
+        encode(checked, &Asked { client: *client, host: request.host(), request_id: id.as_str() })
+    }
+}
+
+/// A request, as far as it could be read.
+struct Request<'m> {
+    read: Result<Attributes<'m>, Ambiguous<'m>>,
+    id: RequestId,
+    client: ClientKind,
+}
+
+impl<'m> Request<'m> {
+    fn read(message: Option<&'m [u8]>) -> Self {
+        let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
+        let read = message.ok_or_else(unreadable).and_then(decode);
+        let (method, headers) = match &read {
+            Ok(attributes) => (attributes.method, &attributes.headers),
+            Err(ambiguous) => (Method::Get, &ambiguous.headers),
+        };
+        let (id, client) = (RequestId::of(headers), classify_client(method, headers));
+        Self { read, id, client }
+    }
+
+    fn host(&self) -> &str {
+        self.read.as_ref().map_or("", |attributes| attributes.host.name.as_str())
     }
 }
 
 impl Handler for AuthorizationService {
-    async fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Bytes {
-        Self::answer(self, message, grpc_timeout).await
+    fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Answering<'_> {
+        Self::answer(self, message, grpc_timeout)
     }
 
     /// Our own fault, of which nothing else is known.

@@ -10,7 +10,7 @@
 //! them. Pure: no I/O, no clock.
 
 use super::wire::{Kind, Malformed, Wire};
-use crate::attributes::{Context, Few, Headers};
+use crate::attributes::{Context, Headers};
 
 /// Field numbers (`envoy/service/auth/v3/external_auth.proto`, `attribute_context.proto`,
 /// `envoy/config/core/v3/base.proto`), by message.
@@ -72,13 +72,38 @@ pub(super) struct View<'m> {
     pub(super) path: &'m str,
     pub(super) body: &'m str,
     pub(super) raw_body: &'m [u8],
-    /// `header_map`, without pseudo headers.
+    /// `header_map`, or else `headers`, without pseudo headers.
     pub(super) fields: Headers<'m>,
-    /// `headers`, as they came: an earlier one may have the key of a later one.
-    pub(super) entries: Few<Entry<'m>, 32>,
+    /// How `headers` are read.
+    pub(super) entries: Entries<'m>,
+}
+
+/// The entries of the map `headers`.
+#[derive(Debug)]
+pub(super) enum Entries<'m> {
+    /// So many, each with a key of its own: they are in `fields` already.
+    Plain(usize),
+    /// They are not as Envoy writes them, and have to be read once more, as they came.
+    Odd,
+    /// As they came: an earlier one may have the key of a later one.
+    AsTheyCame(Vec<Entry<'m>>),
+}
+
+/// As many entries as a request has that nobody made to cost us time.
+const MOST_PLAIN: usize = 100;
+
+impl Default for Entries<'_> {
+    fn default() -> Self {
+        Self::Plain(0)
+    }
 }
 
 impl<'m> View<'m> {
+    /// For a second reading, after [`Entries::Odd`].
+    pub(super) fn as_they_came() -> Self {
+        Self { entries: Entries::AsTheyCame(Vec::new()), ..Self::default() }
+    }
+
     /// Reads a `CheckRequest`.
     pub(super) fn read(&mut self, message: &'m [u8]) -> Result<(), Malformed> {
         use number::check_request::ATTRIBUTES;
@@ -152,7 +177,8 @@ impl<'m> View<'m> {
         };
         loop {
             while wire.next_is(HEADERS) {
-                self.entries.push(entry(wire)?);
+                let entry = entry(wire)?;
+                self.add(entry);
             }
             let Some((number, kind)) = wire.field()? else { return Ok(()) };
             match number {
@@ -161,7 +187,10 @@ impl<'m> View<'m> {
                 _ => {}
             }
             match number {
-                HEADERS => self.entries.push(entry(wire)?),
+                HEADERS => {
+                    let entry = entry(wire)?;
+                    self.add(entry);
+                }
                 METHOD => self.method = wire.text()?,
                 PATH => self.path = wire.text()?,
                 HOST => self.host = wire.text()?,
@@ -176,6 +205,22 @@ impl<'m> View<'m> {
                 SIZE => drop(wire.varint()?),
                 _ => wire.skip(number, kind)?,
             }
+        }
+    }
+
+    fn add(&mut self, (name, value): Entry<'m>) {
+        match &mut self.entries {
+            Entries::Plain(count) => {
+                // Fields that are there without being counted are those of `header_map`.
+                let is_alone = *count > 0 || self.fields.is_empty();
+                *count = count.saturating_add(1);
+                let mut is_new = || name.starts_with(':') || self.fields.add_new(name, value);
+                if !is_alone || *count > MOST_PLAIN || !is_new() {
+                    self.entries = Entries::Odd;
+                }
+            }
+            Entries::Odd => {}
+            Entries::AsTheyCame(entries) => entries.push((name, value)),
         }
     }
 
@@ -209,6 +254,9 @@ impl<'m> View<'m> {
                 RAW_VALUE => raw = wire.bytes()?,
                 _ => wire.skip(number, kind)?,
             }
+        }
+        if matches!(self.entries, Entries::Plain(1..)) {
+            self.entries = Entries::Odd;
         }
         if key.starts_with(':') {
             return Ok(());

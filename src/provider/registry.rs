@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::ProviderSettings;
 use crate::policy::KeySource;
 use crate::token::{Issuer, KeySet};
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::Handle;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::GrpcAddress;
+use crate::envoy::Answering;
 use bytes::Bytes;
 use hyper::Request;
 use hyper::body::Body;
@@ -17,8 +18,8 @@ use tokio::sync::oneshot;
 struct Thread;
 
 impl Handler for Thread {
-    async fn answer(&self, _message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Bytes {
-        thread::current().name().unwrap_or_default().to_owned().into()
+    fn answer(&self, _message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Answering<'_> {
+        Answering::Ready(thread::current().name().unwrap_or_default().to_owned().into())
     }
 
     fn answer_to_panic(&self) -> Bytes {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use portcullis::config::GrpcAddress;
-use portcullis::envoy::Handler;
+use portcullis::envoy::{Answering, Handler};
 use portcullis::server::{self, Listener, Workers};
 use std::error::Error;
 use std::future::pending;
@@ -13,9 +13,9 @@ const OK: Bytes = Bytes::from_static(&[0x0a, 0, 0x1a, 0]);
 struct Echo;
 
 impl Handler for Echo {
-    async fn answer(&self, message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Bytes {
+    fn answer(&self, message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Answering<'_> {
         drop(message);
-        OK
+        Answering::Ready(OK)
     }
 
     fn answer_to_panic(&self) -> Bytes {

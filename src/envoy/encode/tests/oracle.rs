@@ -95,7 +95,7 @@ fn ok_response(allowed: &Allowed) -> OkHttpResponse {
     OkHttpResponse {
         headers: set
             // Overwritten: a value that the client forged must not stand beside ours.
-            .map(|(name, value)| {
+            .map(|(name, value, _len)| {
                 field(name, &value.to_text(), HeaderAppendAction::OverwriteIfExistsOrAdd)
             })
             .collect(),
