@@ -81,8 +81,9 @@ fn is_bearer(field: &str) -> bool {
 
 /// What stands before the first character that no scheme has (RFC 9110 §5.6.2).
 fn scheme(field: &str) -> &str {
-    let ends = |c: char| !c.is_ascii_alphanumeric() && !"!#$%&'*+-.^_`|~".contains(c);
-    field.split(ends).next().unwrap_or_default()
+    let goes_on = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+    let end = field.bytes().take_while(goes_on).count();
+    field.get(..end).unwrap_or_default()
 }
 
 /// The token behind the scheme and exactly one space.

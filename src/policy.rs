@@ -35,7 +35,10 @@ pub use snapshot::{
 
 /// Things by a text. The hash is keyed by the process and fast: no client can put a key in, so that
 /// none can choose which keys collide (of `hashbrown`, with `foldhash`).
-type Texts<V> = hashbrown::HashMap<Box<str>, V>;
+type Texts<V> = Table<Box<str>, V>;
+
+/// A table whose keys come from the policy, never from a client: its hash is quick, and no defence.
+pub type Table<K, V> = hashbrown::HashMap<K, V>;
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ impl RequestId {
         let harmless = |id: &&str| {
             !id.is_empty()
                 && id.len() <= MAX_BYTES
-                && id.bytes().all(|byte| byte.is_ascii_graphic())
+                && id.bytes().fold(true, |graphic, byte| graphic & byte.is_ascii_graphic())
         };
         match headers.only("x-request-id").filter(harmless) {
             Some(id) => Self(Short::of(id)),

@@ -9,8 +9,33 @@ pub(super) struct Protected {
     prefixes: Vec<String>,
     /// Lengths of the names: bit by bit, the last one for all that are as long or longer.
     lengths: u64,
-    /// Bytes that one of them can begin with, before it is folded: a bit each.
-    first: [u64; 4],
+    /// Bytes that one of them can begin with, before it is folded.
+    first: Bytes,
+    /// Third bytes of the names, and of the prefixes: most fields begin with `x-`.
+    third_of_names: Bytes,
+    third_of_prefixes: Bytes,
+}
+
+/// A set of bytes, a bit each.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bytes([u64; 4]);
+
+impl Bytes {
+    fn of(holds: impl Fn(u8) -> bool) -> Self {
+        let mut bits = [0; 4];
+        for byte in (0..=u8::MAX).filter(|byte| holds(*byte)) {
+            if let Some(word) = bits.get_mut(usize::from(byte >> 6)) {
+                *word |= 1 << (byte & 63);
+            }
+        }
+        Self(bits)
+    }
+
+    #[inline]
+    fn has(self, byte: u8) -> bool {
+        let Self(bits) = self;
+        bits.get(usize::from(byte >> 6)).is_some_and(|word| word >> (byte & 63) & 1 == 1)
+    }
 }
 
 impl Protected {
@@ -25,32 +50,43 @@ impl Protected {
         };
         let names = sorted(names.map(folded).collect());
         let prefixes = sorted(prefixes.map(folded).collect());
-        let all = names.iter().chain(&prefixes);
-        let mut begins: Vec<u8> = all.filter_map(|name| name.bytes().next()).collect();
-        begins.dedup();
-        let any = prefixes.iter().any(String::is_empty);
-        // What begins with a character of several bytes is looked at as a whole.
-        let may = |byte: u8| any || !byte.is_ascii() || begins.contains(&fold(byte));
-        let mut first = [0; 4];
-        for byte in (0..=u8::MAX).filter(|byte| may(*byte)) {
-            let (word, bit) = bit_of(byte);
-            if let Some(word) = first.get_mut(word) {
-                *word |= bit;
-            }
-        }
+        // The bytes that one of them can have there; one that is shorter can have any. What is not ASCII
+        // is looked at as a whole.
+        let at = |place: usize, texts: &[&String]| {
+            let can = |byte: u8| {
+                let is = |text: &&String| text.as_bytes().get(place).is_none_or(|own| *own == byte);
+                texts.iter().any(is)
+            };
+            Bytes::of(|byte| !byte.is_ascii() || can(fold(byte)))
+        };
+        let (of_names, of_prefixes): (Vec<_>, Vec<_>) =
+            (names.iter().collect(), prefixes.iter().collect());
+        let first = at(0, &[of_names.clone(), of_prefixes.clone()].concat());
+        let (third_of_names, third_of_prefixes) = (at(2, &of_names), at(2, &of_prefixes));
         let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name));
-        Self { names, prefixes, lengths, first }
+        Self { names, prefixes, lengths, first, third_of_names, third_of_prefixes }
     }
 
     /// Whether a name is one of them, or looks like one to a server that folds names.
     ///
     /// Every name of every request is asked about, and nearly none is: the common answer is found by
-    /// its first letter, or by its length.
+    /// its first and third letter, and by its length.
+    #[inline]
     pub(super) fn holds(&self, name: &str) -> bool {
-        let Some((word, bit)) = name.bytes().next().map(bit_of) else { return false };
-        if self.first.get(word).is_none_or(|word| word & bit == 0) {
+        let bytes = name.as_bytes();
+        if !bytes.first().is_some_and(|first| self.first.has(*first)) {
             return false;
         }
+        let third = bytes.get(2).copied();
+        let may_be_a_name = self.lengths & length_bit(name) != 0
+            && third.is_none_or(|third| self.third_of_names.has(third));
+        let may_have_a_prefix = third.is_none_or(|third| self.third_of_prefixes.has(third));
+        // Beyond ASCII a name has other lengths and places than what it is folded to.
+        (may_be_a_name || may_have_a_prefix || !name.is_ascii()) && self.holds_indeed(name)
+    }
+
+    #[inline(never)]
+    fn holds_indeed(&self, name: &str) -> bool {
         if !name.is_ascii() {
             let name = folded(name);
             return self.names.contains(&name)
@@ -60,18 +96,12 @@ impl Protected {
             prefix.len() <= name.len() && name.bytes().map(fold).zip(prefix.bytes()).all(same)
         };
         self.prefixes.iter().any(begins)
-            || self.lengths & length_bit(name) != 0
-                && self.names.iter().any(|own| own.len() == name.len() && begins(own))
+            || self.names.iter().any(|own| own.len() == name.len() && begins(own))
     }
 }
 
 fn same((one, other): (u8, u8)) -> bool {
     one == other
-}
-
-/// The place of a byte's bit among 256.
-const fn bit_of(byte: u8) -> (usize, u64) {
-    ((byte >> 6) as usize, 1 << (byte & 63))
 }
 
 fn length_bit(name: &str) -> u64 {

@@ -245,7 +245,8 @@ impl Upstream {
             Slot::Identity(claim) => claim.of(caller?),
             Slot::Route(place) => {
                 let name = self.route.get(*place)?.as_ref()?;
-                Some(FieldValue::Text(name.as_str()).one_line())
+                // Of lower-case letters, digits, `-` and `.` (RFC 1123).
+                Some(FieldValue::Text(name.as_str()))
             }
             Slot::GroupsOmitted => {
                 (groups_len > MAX_VALUE_BYTES).then_some(FieldValue::Text("true"))

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::writer::{double, field_len, nested, number, start, text};
+use super::writer::{double, field_len, nested, number, start, starts, text};
 use crate::decision::{Allowed, Asked, Checked, Denied, Facts, FieldValue, Status};
 use crate::identity::Identity;
 use crate::name::ResourceName;
@@ -178,9 +178,9 @@ fn header_of(
 ) {
     let len = field_len(name.len()) + field_len(value_len);
     let action_len = if action == Action::Overwrite { 2 } else { 0 };
-    start(to, field, field_len(len) + action_len);
-    start(to, field::OPTION_HEADER, len);
-    text(to, field::HEADER_KEY, name);
+    let (whole, key) = (field_len(len) + action_len, name.len());
+    starts(to, [(field, whole), (field::OPTION_HEADER, len), (field::HEADER_KEY, key)]);
+    to.extend_from_slice(name.as_bytes());
     start(to, field::HEADER_VALUE, value_len);
     value.write_to(to);
     if action == Action::Overwrite {
@@ -230,10 +230,11 @@ fn metadata(to: &mut Vec<u8>, checked: &Checked) {
 fn entry(to: &mut Vec<u8>, key: &str, value: Option<&str>) {
     let Some(value) = value else { return };
     let value_len = field_len(value.len());
-    start(to, field::STRUCT_FIELDS, field_len(key.len()) + field_len(value_len));
-    text(to, field::ENTRY_KEY, key);
-    start(to, field::ENTRY_VALUE, value_len);
-    text(to, field::VALUE_TEXT, value);
+    let whole = field_len(key.len()) + field_len(value_len);
+    starts(to, [(field::STRUCT_FIELDS, whole), (field::ENTRY_KEY, key.len())]);
+    to.extend_from_slice(key.as_bytes());
+    starts(to, [(field::ENTRY_VALUE, value_len), (field::VALUE_TEXT, value.len())]);
+    to.extend_from_slice(value.as_bytes());
 }
 
 fn value_entry(to: &mut Vec<u8>, key: &str, write: impl FnOnce(&mut Vec<u8>)) {

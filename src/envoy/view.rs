@@ -208,6 +208,7 @@ impl<'m> View<'m> {
         }
     }
 
+    #[inline]
     fn add(&mut self, (name, value): Entry<'m>) {
         match &mut self.entries {
             Entries::Plain(count) => {
@@ -272,7 +273,13 @@ impl<'m> View<'m> {
 }
 
 /// An entry of a map of text. Without key or value that one is empty.
+#[inline]
 fn entry<'m>(wire: &mut Wire<'m>) -> Result<Entry<'m>, Malformed> {
+    wire.short_entry().map_or_else(|| any_entry(wire), Ok)
+}
+
+#[inline(never)]
+fn any_entry<'m>(wire: &mut Wire<'m>) -> Result<Entry<'m>, Malformed> {
     use number::map_entry::{KEY, VALUE};
     let outer = wire.enter()?;
     let (mut key, mut value) = ("", "");

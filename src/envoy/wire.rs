@@ -144,6 +144,35 @@ impl<'m> Wire<'m> {
         self.whole.get(start..end).ok_or(Malformed)
     }
 
+    /// An entry of a map of text, as everybody writes it: key and value, all of it shorter than 128
+    /// bytes. Nothing is read where it is anything else.
+    #[inline]
+    pub(super) fn short_entry(&mut self) -> Option<(&'m str, &'m str)> {
+        const KEY: u8 = 1 << 3 | 2;
+        const VALUE: u8 = 2 << 3 | 2;
+        let rest = self.whole.get(self.at..self.end)?;
+        let [length, KEY, key_length, inside @ ..] = rest else { return None };
+        let (length, key_length) = (usize::from(*length), usize::from(*key_length));
+        let [VALUE, value_length, ..] = inside.get(key_length..)? else { return None };
+        let value_length = usize::from(*value_length);
+        let short = length < 0x80 && key_length + value_length + 4 == length;
+        if !short || rest.len() <= length {
+            return None;
+        }
+        let key = self.at.wrapping_add(3);
+        let value = key.wrapping_add(key_length).wrapping_add(2);
+        let end = value.wrapping_add(value_length);
+        let entry = (self.part(key, value.wrapping_sub(2))?, self.part(value, end)?);
+        self.at = end;
+        Some(entry)
+    }
+
+    /// What is known to be UTF-8 already.
+    #[inline]
+    fn part(&self, start: usize, end: usize) -> Option<&'m str> {
+        self.run.get(start.wrapping_sub(self.run_at)..end.wrapping_sub(self.run_at))
+    }
+
     /// Text, which is UTF-8.
     #[inline]
     pub(super) fn text(&mut self) -> Result<&'m str, Malformed> {
@@ -158,9 +187,9 @@ impl<'m> Wire<'m> {
     #[inline(never)]
     fn next_run(&mut self, start: usize, end: usize) -> Result<&'m str, Malformed> {
         let rest = self.whole.get(start..).ok_or(Malformed)?;
-        let run = std::str::from_utf8(rest).or_else(|invalid| {
+        let run = simdutf8::compat::from_utf8(rest).or_else(|invalid| {
             let valid = rest.get(..invalid.valid_up_to()).unwrap_or_default();
-            std::str::from_utf8(valid)
+            simdutf8::compat::from_utf8(valid)
         });
         self.run = run.map_err(|_invalid| Malformed)?;
         self.run_at = start;

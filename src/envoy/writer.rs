@@ -48,6 +48,16 @@ pub(super) fn start(to: &mut Vec<u8>, field: u8, len: usize) {
     }
 }
 
+/// The beginnings of fields of which each is the first thing in the one before it.
+pub(super) fn starts<const N: usize>(to: &mut Vec<u8>, fields: [(u8, usize); N]) {
+    if fields.iter().all(|(_field, len)| *len < 0x80) {
+        let starts = fields.map(|(field, len)| [tag(field, LEN), low_bits(len)]);
+        to.extend_from_slice(starts.as_flattened());
+    } else {
+        fields.iter().for_each(|(field, len)| start(to, *field, *len));
+    }
+}
+
 /// Bytes of a field with so many bytes.
 pub(super) const fn field_len(len: usize) -> usize {
     1 + varint_len(len) + len
@@ -122,6 +132,11 @@ mod tests {
             start(&mut whole, field, len);
             whole.extend_from_slice(&content);
             prop_assert_eq!(whole.len(), field_len(len));
+            let (mut one_by_one, mut at_once) = (Vec::new(), Vec::new());
+            start(&mut one_by_one, field, field_len(len));
+            start(&mut one_by_one, 1, len);
+            starts(&mut at_once, [(field, field_len(len)), (1, len)]);
+            prop_assert_eq!(at_once, one_by_one);
         }
     }
 }

@@ -6,9 +6,8 @@ use super::metadata::{EndpointRules, ProviderMetadata};
 use super::state::{Counts, Search};
 use crate::clock::Clock;
 use crate::config::ProviderSettings;
-use crate::policy::KeySource;
+use crate::policy::{KeySource, Table};
 use crate::token::{Issuer, KeySet};
-use hashbrown::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -98,7 +97,7 @@ pub struct Providers(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     runtime: Handle,
-    issuers: RwLock<HashMap<IssuerSource, Arc<Running>>>,
+    issuers: RwLock<Table<IssuerSource, Arc<Running>>>,
 }
 
 /// An issuer and its task, which ends with it.

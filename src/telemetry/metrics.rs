@@ -3,8 +3,8 @@
 
 use crate::decision::{Checked, Reason};
 use crate::name::ResourceName;
+use crate::policy::Table;
 use crate::provider::{Counts, IssuerStatus};
-use hashbrown::HashMap;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -156,7 +156,7 @@ pub struct Metrics {
     registry: Arc<Registry>,
     checks: Family<CheckLabels, Counter>,
     /// The counters of `checks` once more, found by a cheaper hash: each check looks for one.
-    kept_checks: Arc<RwLock<HashMap<CheckLabels, Counter>>>,
+    kept_checks: Arc<RwLock<Table<CheckLabels, Counter>>>,
     duration: Histogram,
     logins: Family<LoginLabels, Counter>,
     refreshes: Family<RefreshLabels, Counter>,

@@ -46,9 +46,13 @@ pub(crate) const fn name(kind: Kind) -> &'static str {
 /// All kinds on the demo's policy, the reference, and signatures alone.
 pub(crate) fn count(bench: &Bench) -> Outcome<Counts> {
     let mut counts = Counts::new();
-    counts.insert("reference".to_owned(), reference(bench)?.into());
+    if bench.wants("reference") {
+        counts.insert("reference".to_owned(), reference(bench)?.into());
+    }
     for (kind, list) in [("bare_rs256", List::Users), ("bare_es256", List::UsersEs256)] {
-        counts.insert(kind.to_owned(), bare(bench, kind, list)?.into());
+        if bench.wants(kind) {
+            counts.insert(kind.to_owned(), bare(bench, kind, list)?.into());
+        }
     }
     portcullis(bench, &mut counts)?;
     Ok(counts)
@@ -137,6 +141,9 @@ fn portcullis(bench: &Bench, counts: &mut Counts) -> Outcome<()> {
     let mut count =
         |name: &str, cases: &[Case], order: &dyn Fn(usize) -> Vec<usize>, known, signatures| {
             let run = Run { name, cases, order, known, signatures };
+            if !bench.wants(name) {
+                return Ok(());
+            }
             counts.insert(name.to_owned(), run.count(&mut service, &place)?.into());
             Outcome::Ok(())
         };

@@ -31,6 +31,10 @@ struct Arguments {
     /// Count instructions only: what a budget is held to.
     #[arg(long)]
     budget: bool,
+    /// Count the instructions of these kinds only, as they are called in the results: for a look in
+    /// between.
+    #[arg(long, value_name = "KIND,…", value_delimiter = ',', conflicts_with = "budget")]
+    kinds: Vec<String>,
 }
 
 /// What every measurement needs.
@@ -43,9 +47,16 @@ struct Bench {
     folder: PathBuf,
     /// Where the binaries are.
     programs: PathBuf,
+    /// Kinds that are counted; all, where none is named.
+    kinds: Vec<String>,
 }
 
 impl Bench {
+    /// Whether this kind is to be counted.
+    fn wants(&self, kind: &str) -> bool {
+        self.kinds.is_empty() || self.kinds.iter().any(|wanted| wanted == kind)
+    }
+
     fn program(&self, name: &str) -> PathBuf {
         self.programs.join(name)
     }
@@ -67,13 +78,13 @@ fn main() -> Outcome<()> {
     say("keys and tokens");
     let (bundle, _provider) = Bundle::ready(&target.join("load/tokens"), Amounts::default())?;
     let provider_port = port(&bundle.issuer).ok_or("the issuer has a port")?;
-    let bench = Bench { bundle, provider_port, folder, programs };
+    let bench = Bench { bundle, provider_port, folder, programs, kinds: arguments.kinds };
     let mut results = Map::new();
     results.insert("environment".to_owned(), environment()?);
     let mut counts = instructions::count(&bench)?;
     counts.append(&mut scale::count(&bench)?);
     results.insert("instructions".to_owned(), counts.into());
-    if !arguments.budget {
+    if !arguments.budget && bench.kinds.is_empty() {
         let (counted, signatures) = allocations::count(&bench)?;
         results.insert("allocations".to_owned(), counted.into());
         results.insert("signatures".to_owned(), signatures);

@@ -27,6 +27,9 @@ pub(crate) fn count(bench: &Bench) -> Outcome<Counts> {
     let mut counts = Counts::new();
     for size in SIZES {
         let name = format!("routes_{size}");
+        if !bench.wants(&name) {
+            continue;
+        }
         say(&format!("instructions: {name}: the policy is made and loaded"));
         let place = Place::lay(Transport::Tcp, bench.provider_port)?;
         generate(bench, &place, size)?;
