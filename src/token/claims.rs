@@ -2,10 +2,10 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::strict_json::{Item, Members};
 use super::{Algorithm, Jws, TokenError, TokenType};
 use crate::time::UnixTime;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ const MAX_SUBJECT: usize = 255;
 pub struct Claims {
     /// `iss`
     pub issuer: String,
-    /// `aud`: one or more, each once.
-    pub audience: BTreeSet<String>,
+    /// `aud`: one or more, each once, sorted.
+    pub audience: Vec<String>,
     /// `sub`: 1 to 255 visible ASCII characters.
     pub subject: Option<String>,
     /// `exp`, fractions of a second cut off.
@@ -69,20 +69,21 @@ pub struct Claims {
     pub algorithm: Algorithm,
     /// `kid` of the header: with this key gone, the token is to be forgotten.
     pub kid: String,
-    all: Arc<Map<String, Value>>,
+    all: Arc<Members>,
 }
 
 impl Claims {
     pub(super) fn parse(jws: &Jws<'_>) -> Result<Self, TokenError> {
-        let all = Arc::clone(jws.members().ok_or(TokenError::BadPayload)?);
-        let text = |name| optional_text(&all, name);
-        let time_of = |name| optional_time(&all, name);
-        let email = if all.get("email") == Some(&Value::Null) { None } else { text("email")? };
+        let all = jws.members().ok_or(TokenError::BadPayload)?;
+        let text = |name| optional_text(all, name);
+        let time_of = |name| optional_time(all, name);
+        let no_email = all.get("email").is_some_and(Item::is_null);
+        let email = if no_email { None } else { text("email")? };
         let email = email.filter(|email| !email.is_empty());
-        let says_verified = all.get("email_verified") == Some(&Value::Bool(true));
+        let says_verified = all.get("email_verified").is_some_and(Item::is_true);
         Ok(Self {
             issuer: text("iss")?.ok_or(TokenError::BadClaim("iss"))?,
-            audience: audience(&all).ok_or(TokenError::BadClaim("aud"))?,
+            audience: audience(all).ok_or(TokenError::BadClaim("aud"))?,
             subject: text("sub")?.map(subject).transpose()?,
             expires_at: time_of("exp")?,
             not_before: time_of("nbf")?,
@@ -97,28 +98,28 @@ impl Claims {
             acr: text("acr")?,
             cid: text("cid")?,
             uid: text("uid")?,
-            scp: scp(&all)?,
+            scp: scp(all)?,
             client_id: text("client_id")?,
             scope: text("scope")?.map(|all| all.split(' ').map(str::to_owned).collect()),
             email_verified: says_verified && email.is_some(),
             email,
-            is_bound: all.contains_key("cnf"),
+            is_bound: all.get("cnf").is_some(),
             token_type: jws.token_type(),
             algorithm: jws.algorithm(),
             kid: jws.kid().to_owned(),
-            all,
+            all: Arc::clone(all),
         })
     }
 
-    /// The claim `name` as the token has it; names are compared byte for byte, dots mean nothing.
+    /// A copy of the claim `name`; names are compared byte for byte, dots mean nothing.
     #[must_use]
-    pub fn value(&self, name: &str) -> Option<&Value> {
-        self.all.get(name)
+    pub fn value(&self, name: &str) -> Option<Value> {
+        self.all.get(name).map(Item::to_value)
     }
 
     /// The time `name`, a part of a second counted as a whole one: for what is still to come.
     pub(super) fn time_rounded_up(&self, name: &str) -> Option<UnixTime> {
-        let since = time(self.value(name)?)?;
+        let since = time(self.all.get(name)?)?;
         Some(UnixTime(since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0))))
     }
 
@@ -131,7 +132,7 @@ impl Claims {
     /// The claim `name`, where it is a string.
     #[must_use]
     pub fn string(&self, name: &str) -> Option<&str> {
-        self.value(name).and_then(Value::as_str)
+        self.all.get(name).and_then(Item::as_str)
     }
 
     /// The group names in the claim `name`, in its order: a string is one, an array is many.
@@ -139,22 +140,29 @@ impl Claims {
     /// `None`: there is no such claim, so another source may be asked. An array with anything but
     /// strings, or a claim of another type, is no groups at all, and no other source is asked.
     #[must_use]
-    pub fn groups(&self, name: &str) -> Option<Vec<String>> {
-        let value = self.value(name)?;
-        Some(match value {
-            Value::String(group) => vec![group.clone()],
-            other => texts(other).unwrap_or_default(),
+    pub fn groups(&self, name: &str) -> Option<Vec<&str>> {
+        let value = self.all.get(name)?;
+        Some(match value.as_str() {
+            Some(group) => vec![group],
+            None => value.as_texts().unwrap_or_default(),
         })
     }
 
-    /// The members of `events` (RFC 8417 §2.2), where it is an object.
+    /// A copy of the members of `events` (RFC 8417 §2.2), where it is an object.
     #[must_use]
-    pub fn events(&self) -> Option<&Map<String, Value>> {
-        self.value("events").and_then(Value::as_object)
+    pub fn events(&self) -> Option<Map<String, Value>> {
+        match self.value("events")? {
+            Value::Object(events) => Some(events),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => None,
+        }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.all.contains_key(name)
+        self.all.get(name).is_some()
     }
 }
 
@@ -164,29 +172,22 @@ impl fmt::Debug for Claims {
     }
 }
 
-fn optional_text(
-    all: &Map<String, Value>,
-    name: &'static str,
-) -> Result<Option<String>, TokenError> {
-    match all.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(TokenError::BadClaim(name)),
-    }
+fn optional_text(all: &Members, name: &'static str) -> Result<Option<String>, TokenError> {
+    let Some(value) = all.get(name) else { return Ok(None) };
+    let text = value.as_str().ok_or(TokenError::BadClaim(name))?;
+    Ok(Some(text.to_owned()))
 }
 
 /// Fractions of a second are cut off.
-fn optional_time(
-    all: &Map<String, Value>,
-    name: &'static str,
-) -> Result<Option<UnixTime>, TokenError> {
+fn optional_time(all: &Members, name: &'static str) -> Result<Option<UnixTime>, TokenError> {
     let Some(value) = all.get(name) else { return Ok(None) };
     let since = time(value).ok_or(TokenError::BadClaim(name))?;
     Ok(Some(UnixTime(since.as_secs())))
 }
 
 /// Reads a `NumericDate` (RFC 7519 §2): not negative, less than 2^64.
-fn time(value: &Value) -> Option<Duration> {
+fn time(value: Item<'_>) -> Option<Duration> {
+    let value = value.as_number()?;
     let fraction = || {
         let seconds = value.as_f64().filter(|_| value.is_f64())?;
         Duration::try_from_secs_f64(seconds).ok()
@@ -194,12 +195,16 @@ fn time(value: &Value) -> Option<Duration> {
     value.as_u64().map(Duration::from_secs).or_else(fraction)
 }
 
-fn audience(all: &Map<String, Value>) -> Option<BTreeSet<String>> {
-    let audience: BTreeSet<String> = match all.get("aud")? {
-        Value::String(one) => BTreeSet::from([one.clone()]),
-        many => texts(many)?.into_iter().collect(),
+fn audience(all: &Members) -> Option<Vec<String>> {
+    let value = all.get("aud")?;
+    let mut audience = match value.as_str() {
+        Some(one) => vec![one],
+        None => value.as_texts()?,
     };
-    (!audience.is_empty() && !audience.contains("")).then_some(audience)
+    audience.sort_unstable();
+    audience.dedup();
+    let fits = !audience.is_empty() && !audience.contains(&"");
+    fits.then(|| owned(&audience))
 }
 
 fn subject(text: String) -> Result<String, TokenError> {
@@ -209,14 +214,12 @@ fn subject(text: String) -> Result<String, TokenError> {
 }
 
 /// Okta's `scp` is an array of strings; nothing else is taken for one.
-fn scp(all: &Map<String, Value>) -> Result<Option<Vec<String>>, TokenError> {
-    match all.get("scp") {
-        None => Ok(None),
-        Some(value) => texts(value).map(Some).ok_or(TokenError::BadClaim("scp")),
-    }
+fn scp(all: &Members) -> Result<Option<Vec<String>>, TokenError> {
+    let Some(value) = all.get("scp") else { return Ok(None) };
+    let texts = value.as_texts().ok_or(TokenError::BadClaim("scp"))?;
+    Ok(Some(owned(&texts)))
 }
 
-/// An array of strings, and nothing else.
-fn texts(value: &Value) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }

@@ -62,8 +62,7 @@ fn judge_issuer(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
 
 /// `aud` is this audience alone.
 fn judge_audience(claims: &Claims, audience: &str) -> Result<(), TokenError> {
-    let alone = claims.audience.len() == 1 && claims.audience.contains(audience);
-    if alone { Ok(()) } else { Err(TokenError::WrongAudience) }
+    if claims.audience == [audience] { Ok(()) } else { Err(TokenError::WrongAudience) }
 }
 
 /// None of these claims is there: each belongs to another kind of token.
