@@ -42,11 +42,11 @@ fn judge_lifetime(
     if now >= expires_at.plus(clock_skew) {
         return Err(TokenError::Expired(expires_at));
     }
-    let to_come = |name| claims.time_rounded_up(name).filter(|time| *time > now.plus(clock_skew));
-    if let Some(not_before) = to_come("nbf") {
+    let is_to_come = |time: &UnixTime| *time > now.plus(clock_skew);
+    if let Some(not_before) = claims.not_before_rounded_up().filter(is_to_come) {
         return Err(TokenError::NotYetValid(not_before));
     }
-    if let Some(issued_at) = to_come("iat") {
+    if let Some(issued_at) = claims.issued_at_rounded_up().filter(is_to_come) {
         return Err(TokenError::IssuedInFuture(issued_at));
     }
     if expires_at > issued_at.plus(max_lifetime).plus(clock_skew) {

@@ -14,7 +14,7 @@ use std::fmt;
 
 /// Objects and arrays inside each other, the outermost included.
 const MAX_DEPTH: u8 = 16;
-/// So many names are compared in pairs; more are sorted.
+/// So many names are compared one by one; more are sorted.
 const FEW: usize = 24;
 
 /// Reads one JSON object; `None` for anything else, for a member named twice at any level (escapes
@@ -25,7 +25,7 @@ pub(crate) fn parse_object(bytes: &[u8]) -> Option<Map<String, Value>> {
 
 /// Reads the one value that `text` is.
 fn read(text: &str) -> Option<Nodes> {
-    let mut nodes = Nodes::default();
+    let mut nodes = Nodes::of(text);
     let mut reader = serde_json::Deserializer::from_str(text);
     Strict { text, nodes: &mut nodes, depth: MAX_DEPTH }.deserialize(&mut reader).ok()?;
     reader.end().ok()?;
@@ -109,12 +109,15 @@ impl<'t> Visitor<'t> for Strict<'t, '_> {
     fn visit_map<A: MapAccess<'t>>(self, mut members: A) -> Result<(), A::Error> {
         let (depth, text, nodes) = (self.depth_inside()?, self.text, self.nodes);
         let at = nodes.add(Node::Object { inside: 0 });
-        while members.next_key_seed(Strict { text, nodes, depth })?.is_some() {
+        let mut names = Names::default();
+        while let Some(name) = members.next_key_seed(Name { text, nodes })? {
+            names.add(name);
             members.next_value_seed(Strict { text, nodes, depth })?;
         }
         let inside = nodes.behind(at);
         nodes.replace(at, Node::Object { inside });
-        if are_distinct(nodes.members(text, at).map(|(name, _value)| name)) {
+        let all = || nodes.members(text, at).map(|(name, _value)| name).collect();
+        if names.are_distinct().unwrap_or_else(|| are_distinct(all())) {
             Ok(())
         } else {
             Err(A::Error::custom("a member is named twice"))
@@ -122,16 +125,80 @@ impl<'t> Visitor<'t> for Strict<'t, '_> {
     }
 }
 
+/// Reads a member's name of `text` behind `nodes`, and gives it back, where it has no escapes.
+struct Name<'t, 'n> {
+    text: &'t str,
+    nodes: &'n mut Nodes,
+}
+
+impl<'t> DeserializeSeed<'t> for Name<'t, '_> {
+    type Value = Option<&'t str>;
+
+    fn deserialize<D: serde::Deserializer<'t>>(self, reader: D) -> Result<Self::Value, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl<'t> Visitor<'t> for Name<'t, '_> {
+    type Value = Option<&'t str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, name: &'t str) -> Result<Self::Value, E> {
+        self.nodes.add(Node::part(self.text, name));
+        Ok(Some(name))
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        self.nodes.add(Node::Resolved(name.into()));
+        Ok(None)
+    }
+}
+
+/// The names of an object's members, as they come.
+#[derive(Default)]
+struct Names<'t> {
+    /// A bit for the looks of each: most names look like no other.
+    looks: u64,
+    few: ArrayVec<&'t str, FEW>,
+    /// One came again.
+    again: bool,
+    /// There are more, or some have escapes: they have to be looked through at the end.
+    others: bool,
+}
+
+impl<'t> Names<'t> {
+    fn add(&mut self, name: Option<&'t str>) {
+        let Some(name) = name.filter(|_| !self.few.is_full()) else {
+            self.others = true;
+            return;
+        };
+        let look = looks(name);
+        self.again |= self.looks & look != 0 && self.few.contains(&name);
+        self.looks |= look;
+        self.few.push(name);
+    }
+
+    /// Whether no name came twice; `None`: that is not known yet.
+    fn are_distinct(&self) -> Option<bool> {
+        if self.again { Some(false) } else { (!self.others).then_some(true) }
+    }
+}
+
+/// One bit of 64, by length, first and last byte.
+fn looks(name: &str) -> u64 {
+    let ends = [name.as_bytes().first(), name.as_bytes().last()];
+    let [first, last] = ends.map(|byte| byte.copied().map_or(0, usize::from));
+    let sum = name.len().wrapping_mul(11).wrapping_add(first).wrapping_add(last.wrapping_mul(7));
+    1 << (sum & 63)
+}
+
 /// Whether no name comes twice. A client may send thousands of them.
-fn are_distinct<'n>(mut names: impl Iterator<Item = &'n str>) -> bool {
-    let few: ArrayVec<&str, FEW> = names.by_ref().take(FEW).collect();
-    let Some(next) = names.next() else {
-        let earlier = |place: usize| few.get(..place).unwrap_or_default();
-        return few.iter().enumerate().all(|(place, name)| !earlier(place).contains(name));
-    };
-    let mut many: Vec<&str> = few.into_iter().chain([next]).chain(names).collect();
-    many.sort_unstable();
-    many.is_sorted_by(|one, other| one < other)
+fn are_distinct(mut names: Vec<&str>) -> bool {
+    names.sort_unstable();
+    names.is_sorted_by(|one, other| one < other)
 }
 
 #[cfg(test)]

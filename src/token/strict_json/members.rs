@@ -11,8 +11,10 @@ pub(in crate::token) struct Members {
 
 /// Values in the order in which they stand. What is inside an array or object follows it; of an
 /// object, that is each member's name, and then its value.
-#[derive(Default)]
 pub(super) struct Nodes(Vec<Node>);
+
+/// So many bytes of text there are for a value or a name of most objects, at least.
+const BYTES_PER_NODE: usize = 12;
 
 /// A value, or the name of one.
 pub(super) enum Node {
@@ -79,6 +81,12 @@ impl Node {
 }
 
 impl Nodes {
+    /// None yet, and room for those of `text`.
+    pub(super) fn of(text: &str) -> Self {
+        let likely = text.len().checked_div(BYTES_PER_NODE).unwrap_or_default();
+        Self(Vec::with_capacity(likely))
+    }
+
     /// The place of the node that is added.
     pub(super) fn add(&mut self, node: Node) -> usize {
         let at = self.0.len();
