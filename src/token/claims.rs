@@ -296,14 +296,17 @@ fn rounded_up(since: Duration) -> UnixTime {
 }
 
 fn audience(value: Item<'_>) -> Option<Vec<String>> {
-    let mut audience = match value.as_str() {
-        Some(one) => vec![one],
-        None => value.as_texts()?,
+    let audience = match value.as_str() {
+        Some(one) => vec![one.to_owned()],
+        None => {
+            let mut many = owned(&value.as_texts()?);
+            many.sort_unstable();
+            many.dedup();
+            many
+        }
     };
-    audience.sort_unstable();
-    audience.dedup();
-    let fits = !audience.is_empty() && !audience.contains(&"");
-    fits.then(|| owned(&audience))
+    let fits = !audience.is_empty() && audience.iter().all(|one| !one.is_empty());
+    fits.then_some(audience)
 }
 
 fn subject(text: String) -> Result<String, TokenError> {

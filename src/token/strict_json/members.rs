@@ -117,10 +117,12 @@ impl Nodes {
         text: &'m str,
         at: usize,
     ) -> impl Iterator<Item = (&'m str, &'m [Node])> {
-        let mut names_and_values = values(self.inside(at));
+        let mut members = self.inside(at);
         std::iter::from_fn(move || {
-            let name = names_and_values.next()?.first()?.as_str(text)?;
-            Some((name, names_and_values.next()?))
+            let (name, rest) = members.split_first()?;
+            let (value, rest) = split_value(rest)?;
+            members = rest;
+            Some((name.as_str(text)?, value))
         })
     }
 }
@@ -128,11 +130,16 @@ impl Nodes {
 /// The values that stand side by side in `nodes`, each with what is inside it.
 fn values(mut nodes: &[Node]) -> impl Iterator<Item = &[Node]> {
     std::iter::from_fn(move || {
-        let len = nodes.first()?.inside().checked_add(1)?;
-        let (value, rest) = nodes.split_at_checked(len)?;
+        let (value, rest) = split_value(nodes)?;
         nodes = rest;
         Some(value)
     })
+}
+
+/// The first value of `nodes` with what is inside it, and the rest.
+fn split_value(nodes: &[Node]) -> Option<(&[Node], &[Node])> {
+    let len = nodes.first()?.inside().checked_add(1)?;
+    nodes.split_at_checked(len)
 }
 
 impl Members {
@@ -145,12 +152,13 @@ impl Members {
 
     /// The value of the member `name`.
     pub(in crate::token) fn get(&self, name: &str) -> Option<Item<'_>> {
-        let mut names_and_values = values(self.nodes.inside(0));
-        while let Some([own, ..]) = names_and_values.next() {
-            let value = names_and_values.next()?;
+        let mut members = self.nodes.inside(0);
+        while let [own, rest @ ..] = members {
+            let (value, rest) = split_value(rest)?;
             if own.is(&self.text, name) {
                 return Some(Item { text: &self.text, nodes: value });
             }
+            members = rest;
         }
         None
     }
