@@ -69,10 +69,11 @@ fn finds_a_name_that_comes_again_among_few_and_among_many() {
             let members: Vec<String> = names.iter().map(|name| format!("\"{name}\":0")).collect();
             format!("{{{}}}", members.join(","))
         };
-        assert_eq!(parse_object(object(&names).as_bytes()).map(|all| all.len()), Some(count));
+        let all = parse_object(object(&names).as_bytes()).expect("an object");
+        assert_eq!(all.len(), count);
         for (one, other) in [(0, count - 1), (count - 2, count - 1), (0, 1), (count / 2, 0)] {
             let mut twice = names.clone();
-            twice[one] = if one == other { continue } else { twice[other].clone() };
+            twice[one].clone_from(&names[other]);
             let within = format!("{{\"a\":[{}]}}", object(&twice));
             for text in [object(&twice), within] {
                 assert_eq!(parse_object(text.as_bytes()), None, "{one} {other} of {count}");
