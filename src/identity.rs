@@ -116,7 +116,7 @@ pub fn wanted_claims(
         .filter_map(|name| {
             let text = match claims.value(name)? {
                 Value::Null => return None,
-                Value::String(text) => text.clone(),
+                Value::String(text) => text,
                 other => other.to_string(),
             };
             Some((name.clone(), text))

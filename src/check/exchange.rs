@@ -197,7 +197,8 @@ pub(super) async fn take_claims(
     session.email_verified = claims.email_verified;
     let wanted = wanted_claims(claims, &inner.parts.settings.identity_headers);
     session.claims = wanted.into_iter().collect();
-    let mut groups = claims.groups(&login.group_claim);
+    let groups = claims.groups(&login.group_claim);
+    let mut groups = groups.map(|all| all.into_iter().map(str::to_owned).collect());
     if groups.is_none()
         && let Some(userinfo) = userinfo(inner, login, access_token, session).await?
     {

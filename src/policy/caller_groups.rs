@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+/// So many values are compared in pairs; for more it takes a set.
+const FEW: usize = 16;
+
 /// Values of a groups claim, with their numbers in one snapshot. Clones share them.
 ///
 /// Numbers count for the snapshot that gave them; any other looks the values up by their text.
@@ -95,11 +98,24 @@ impl Snapshot {
         let groups = values.into_iter();
         let groups =
             groups.filter_map(|value| known(value.as_ref()).or_else(|| unknown(value.as_ref())));
-        let mut groups: Vec<CallerGroup> = groups.collect();
+        CallerGroups { epoch: self.epoch, groups: each_once(groups.collect()).into() }
+    }
+}
+
+/// The groups without those that come again.
+fn each_once(mut groups: Vec<CallerGroup>) -> Vec<CallerGroup> {
+    if groups.len() > FEW {
         let mut seen = BTreeSet::new();
         groups.retain(|group| seen.insert(Arc::clone(&group.value)));
-        CallerGroups { epoch: self.epoch, groups: groups.into() }
+        return groups;
     }
+    let mut once: Vec<CallerGroup> = Vec::with_capacity(groups.len());
+    for group in groups {
+        if once.iter().all(|earlier| earlier.value != group.value) {
+            once.push(group);
+        }
+    }
+    once
 }
 
 /// Values that no snapshot was asked about, as they come.
@@ -193,6 +209,8 @@ mod tests {
         assert_eq!(all.to_vec(), ["b", "x", "a"]);
         assert_eq!(numbers(&all, &first), [Some(1), None, Some(0)]);
         assert_eq!(numbers(&all, &second), [Some(0), None, None]);
+        let many = (0..50).map(|place| format!("g{}", place % 40));
+        assert_eq!(first.all_groups(many).len(), 40);
         let unasked: CallerGroups = asked.into_iter().collect();
         assert_eq!(unasked.to_vec(), asked);
         assert_eq!(numbers(&unasked, &first), [Some(1), None, Some(0), None]);

@@ -2,10 +2,10 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::strict_json::{Item, Members};
 use super::{Algorithm, Jws, TokenError, TokenType};
 use crate::time::UnixTime;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,8 @@ const MAX_SUBJECT: usize = 255;
 pub struct Claims {
     /// `iss`
     pub issuer: String,
-    /// `aud`: one or more, each once.
-    pub audience: BTreeSet<String>,
+    /// `aud`: one or more, each once, sorted.
+    pub audience: Vec<String>,
     /// `sub`: 1 to 255 visible ASCII characters.
     pub subject: Option<String>,
     /// `exp`, fractions of a second cut off.
@@ -69,69 +69,151 @@ pub struct Claims {
     pub algorithm: Algorithm,
     /// `kid` of the header: with this key gone, the token is to be forgotten.
     pub kid: String,
-    all: Arc<Map<String, Value>>,
+    /// `nbf` and `iat`, a part of a second counted as a whole one.
+    to_come: [Option<UnixTime>; 2],
+    has_events: bool,
+    all: Arc<Members>,
+}
+
+/// The claims that are read into a place of their own.
+#[derive(Default)]
+struct Registered<'m> {
+    iss: Option<Item<'m>>,
+    aud: Option<Item<'m>>,
+    sub: Option<Item<'m>>,
+    exp: Option<Item<'m>>,
+    nbf: Option<Item<'m>>,
+    iat: Option<Item<'m>>,
+    auth_time: Option<Item<'m>>,
+    nonce: Option<Item<'m>>,
+    at_hash: Option<Item<'m>>,
+    c_hash: Option<Item<'m>>,
+    azp: Option<Item<'m>>,
+    sid: Option<Item<'m>>,
+    jti: Option<Item<'m>>,
+    acr: Option<Item<'m>>,
+    cid: Option<Item<'m>>,
+    uid: Option<Item<'m>>,
+    scp: Option<Item<'m>>,
+    client_id: Option<Item<'m>>,
+    scope: Option<Item<'m>>,
+    email: Option<Item<'m>>,
+    email_verified: Option<Item<'m>>,
+    cnf: Option<Item<'m>>,
+    events: Option<Item<'m>>,
+}
+
+impl<'m> Registered<'m> {
+    fn among(all: &'m Members) -> Self {
+        let mut found = Self::default();
+        for (name, value) in all.iter() {
+            let place = match name {
+                "iss" => &mut found.iss,
+                "aud" => &mut found.aud,
+                "sub" => &mut found.sub,
+                "exp" => &mut found.exp,
+                "nbf" => &mut found.nbf,
+                "iat" => &mut found.iat,
+                "auth_time" => &mut found.auth_time,
+                "nonce" => &mut found.nonce,
+                "at_hash" => &mut found.at_hash,
+                "c_hash" => &mut found.c_hash,
+                "azp" => &mut found.azp,
+                "sid" => &mut found.sid,
+                "jti" => &mut found.jti,
+                "acr" => &mut found.acr,
+                "cid" => &mut found.cid,
+                "uid" => &mut found.uid,
+                "scp" => &mut found.scp,
+                "client_id" => &mut found.client_id,
+                "scope" => &mut found.scope,
+                "email" => &mut found.email,
+                "email_verified" => &mut found.email_verified,
+                "cnf" => &mut found.cnf,
+                "events" => &mut found.events,
+                _ => continue,
+            };
+            *place = Some(value);
+        }
+        found
+    }
 }
 
 impl Claims {
     pub(super) fn parse(jws: &Jws<'_>) -> Result<Self, TokenError> {
-        let all = Arc::clone(jws.members().ok_or(TokenError::BadPayload)?);
-        let text = |name| optional_text(&all, name);
-        let time_of = |name| optional_time(&all, name);
-        let email = if all.get("email") == Some(&Value::Null) { None } else { text("email")? };
+        let all = jws.members().ok_or(TokenError::BadPayload)?;
+        let found = Registered::among(all);
+        let no_email = found.email.is_some_and(Item::is_null);
+        let email = if no_email { None } else { text(found.email, "email")? };
         let email = email.filter(|email| !email.is_empty());
-        let says_verified = all.get("email_verified") == Some(&Value::Bool(true));
+        let says_verified = found.email_verified.is_some_and(Item::is_true);
+        let scope = |all: String| all.split(' ').map(str::to_owned).collect();
+        // In the order of the fields: the first that is wrong is what is said.
+        let issuer = text(found.iss, "iss")?.ok_or(TokenError::BadClaim("iss"))?;
+        let audience = found.aud.and_then(audience).ok_or(TokenError::BadClaim("aud"))?;
+        let subject = text(found.sub, "sub")?.map(subject).transpose()?;
+        let expires_at = time(found.exp, "exp")?;
+        let not_before = time(found.nbf, "nbf")?;
+        let issued_at = time(found.iat, "iat")?;
         Ok(Self {
-            issuer: text("iss")?.ok_or(TokenError::BadClaim("iss"))?,
-            audience: audience(&all).ok_or(TokenError::BadClaim("aud"))?,
-            subject: text("sub")?.map(subject).transpose()?,
-            expires_at: time_of("exp")?,
-            not_before: time_of("nbf")?,
-            issued_at: time_of("iat")?,
-            auth_time: time_of("auth_time")?,
-            nonce: text("nonce")?,
-            access_token_hash: text("at_hash")?,
-            code_hash: text("c_hash")?,
-            authorized_party: text("azp")?,
-            session_id: text("sid")?,
-            token_id: text("jti")?,
-            acr: text("acr")?,
-            cid: text("cid")?,
-            uid: text("uid")?,
-            scp: scp(&all)?,
-            client_id: text("client_id")?,
-            scope: text("scope")?.map(|all| all.split(' ').map(str::to_owned).collect()),
+            issuer,
+            audience,
+            subject,
+            expires_at: expires_at.map(whole),
+            not_before: not_before.map(whole),
+            issued_at: issued_at.map(whole),
+            auth_time: time(found.auth_time, "auth_time")?.map(whole),
+            nonce: text(found.nonce, "nonce")?,
+            access_token_hash: text(found.at_hash, "at_hash")?,
+            code_hash: text(found.c_hash, "c_hash")?,
+            authorized_party: text(found.azp, "azp")?,
+            session_id: text(found.sid, "sid")?,
+            token_id: text(found.jti, "jti")?,
+            acr: text(found.acr, "acr")?,
+            cid: text(found.cid, "cid")?,
+            uid: text(found.uid, "uid")?,
+            scp: found.scp.map(scp).transpose()?,
+            client_id: text(found.client_id, "client_id")?,
+            scope: text(found.scope, "scope")?.map(scope),
             email_verified: says_verified && email.is_some(),
             email,
-            is_bound: all.contains_key("cnf"),
+            is_bound: found.cnf.is_some(),
             token_type: jws.token_type(),
             algorithm: jws.algorithm(),
             kid: jws.kid().to_owned(),
-            all,
+            to_come: [not_before, issued_at].map(|time| time.map(rounded_up)),
+            has_events: found.events.is_some(),
+            all: Arc::clone(all),
         })
     }
 
-    /// The claim `name` as the token has it; names are compared byte for byte, dots mean nothing.
+    /// A copy of the claim `name`; names are compared byte for byte, dots mean nothing.
     #[must_use]
-    pub fn value(&self, name: &str) -> Option<&Value> {
-        self.all.get(name)
+    pub fn value(&self, name: &str) -> Option<Value> {
+        self.all.get(name).map(Item::to_value)
     }
 
-    /// The time `name`, a part of a second counted as a whole one: for what is still to come.
-    pub(super) fn time_rounded_up(&self, name: &str) -> Option<UnixTime> {
-        let since = time(self.value(name)?)?;
-        Some(UnixTime(since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0))))
+    /// `nbf`, a part of a second counted as a whole one: for what is still to come.
+    pub(super) const fn not_before_rounded_up(&self) -> Option<UnixTime> {
+        let [not_before, _] = self.to_come;
+        not_before
+    }
+
+    /// The same of `iat`.
+    pub(super) const fn issued_at_rounded_up(&self) -> Option<UnixTime> {
+        let [_, issued_at] = self.to_come;
+        issued_at
     }
 
     /// When the token began to hold, by `nbf` and `iat`: a part of a second counts as a whole one.
     pub(crate) fn holds_from(&self) -> UnixTime {
-        let times = ["nbf", "iat"].map(|name| self.time_rounded_up(name).unwrap_or_default());
-        times.into_iter().max().unwrap_or_default()
+        self.to_come.into_iter().flatten().max().unwrap_or_default()
     }
 
     /// The claim `name`, where it is a string.
     #[must_use]
     pub fn string(&self, name: &str) -> Option<&str> {
-        self.value(name).and_then(Value::as_str)
+        self.all.get(name).and_then(Item::as_str)
     }
 
     /// The group names in the claim `name`, in its order: a string is one, an array is many.
@@ -139,22 +221,40 @@ impl Claims {
     /// `None`: there is no such claim, so another source may be asked. An array with anything but
     /// strings, or a claim of another type, is no groups at all, and no other source is asked.
     #[must_use]
-    pub fn groups(&self, name: &str) -> Option<Vec<String>> {
-        let value = self.value(name)?;
-        Some(match value {
-            Value::String(group) => vec![group.clone()],
-            other => texts(other).unwrap_or_default(),
+    pub fn groups(&self, name: &str) -> Option<Vec<&str>> {
+        let value = self.all.get(name)?;
+        Some(match value.as_str() {
+            Some(group) => vec![group],
+            None => value.as_texts().unwrap_or_default(),
         })
     }
 
-    /// The members of `events` (RFC 8417 §2.2), where it is an object.
+    /// A copy of the members of `events` (RFC 8417 §2.2), where it is an object.
     #[must_use]
-    pub fn events(&self) -> Option<&Map<String, Value>> {
-        self.value("events").and_then(Value::as_object)
+    pub fn events(&self) -> Option<Map<String, Value>> {
+        match self.value("events")? {
+            Value::Object(events) => Some(events),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => None,
+        }
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.all.contains_key(name)
+        match name {
+            // Where one of these is there, it was read, or the token refused.
+            "nonce" => self.nonce.is_some(),
+            "at_hash" => self.access_token_hash.is_some(),
+            "c_hash" => self.code_hash.is_some(),
+            "cid" => self.cid.is_some(),
+            "scp" => self.scp.is_some(),
+            "scope" => self.scope.is_some(),
+            "cnf" => self.is_bound,
+            "events" => self.has_events,
+            _ => self.all.get(name).is_some(),
+        }
     }
 }
 
@@ -164,29 +264,20 @@ impl fmt::Debug for Claims {
     }
 }
 
-fn optional_text(
-    all: &Map<String, Value>,
-    name: &'static str,
-) -> Result<Option<String>, TokenError> {
-    match all.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(TokenError::BadClaim(name)),
-    }
+fn text(value: Option<Item<'_>>, name: &'static str) -> Result<Option<String>, TokenError> {
+    let Some(value) = value else { return Ok(None) };
+    let text = value.as_str().ok_or(TokenError::BadClaim(name))?;
+    Ok(Some(text.to_owned()))
 }
 
-/// Fractions of a second are cut off.
-fn optional_time(
-    all: &Map<String, Value>,
-    name: &'static str,
-) -> Result<Option<UnixTime>, TokenError> {
-    let Some(value) = all.get(name) else { return Ok(None) };
-    let since = time(value).ok_or(TokenError::BadClaim(name))?;
-    Ok(Some(UnixTime(since.as_secs())))
+fn time(value: Option<Item<'_>>, name: &'static str) -> Result<Option<Duration>, TokenError> {
+    let Some(value) = value else { return Ok(None) };
+    numeric_date(value).map(Some).ok_or(TokenError::BadClaim(name))
 }
 
 /// Reads a `NumericDate` (RFC 7519 §2): not negative, less than 2^64.
-fn time(value: &Value) -> Option<Duration> {
+fn numeric_date(value: Item<'_>) -> Option<Duration> {
+    let value = value.as_number()?;
     let fraction = || {
         let seconds = value.as_f64().filter(|_| value.is_f64())?;
         Duration::try_from_secs_f64(seconds).ok()
@@ -194,12 +285,28 @@ fn time(value: &Value) -> Option<Duration> {
     value.as_u64().map(Duration::from_secs).or_else(fraction)
 }
 
-fn audience(all: &Map<String, Value>) -> Option<BTreeSet<String>> {
-    let audience: BTreeSet<String> = match all.get("aud")? {
-        Value::String(one) => BTreeSet::from([one.clone()]),
-        many => texts(many)?.into_iter().collect(),
+/// Fractions of a second are cut off.
+const fn whole(since: Duration) -> UnixTime {
+    UnixTime(since.as_secs())
+}
+
+/// A part of a second counts as a whole one.
+fn rounded_up(since: Duration) -> UnixTime {
+    UnixTime(since.as_secs().saturating_add(u64::from(since.subsec_nanos() > 0)))
+}
+
+fn audience(value: Item<'_>) -> Option<Vec<String>> {
+    let audience = match value.as_str() {
+        Some(one) => vec![one.to_owned()],
+        None => {
+            let mut many = owned(&value.as_texts()?);
+            many.sort_unstable();
+            many.dedup();
+            many
+        }
     };
-    (!audience.is_empty() && !audience.contains("")).then_some(audience)
+    let fits = !audience.is_empty() && audience.iter().all(|one| !one.is_empty());
+    fits.then_some(audience)
 }
 
 fn subject(text: String) -> Result<String, TokenError> {
@@ -209,14 +316,10 @@ fn subject(text: String) -> Result<String, TokenError> {
 }
 
 /// Okta's `scp` is an array of strings; nothing else is taken for one.
-fn scp(all: &Map<String, Value>) -> Result<Option<Vec<String>>, TokenError> {
-    match all.get("scp") {
-        None => Ok(None),
-        Some(value) => texts(value).map(Some).ok_or(TokenError::BadClaim("scp")),
-    }
+fn scp(value: Item<'_>) -> Result<Vec<String>, TokenError> {
+    value.as_texts().map(|texts| owned(&texts)).ok_or(TokenError::BadClaim("scp"))
 }
 
-/// An array of strings, and nothing else.
-fn texts(value: &Value) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }

@@ -42,11 +42,11 @@ fn judge_lifetime(
     if now >= expires_at.plus(clock_skew) {
         return Err(TokenError::Expired(expires_at));
     }
-    let to_come = |name| claims.time_rounded_up(name).filter(|time| *time > now.plus(clock_skew));
-    if let Some(not_before) = to_come("nbf") {
+    let is_to_come = |time: &UnixTime| *time > now.plus(clock_skew);
+    if let Some(not_before) = claims.not_before_rounded_up().filter(is_to_come) {
         return Err(TokenError::NotYetValid(not_before));
     }
-    if let Some(issued_at) = to_come("iat") {
+    if let Some(issued_at) = claims.issued_at_rounded_up().filter(is_to_come) {
         return Err(TokenError::IssuedInFuture(issued_at));
     }
     if expires_at > issued_at.plus(max_lifetime).plus(clock_skew) {
@@ -62,8 +62,7 @@ fn judge_issuer(claims: &Claims, issuer: &Issuer) -> Result<(), TokenError> {
 
 /// `aud` is this audience alone.
 fn judge_audience(claims: &Claims, audience: &str) -> Result<(), TokenError> {
-    let alone = claims.audience.len() == 1 && claims.audience.contains(audience);
-    if alone { Ok(()) } else { Err(TokenError::WrongAudience) }
+    if claims.audience == [audience] { Ok(()) } else { Err(TokenError::WrongAudience) }
 }
 
 /// None of these claims is there: each belongs to another kind of token.

@@ -2,14 +2,12 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::strict_json::parse_object;
+use super::strict_json::{Item, Members};
 use super::{Algorithm, TokenError};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
+use crate::base64url;
+use memchr::memchr_iter;
 use std::fmt;
-use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Longest `kid` that is looked up.
 const MAX_KEY_ID: usize = 256;
@@ -46,11 +44,10 @@ impl TokenType {
 #[derive(Clone)]
 pub struct Jws<'a> {
     pub(super) signed: &'a str,
-    /// Header, payload and signature, decoded.
-    decoded: Vec<u8>,
-    payload: Range<usize>,
-    /// The payload's members, once somebody asks; `None`: it is no such object.
-    members: OnceLock<Option<Arc<Map<String, Value>>>>,
+    /// The payload's members; `None`: it is no object that can be read in one way only.
+    members: Option<Arc<Members>>,
+    /// Decoded.
+    signature: Vec<u8>,
     algorithm: Algorithm,
     kid: String,
     token_type: TokenType,
@@ -67,31 +64,37 @@ impl<'a> Jws<'a> {
         if text.len() > max_bytes {
             return Err(TokenError::TooLong(max_bytes));
         }
-        let taken = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        if !text.bytes().all(taken) {
-            return Err(TokenError::BadCharacter);
-        }
-        let (signed, signature) = match text.bytes().filter(|byte| *byte == b'.').count() {
-            2 => text.rsplit_once('.').ok_or(TokenError::NotThreeParts)?,
-            4 => return Err(TokenError::Encrypted),
-            _ => return Err(TokenError::NotThreeParts),
+        // What reads has three parts of base64url, and so nothing that base64url does not have. Where
+        // it has, that is said before anything else.
+        Self::read(text)
+            .map_err(|error| if is_taken(text) { error } else { TokenError::BadCharacter })
+    }
+
+    fn read(text: &'a str) -> Result<Self, TokenError> {
+        let mut dots = memchr_iter(b'.', text.as_bytes());
+        let (Some(first), Some(second)) = (dots.next(), dots.next()) else {
+            return Err(TokenError::NotThreeParts);
         };
-        let (header, payload) = signed.split_once('.').ok_or(TokenError::NotThreeParts)?;
+        match dots.count() {
+            0 => {}
+            2 => return Err(TokenError::Encrypted),
+            _ => return Err(TokenError::NotThreeParts),
+        }
+        let part = |from: usize, to: usize| text.get(from..to).ok_or(TokenError::NotThreeParts);
+        let signed = part(0, second)?;
+        let header = part(0, first)?;
+        let payload = part(first.saturating_add(1), second)?;
+        let signature = part(second.saturating_add(1), text.len())?;
         if header.is_empty() || signature.is_empty() {
             return Err(TokenError::BadEncoding);
         }
-        let mut decoded = Vec::with_capacity(text.len());
-        decode(header, &mut decoded)?;
-        let header = parse_header(&decoded)?;
-        let start = decoded.len();
-        decode(payload, &mut decoded)?;
-        let payload = start..decoded.len();
-        decode(signature, &mut decoded)?;
+        let header = parse_header(decode(header)?)?;
+        let payload = decode(payload)?;
+        let signature = decode(signature)?;
         Ok(Self {
             signed,
-            decoded,
-            payload,
-            members: OnceLock::new(),
+            members: Members::parse(payload).map(Arc::new),
+            signature,
             algorithm: header.algorithm,
             kid: header.kid,
             token_type: header.token_type,
@@ -122,21 +125,18 @@ impl<'a> Jws<'a> {
     ///
     /// [`TokenError::BadPayload`], or [`TokenError::BadClaim`] where `iss` is not a string.
     pub fn unverified_issuer(&self) -> Result<&str, TokenError> {
-        match self.members().ok_or(TokenError::BadPayload)?.get("iss") {
-            Some(Value::String(issuer)) => Ok(issuer),
-            _ => Err(TokenError::BadClaim("iss")),
-        }
+        let issuer = self.members().ok_or(TokenError::BadPayload)?.get("iss");
+        issuer.and_then(Item::as_str).ok_or(TokenError::BadClaim("iss"))
     }
 
-    /// The payload's members, read once; `None` where [`parse_object`] refuses it.
-    pub(super) fn members(&self) -> Option<&Arc<Map<String, Value>>> {
-        let read = || parse_object(self.decoded.get(self.payload.clone())?).map(Arc::new);
-        self.members.get_or_init(read).as_ref()
+    /// The payload's members; `None` where [`Members::parse`] refuses it.
+    pub(super) const fn members(&self) -> Option<&Arc<Members>> {
+        self.members.as_ref()
     }
 
     /// The signature's own bytes.
     pub(super) fn signature(&self) -> &[u8] {
-        self.decoded.get(self.payload.end..).unwrap_or_default()
+        &self.signature
     }
 }
 
@@ -146,9 +146,15 @@ impl fmt::Debug for Jws<'_> {
     }
 }
 
-/// Decodes a part behind what is there; padding, other alphabets and stray final bits are refused.
-fn decode(part: &str, decoded: &mut Vec<u8>) -> Result<(), TokenError> {
-    URL_SAFE_NO_PAD.decode_vec(part, decoded).map_err(|_undecoded| TokenError::BadEncoding)
+/// Whether all of it is of base64url, or a dot.
+fn is_taken(text: &str) -> bool {
+    let taken = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    text.bytes().all(taken)
+}
+
+/// Decodes a part; padding, other alphabets and stray final bits are refused.
+fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
+    base64url::decode(part).map_err(|_undecoded| TokenError::BadEncoding)
 }
 
 struct Header {
@@ -158,17 +164,17 @@ struct Header {
 }
 
 /// Reads the header: `alg`, `kid` and `typ` are strings, and there is no other member.
-fn parse_header(bytes: &[u8]) -> Result<Header, TokenError> {
-    let members = parse_object(bytes).ok_or(TokenError::BadHeader)?;
-    if members.keys().any(|name| !matches!(name.as_str(), "alg" | "kid" | "typ")) {
-        return Err(TokenError::UnexpectedHeader);
+fn parse_header(bytes: Vec<u8>) -> Result<Header, TokenError> {
+    let members = Members::parse(bytes).ok_or(TokenError::BadHeader)?;
+    let (mut algorithm, mut kid, mut token_type) = (None, None, Some(TokenType::Unsaid));
+    for (name, value) in members.iter() {
+        match name {
+            "alg" => algorithm = value.as_str().and_then(Algorithm::parse),
+            "kid" => kid = value.as_str(),
+            "typ" => token_type = value.as_str().and_then(TokenType::parse),
+            _ => return Err(TokenError::UnexpectedHeader),
+        }
     }
-    let algorithm = members.get("alg").and_then(Value::as_str).and_then(Algorithm::parse);
-    let kid = members.get("kid").and_then(Value::as_str);
-    let token_type = match members.get("typ") {
-        None => Some(TokenType::Unsaid),
-        Some(value) => value.as_str().and_then(TokenType::parse),
-    };
     Ok(Header {
         algorithm: algorithm.ok_or(TokenError::BadAlgorithm)?,
         kid: kid

@@ -119,8 +119,9 @@ pub fn judge_access_token<'a>(
         return Err(TokenError::BoundToKey);
     }
     // 4: one audience, an API of ours and no client.
-    let ours =
-        |audience| rules.audiences.contains(audience) && !rules.client_ids.contains(audience);
+    let ours = |audience: &String| {
+        rules.audiences.contains(audience) && !rules.client_ids.contains(audience)
+    };
     if claims.audience.len() != 1 || !claims.audience.iter().all(ours) {
         return Err(TokenError::WrongAudience);
     }

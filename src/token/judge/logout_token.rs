@@ -66,7 +66,8 @@ pub fn judge_logout_token<'a>(
     }
     // A nonce makes it an ID token (§2.4), the others an access token.
     judge_absent(claims, &["nonce", "at_hash", "c_hash", "scp", "scope", "cid", "cnf"])?;
-    let event = claims.events().and_then(|events| events.get(EVENT));
+    let events = claims.events();
+    let event = events.as_ref().and_then(|events| events.get(EVENT));
     if !event.is_some_and(Value::is_object) {
         return Err(TokenError::WrongKind("events"));
     }
