@@ -8,6 +8,7 @@
 
 pub mod time;
 pub mod secret;
+pub mod base64url;
 pub mod clock;
 pub mod random;
 pub mod attributes;
