@@ -77,12 +77,12 @@ pub(super) fn return_to(call: &Call<'_>, portal: &Portal, text: &str) -> ReturnT
     let callback = (!upstreams)
         .then(|| [portal.url.path().trim_end_matches('/'), &endpoints.callback].concat());
     let own = [Some(endpoints.base.as_str()), callback.as_deref()];
-    let own = &Vec::from_iter(own.into_iter().flatten());
+    let own: Vec<&str> = own.into_iter().flatten().collect();
     if is_path && origin::has_plain_name(&call.attributes.host) {
-        return ReturnTo::path(text, own);
+        return ReturnTo::path(text, &own);
     }
     let Some(base) = call.base_url(portal) else { return ReturnTo::start() };
-    ReturnTo::parse(text, &base, &origin::return_origins(call, portal), own)
+    ReturnTo::parse(text, &base, &origin::return_origins(call, portal), &own)
 }
 
 /// Which form of the provider to ask for.

@@ -74,12 +74,18 @@ impl Session {
             6 => &mut self.subject,
             7 => &mut self.provider_session,
             8 => &mut self.email,
-            10 => return Some(add(&mut self.groups, text)),
+            10 => {
+                add(&mut self.groups, text);
+                return Some(());
+            }
             17 => &mut self.nonce,
             18 => &mut self.refresh_token,
             19 => &mut self.id_token,
             20 => &mut self.principal,
-            21 => return Some(add(&mut self.scopes, text)),
+            21 => {
+                add(&mut self.scopes, text);
+                return Some(());
+            }
             _ => return None,
         };
         // The last one counts, as everywhere in protobuf.
