@@ -28,7 +28,7 @@ impl CookieNames {
     /// The name that ends in `suffix`.
     #[must_use]
     pub fn name(&self, suffix: &str) -> String {
-        format!("{}{suffix}", self.start)
+        [&*self.start, suffix].concat()
     }
 
     /// The suffix of a name of ours.
@@ -51,11 +51,20 @@ impl CookieNames {
     }
 
     fn write(&self, suffix: &str, value: &str, max_age: u64) -> SetCookie {
+        let max_age = max_age.to_string();
         let secure = if self.secure { "; Secure" } else { "" };
-        let start = &self.start;
-        SetCookie(format!(
-            "{start}{suffix}={value}; Path=/; Max-Age={max_age}; HttpOnly; SameSite=Lax{secure}"
-        ))
+        // Piece by piece: that takes a fifth of what formatting does.
+        let pieces = [
+            &*self.start,
+            suffix,
+            "=",
+            value,
+            "; Path=/; Max-Age=",
+            &max_age,
+            "; HttpOnly; SameSite=Lax",
+            secure,
+        ];
+        SetCookie(pieces.concat())
     }
 }
 
@@ -167,16 +176,47 @@ impl<'c> Cookies<'c> {
     pub fn for_upstream(&self) -> Option<String> {
         let (headers, prefix) = self.read?;
         let mut left = String::new();
-        for pair in headers.all("cookie").flat_map(|line| line.split(';')).map(trim) {
-            let others = pieces(pair).filter(|piece| !piece.is_ours(prefix));
-            let rest = others.map(|piece| piece.text).collect::<Vec<_>>().join(",");
-            let rest = trim(&rest);
-            if !rest.is_empty() {
-                left.push_str(if left.is_empty() { "" } else { "; " });
-                left.push_str(rest);
-            }
+        for line in headers.all("cookie") {
+            left.reserve(line.len() + SEPARATOR.len());
+            keep_others(line, prefix, &mut left);
         }
         (!left.is_empty()).then_some(left)
+    }
+}
+
+/// What stands between two pairs.
+const SEPARATOR: &str = "; ";
+
+/// Appends the pairs of `line` without what is ours.
+fn keep_others(line: &str, prefix: &str, left: &mut String) {
+    let bytes = line.as_bytes();
+    let ends = memchr_iter(b';', bytes).chain(std::iter::once(line.len()));
+    let mut start = 0;
+    let mut found = find(bytes, start, prefix.as_bytes());
+    for end in ends {
+        let pair = trim(line.get(start..end).unwrap_or_default());
+        start = end.saturating_add(1);
+        if found.is_none_or(|found| found > end) {
+            keep(pair, left);
+            continue;
+        }
+        // The prefix stands in it, as a name or anywhere else. What follows is searched from here: a
+        // sealed text is looked through once at most.
+        found = find(bytes, start, prefix.as_bytes());
+        let others = pieces(pair).filter(|piece| !piece.is_ours(prefix));
+        let mut rest = String::new();
+        for (place, piece) in others.enumerate() {
+            rest.push_str(if place == 0 { "" } else { "," });
+            rest.push_str(piece.text);
+        }
+        keep(trim(&rest), left);
+    }
+}
+
+fn keep(pair: &str, left: &mut String) {
+    if !pair.is_empty() {
+        left.push_str(if left.is_empty() { "" } else { SEPARATOR });
+        left.push_str(pair);
     }
 }
 
@@ -236,7 +276,13 @@ fn is_from_a_browser(headers: &Headers<'_>) -> bool {
 /// Without the white space that may stand around a pair (RFC 9110 §5.6.3). No other: to a browser the
 /// rest is part of the name, and a name that it takes for another may come from a sibling host.
 fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    let is_blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    let bytes = text.as_bytes();
+    if is_blank(bytes.first()) || is_blank(bytes.last()) {
+        text.trim_matches([' ', '\t'])
+    } else {
+        text
+    }
 }
 
 /// Beginnings of names that browsers know; the longer ones first.
@@ -367,7 +413,47 @@ mod tests {
         assert_eq!(format!("{set:?}"), "__Host-portcullis-s");
     }
 
+    /// As it says: every pair, and every piece of it, is looked at.
+    fn for_upstream_plainly(headers: &Headers<'_>, prefix: &str) -> Option<String> {
+        let mut left = String::new();
+        let plain_trim = |text: &str| text.trim_matches([' ', '\t']).to_owned();
+        for pair in headers.all("cookie").flat_map(|line| line.split(';')) {
+            let pair = plain_trim(pair);
+            let others = pieces(&pair).filter(|piece| !piece.is_ours(prefix));
+            let rest = others.map(|piece| piece.text).collect::<Vec<_>>().join(",");
+            let rest = plain_trim(&rest);
+            if !rest.is_empty() {
+                left.push_str(if left.is_empty() { "" } else { "; " });
+                left.push_str(&rest);
+            }
+        }
+        (!left.is_empty()).then_some(left)
+    }
+
     proptest! {
+        #[test]
+        fn leaves_for_the_upstream_what_looking_at_every_pair_leaves(
+            lines in prop::collection::vec(prop::collection::vec(prop::sample::select(vec![
+                "__Host-portcullis-s=x", "portcullis-a", "__hOST-portcullis", "portcullis", "a=1", "=", ",", ";", "; ",
+                " ", "\t", "\u{a0}", "portcullisx=1", "\u{e9}=\u{e9}", "p", "-",
+            ]), 0..14), 0..3),
+        ) {
+            let lines: Vec<String> = lines.iter().map(|parts| parts.concat()).collect();
+            let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+            let headers = request(&lines, false);
+            let cookies = Cookies::read(&headers, "portcullis");
+            prop_assert_eq!(cookies.for_upstream(), for_upstream_plainly(&headers, "portcullis"));
+        }
+
+        #[test]
+        fn sets_what_formatting_makes(suffix in "[a-z0-9-]{0,9}", value in "[!-~]{0,40}", age: u64, secure: bool) {
+            let names = CookieNames::new("portcullis", secure);
+            let (host, end) = if secure { ("__Host-", "; Secure") } else { ("", "") };
+            let want = format!("{host}portcullis-{suffix}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax{end}");
+            let set = names.set(&suffix, &value, Duration::from_secs(age));
+            prop_assert_eq!(set.as_str(), want);
+        }
+
         #[test]
         fn leaves_nothing_of_ours_and_everything_else(
             parts in prop::collection::vec(prop::sample::select(vec![

@@ -23,7 +23,7 @@ pub use caller_groups::CallerGroups;
 pub use catalogue::Catalogue;
 pub use compile::{Compiled, Held, HeldEnvironment, HeldGroup, HeldPortal, Input, compile};
 pub use hosts::Hosts;
-pub use logins::LoginIssuer;
+pub use logins::{LoginIssuer, authorization_query};
 pub use products::{Product, Products};
 pub use route::NoRoute;
 pub use selector::{LabelRule, Operator, Selector};

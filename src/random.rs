@@ -1,8 +1,8 @@
 //! The only reader of randomness.
 
+use crate::base64url;
 use aws_lc_rs::rand;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::cell::RefCell;
 
 /// Bytes that a thread draws at once: asking the library costs the same for 12 bytes as for these, and
@@ -68,7 +68,7 @@ pub fn bytes<const N: usize>() -> Result<[u8; N], NoRandomness> {
 ///
 /// [`NoRandomness`].
 pub fn token() -> Result<String, NoRandomness> {
-    bytes::<32>().map(|bytes| URL_SAFE_NO_PAD.encode(bytes))
+    bytes::<32>().map(base64url::encode)
 }
 
 /// A sealing key as a key file has it: 32 bytes, base64.

@@ -70,13 +70,18 @@ fn here(call: &Call<'_>, portal: &Portal) -> ReturnTo {
 
 /// `text` if it is a good place to go after a login at `portal`, else the start page.
 pub(super) fn return_to(call: &Call<'_>, portal: &Portal, text: &str) -> ReturnTo {
-    let Some(base) = call.base_url(portal) else { return ReturnTo::start() };
     let endpoints = &call.settings().endpoints;
-    let callback = format!("{}{}", portal.url.path().trim_end_matches('/'), endpoints.callback);
+    let is_path = text.starts_with('/');
     // On an Environment's own hosts the redirect URI's path is the upstream's.
-    let upstreams = call.environment().is_some() && text.starts_with('/');
-    let callback = Some(callback.as_str()).filter(|_| !upstreams);
-    let own: Vec<&str> = std::iter::once(endpoints.base.as_str()).chain(callback).collect();
+    let upstreams = call.environment().is_some() && is_path;
+    let callback = (!upstreams)
+        .then(|| [portal.url.path().trim_end_matches('/'), &endpoints.callback].concat());
+    let own = [Some(endpoints.base.as_str()), callback.as_deref()];
+    let own: Vec<&str> = own.into_iter().flatten().collect();
+    if is_path && origin::has_plain_name(&call.attributes.host) {
+        return ReturnTo::path(text, &own);
+    }
+    let Some(base) = call.base_url(portal) else { return ReturnTo::start() };
     ReturnTo::parse(text, &base, &origin::return_origins(call, portal), &own)
 }
 
@@ -115,9 +120,7 @@ pub(super) fn start(
     };
     let request = AuthorizationRequest {
         endpoint: &metadata.authorization_endpoint,
-        client_id: &login.client_id,
-        redirect_uri: &portal.redirect_uri,
-        scopes: &login.scopes,
+        client: call.policy.authorization_query(id),
         state: &begun.state,
         nonce: &begun.nonce,
         code_challenge: &begun.code_challenge,
@@ -125,7 +128,7 @@ pub(super) fn start(
     };
     call.inner.parts.metrics.login(&portal.name, LoginOutcome::Started);
     tracing::debug!(portal = %portal.name, id = id.0, "login started");
-    let redirect = Denied::redirect(Reason::NoCredentials, Status::Found, request.url().as_str());
+    let redirect = Denied::redirect(Reason::NoCredentials, Status::Found, request.url());
     redirect.cookies(begun.cookies)
 }
 
@@ -143,31 +146,33 @@ fn begin(call: &Call<'_>, portal: &Portal, issuer: &str, return_to: &ReturnTo) -
     let code_verifier = random::token().ok()?;
     let code_challenge = code_challenge(&code_verifier);
     let nonce = random::token().ok()?;
-    let id: String = random::token().ok()?.chars().take(FLOW_ID_CHARACTERS).collect();
+    let mut id = random::token().ok()?;
+    id.truncate(FLOW_ID_CHARACTERS);
     let state = State {
         flow: id.clone(),
-        portal: portal.name.to_string(),
+        portal: portal.name.as_str().to_owned(),
         issuer: issuer.to_owned(),
         host: call.attributes.host.to_string(),
         started_at: call.now.0,
     };
-    let name = portal.name.to_string();
+    let name = portal.name.as_str();
     let key_ring = &call.key_ring;
     let state =
-        key_ring.seal(Purpose::State, &name, &state.encode_to_vec(), random::bytes().ok()?)?;
+        key_ring.seal(Purpose::State, name, &state.encode_to_vec(), random::bytes().ok()?)?;
     let flow = Flow {
-        id: id.clone(),
-        portal: name,
+        id,
+        portal: name.to_owned(),
         issuer: issuer.to_owned(),
-        nonce: nonce.clone(),
+        nonce,
         code_verifier,
         return_to: return_to.as_str().to_owned(),
         started_at: call.now.0,
     };
-    let flow = seal(call, Purpose::Flow, &flow.encode_to_vec())?;
+    let sealed = seal(call, Purpose::Flow, &flow.encode_to_vec())?;
     let mut cookies = make_room(call);
-    cookies.push(call.names.set(&format!("{FLOW}{id}"), &flow, LOGIN_TIME));
-    Some(Begun { state, nonce, code_challenge, cookies })
+    let suffix = [FLOW, &flow.id].concat();
+    cookies.push(call.names.set(&suffix, &sealed, LOGIN_TIME));
+    Some(Begun { state, nonce: flow.nonce, code_challenge, cookies })
 }
 
 /// Clears flow cookies that are over or unreadable, and the oldest, so that one more is not too many.
@@ -208,8 +213,7 @@ pub(super) enum NoFlow {
 
 /// The flow `id` of this browser on this host.
 pub(super) fn read_flow(call: &Call<'_>, id: &str) -> Result<Flow, NoFlow> {
-    let name = call.names.name(&format!("{FLOW}{id}"));
-    let text = call.cookies.get(&name).ok_or(NoFlow::Wrong)?;
+    let text = call.cookies.own(&call.names, &[FLOW, id].concat()).ok_or(NoFlow::Wrong)?;
     let plain =
         call.key_ring.open(Purpose::Flow, call.host(), text).map_err(|error| match error {
             crate::session::OpenError::UnknownKey => NoFlow::Unreadable,
@@ -223,8 +227,8 @@ pub(super) fn read_flow(call: &Call<'_>, id: &str) -> Result<Flow, NoFlow> {
 /// Clears the cookie of flow `id`, if the request has it.
 pub(super) fn clear_flow(call: &Call<'_>, id: &str) -> Option<SetCookie> {
     let suffix = format!("{FLOW}{id}");
-    let name = call.names.name(&suffix);
-    call.cookies.names().any(|own| own == name).then(|| call.names.clear(&suffix))
+    let is_it = |own| call.names.suffix(own) == Some(suffix.as_str());
+    call.cookies.names().any(is_it).then(|| call.names.clear(&suffix))
 }
 
 /// Begins a login anew because what came back of the last one cannot be read: once by itself, then
@@ -235,7 +239,7 @@ pub(super) fn restart_once(
     portal: &Portal,
     facts: &mut Facts,
 ) -> Denied {
-    if call.cookies.get(&call.names.name(RESTARTED)).is_some() || !call.client.reads_pages() {
+    if call.cookies.own(&call.names, RESTARTED).is_some() || !call.client.reads_pages() {
         return answers::bad_callback(call);
     }
     let denied = start(call, id, portal, &ReturnTo::start(), Form::SignIn, facts);

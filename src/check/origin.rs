@@ -14,6 +14,17 @@ pub(super) fn base_url(host: &Host, portal: &Portal) -> Option<Url> {
     with_host(portal, &host.name, host.port.or_else(|| portal.url.port()))
 }
 
+/// Whether [`base_url`] makes a URL of `host` without a look: lower-case letters, digits, `-`, `_` and
+/// dots, the last label none that could be a number (URL Standard §3.5), and none in Punycode.
+pub(super) fn has_plain_name(host: &Host) -> bool {
+    let name = host.name.as_str();
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
+    last.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(plain)
+        && memchr::memmem::find(name.as_bytes(), b"xn--").is_none()
+}
+
 fn with_host(portal: &Portal, name: &HostName, port: Option<u16>) -> Option<Url> {
     let mut url = portal.url.clone();
     url.set_host(Some(name.as_str())).ok()?;
@@ -81,4 +92,42 @@ pub(super) fn has_same_origin_evidence(call: &Call<'_>) -> bool {
     }
     let Some(origin) = headers.only("origin") else { return false };
     requesting_origins(call).iter().any(|trusted| trusted.is(origin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn looks_at_names_that_a_url_could_refuse_or_change() {
+        for (text, plain) in [
+            ("api.example.com", true),
+            ("localhost:8443", true),
+            ("a_b.example-1.com1", true),
+            ("127.0.0.1", false),
+            ("1.2.3.999", false),
+            ("a.0x1", false),
+            ("[::1]", false),
+            ("xn--0.example", false),
+        ] {
+            let host = Host::parse(text).expect("a host");
+            assert_eq!(has_plain_name(&host), plain, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_name_is_one_of_a_url(text in "([a-z0-9_-]{1,9}\\.|xn--[a-z0-9]{0,3}\\.){0,4}(\\PC{1,5}|[a-z0-9_-]{1,9})(:[0-9]{1,5})?") {
+            let Some(host) = Host::parse(&text) else { return Ok(()) };
+            for base in ["https://portal.example/a", "http://portal.example:8080"] {
+                let mut url = Url::parse(base).expect("a URL");
+                let taken = url.set_host(Some(host.name.as_str())).is_ok() && url.set_port(host.port).is_ok();
+                prop_assert!(taken || !has_plain_name(&host), "{text}");
+                if has_plain_name(&host) {
+                    prop_assert_eq!(url.host_str(), Some(host.name.as_str()));
+                }
+            }
+        }
+    }
 }

@@ -138,7 +138,7 @@ fn stale(call: &Call<'_>, facts: &mut Facts, why: &'static str) -> Found {
 /// Clears every cookie of a session that the request has.
 pub(super) fn clear(call: &Call<'_>) -> Vec<SetCookie> {
     let mut cookies = stray_chunks(&call.cookies, &call.names);
-    if call.cookies.names().any(|name| name == call.names.name(LAST_USE)) {
+    if call.cookies.names().any(|name| call.names.suffix(name) == Some(LAST_USE)) {
         cookies.push(call.names.clear(LAST_USE));
     }
     cookies
@@ -157,7 +157,7 @@ fn open(call: &Call<'_>, text: &str) -> Result<Opened, &'static str> {
     let session = match call.settings().session.store {
         StoreKind::Cookie => {
             let plain = unsealed(Purpose::Session)?;
-            let session = Session::decode(plain.as_slice());
+            let session = Session::read(&plain);
             Arc::new(session.map_err(|_undecodable| "the session record is malformed")?)
         }
         StoreKind::Memory => {
@@ -194,7 +194,7 @@ pub(super) fn is_revoked(inner: &Inner, session: &Session) -> bool {
 
 /// When this session was last used, as far as its cookie says.
 fn last_use(call: &Call<'_>, session: &Session) -> Option<UnixTime> {
-    let text = call.cookies.get(&call.names.name(LAST_USE))?;
+    let text = call.cookies.own(&call.names, LAST_USE)?;
     let plain = call.key_ring.open(Purpose::LastUse, call.host(), text).ok()?;
     let last_use = LastUse::decode(plain.as_slice()).ok()?;
     (last_use.session == session.id).then_some(UnixTime(last_use.at))
@@ -221,7 +221,7 @@ fn live(call: &Call<'_>, opened: Opened, portal: &Portal, last_use: Option<UnixT
     }
     // A session that holds: whatever was counted against a login loop is over.
     for suffix in [COMPLETED_LOGINS, RESTARTED] {
-        if call.cookies.get(&call.names.name(suffix)).is_some() {
+        if call.cookies.own(&call.names, suffix).is_some() {
             cookies.push(call.names.clear(suffix));
         }
     }

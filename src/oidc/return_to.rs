@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use percent_encoding::percent_decode;
+use std::borrow::Cow;
 use url::{Origin, Url};
 
 const MAX_BYTES: usize = 2048;
@@ -46,14 +47,23 @@ impl ReturnTo {
         Self::accept(text, here, trusted, endpoints).unwrap_or_else(Self::start)
     }
 
+    /// The same for a `text` that is a path of this host: begun with a slash, it leads to no other
+    /// origin, so neither is needed.
+    #[must_use]
+    pub fn path(text: &str, endpoints: &[&str]) -> Self {
+        // Without a second slash, a backslash, or what a URL parser skips, the first slash begins a path
+        // (URL Standard §4.4, relative slash state).
+        let taken = text.starts_with('/') && fits(text) && is_plain(path_of(text), endpoints);
+        if taken { Self(text.to_owned()) } else { Self::start() }
+    }
+
     fn accept(
         text: &str,
         here: &Url,
         trusted: &[TrustedOrigin],
         endpoints: &[&str],
     ) -> Option<Self> {
-        let visible = text.bytes().all(|byte| matches!(byte, 0x21..=0x7e));
-        if text.len() > MAX_BYTES || !visible || text.contains('\\') {
+        if !fits(text) {
             return None;
         }
         let (origin, base, relative) = if text.starts_with('/') {
@@ -61,8 +71,7 @@ impl ReturnTo {
         } else {
             split_origin(text, trusted)?
         };
-        let path = relative.split(['?', '#']).next().unwrap_or_default();
-        if !is_plain(path, endpoints) {
+        if !is_plain(path_of(&relative), endpoints) {
             return None;
         }
         // Last of all, what the browser's own parser makes of it.
@@ -77,6 +86,21 @@ impl ReturnTo {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Whether it is short enough, and visible ASCII without backslash.
+fn fits(text: &str) -> bool {
+    text.len() <= MAX_BYTES && text.bytes().all(is_clear)
+}
+
+const fn is_clear(byte: u8) -> bool {
+    matches!(byte, 0x21..=0x7e) && byte != b'\\'
+}
+
+/// What stands before a query or fragment.
+fn path_of(relative: &str) -> &str {
+    let end = memchr::memchr2(b'?', b'#', relative.as_bytes());
+    end.and_then(|end| relative.get(..end)).unwrap_or(relative)
 }
 
 /// The trusted origin that `text` begins with, and the rest, which begins with a slash. The origin is
@@ -104,28 +128,37 @@ fn split_origin(text: &str, trusted: &[TrustedOrigin]) -> Option<(String, Url, S
 /// Whether no reader can see a second host, a dot segment, a control character or one of `endpoints`
 /// in `path`.
 fn is_plain(path: &str, endpoints: &[&str]) -> bool {
-    let mut bytes = path.as_bytes().to_vec();
+    let mut bytes = Cow::Borrowed(path.as_bytes());
     for _round in 0..=DECODING_ROUNDS {
-        let confusing = |byte: &u8| !matches!(byte, 0x21..=0x7e) || *byte == b'\\';
-        if bytes.iter().any(confusing) {
+        if !is_plain_now(&bytes, endpoints) {
             return false;
         }
-        let text = String::from_utf8_lossy(&bytes);
-        let dots = |segment: &str| segment == "." || segment == "..";
-        if !text.starts_with('/') || text.contains("//") || text.split('/').any(dots) {
-            return false;
+        if memchr::memchr(b'%', &bytes).is_none() {
+            // Decoded again and again, it stays as it is.
+            return true;
         }
-        if endpoints.iter().any(|endpoint| is_at_or_below(&text, endpoint)) {
-            return false;
-        }
-        let decoded = percent_decode(text.as_bytes()).collect();
-        bytes = decoded;
+        bytes = Cow::Owned(percent_decode(&bytes).collect());
     }
     true
 }
 
-fn is_at_or_below(path: &str, endpoint: &str) -> bool {
-    path.strip_prefix(endpoint).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// The same for a reader who decodes nothing more.
+fn is_plain_now(path: &[u8], endpoints: &[&str]) -> bool {
+    let Some(rest) = path.strip_prefix(b"/") else { return false };
+    let mut last_is_empty = false;
+    for segment in rest.split(|byte| *byte == b'/') {
+        // One more behind an empty one: two slashes beside each other.
+        if last_is_empty || matches!(segment, b"." | b"..") {
+            return false;
+        }
+        last_is_empty = segment.is_empty();
+    }
+    path.iter().all(|byte| is_clear(*byte))
+        && !endpoints.iter().any(|endpoint| is_at_or_below(path, endpoint.as_bytes()))
+}
+
+fn is_at_or_below(path: &[u8], endpoint: &[u8]) -> bool {
+    path.strip_prefix(endpoint).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 #[cfg(test)]
@@ -138,6 +171,12 @@ mod tests {
         let api = Url::parse("https://api.example:8443").expect("a URL");
         let trusted = [TrustedOrigin::of(&here), TrustedOrigin::of(&api)];
         ReturnTo::parse(text, &here, &trusted, &["/.auth", "/callback"]).as_str().to_owned()
+    }
+
+    /// The same with no endpoints of ours.
+    fn parse_free(text: &str) -> String {
+        let here = Url::parse("https://portal.example").expect("a URL");
+        ReturnTo::parse(text, &here, &[], &[]).as_str().to_owned()
     }
 
     #[test]
@@ -240,7 +279,58 @@ mod tests {
         assert_eq!(parse(&format!("/{}", "a".repeat(MAX_BYTES))), "/");
     }
 
+    /// [`is_plain`] as it says: the whole text, in every round.
+    fn is_plain_plainly(path: &str, endpoints: &[&str]) -> bool {
+        let mut bytes = path.as_bytes().to_vec();
+        for _round in 0..=DECODING_ROUNDS {
+            let confusing = |byte: &u8| !matches!(byte, 0x21..=0x7e) || *byte == b'\\';
+            if bytes.iter().any(confusing) {
+                return false;
+            }
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let dots = |segment: &str| segment == "." || segment == "..";
+            if !text.starts_with('/') || text.contains("//") || text.split('/').any(dots) {
+                return false;
+            }
+            let below = |endpoint: &&str| {
+                let rest = text.strip_prefix(*endpoint);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            if endpoints.iter().any(below) {
+                return false;
+            }
+            bytes = percent_decode(text.as_bytes()).collect();
+        }
+        true
+    }
+
+    /// Texts of what matters in them.
+    fn path_like() -> impl Strategy<Value = String> {
+        let parts = vec![
+            "/", "/", "/", ".", "..", "%2e", "%2F", "%25", "25", "%5c", "\\", "%", "a", "pets",
+            ".auth", "callback", "?", "#", ":", "@", "\t", "\n", " ", "\u{e9}", "%00", "%ff",
+            "x=1", "//evil", "%252f", "&",
+        ];
+        let parts = prop::collection::vec(prop::sample::select(parts), 0..9);
+        parts.prop_map(|parts| parts.concat())
+    }
+
     proptest! {
+        #[test]
+        fn takes_of_a_path_what_a_url_parser_takes(rest in path_like()) {
+            let text = format!("/{rest}");
+            let path = ReturnTo::path(&text, &["/.auth", "/callback"]);
+            prop_assert_eq!(path.as_str(), parse(&text));
+            prop_assert_eq!(ReturnTo::path(&rest, &[]).as_str() == rest, rest.starts_with('/') && parse_free(&rest) == rest);
+        }
+
+        #[test]
+        fn is_plain_where_every_round_over_the_whole_says_so(path in path_like()) {
+            for endpoints in [&[][..], &["/.auth", "/callback"], &[""], &["/"]] {
+                prop_assert_eq!(is_plain(&path, endpoints), is_plain_plainly(&path, endpoints));
+            }
+        }
+
         #[test]
         fn never_leaves_the_trusted_origins(text in "[a-zA-Z/\\\\.:@?#%0-9 \t\n]{0,40}") {
             let here = Url::parse("https://portal.example").expect("a URL");

@@ -6,6 +6,7 @@ use super::snapshot::{Portal, PortalId};
 use super::{SharedSet, Snapshot, Texts};
 use crate::token::Issuer;
 use std::collections::{BTreeMap, BTreeSet};
+use url::form_urlencoded::Serializer;
 
 /// What Portals and their logins are found by.
 #[derive(Debug, Default)]
@@ -13,6 +14,8 @@ pub(super) struct Logins {
     by_name: Texts<PortalId>,
     by_issuer: Texts<LoginIssuer>,
     client_ids: BTreeSet<String>,
+    /// [`authorization_query`] of each Portal, in the order of their ids.
+    queries: Vec<String>,
     nobody: SharedSet<PortalId>,
 }
 
@@ -41,6 +44,10 @@ impl Logins {
         let mut found: BTreeMap<&Issuer, BTreeMap<&str, Vec<PortalId>>> = BTreeMap::new();
         for (portal, id) in portals.iter().zip((0..).map(PortalId)) {
             logins.by_name.insert(portal.name.as_str().into(), id);
+            let query = portal.login.as_ref().map(|login| {
+                authorization_query(&login.client_id, &portal.redirect_uri, &login.scopes)
+            });
+            logins.queries.push(query.unwrap_or_default());
             let Some(login) = &portal.login else { continue };
             let clients = found.entry(&login.issuer).or_default();
             clients.entry(&login.client_id).or_default().push(id);
@@ -60,7 +67,25 @@ impl Logins {
     }
 }
 
+/// What every authentication request of a login begins with (OpenID Connect Core 1.0 §3.1.2.1), as a
+/// query has it.
+#[must_use]
+pub fn authorization_query(client_id: &str, redirect_uri: &str, scopes: &[String]) -> String {
+    Serializer::new(String::new())
+        .append_pair("response_type", "code")
+        .append_pair("client_id", client_id)
+        .append_pair("redirect_uri", redirect_uri)
+        .append_pair("scope", &scopes.join(" "))
+        .finish()
+}
+
 impl Snapshot {
+    /// [`authorization_query`] of a Portal with a login, made once for all of them.
+    #[must_use]
+    pub fn authorization_query(&self, portal: PortalId) -> &str {
+        self.logins.queries.get(portal.0).map_or("", String::as_str)
+    }
+
     /// The Portal of this name, written `<name>.<namespace>`.
     #[must_use]
     pub fn portal_named(&self, name: &str) -> Option<(PortalId, &Portal)> {

@@ -114,7 +114,7 @@ fn count_of(text: &str) -> Option<usize> {
 }
 
 fn join<'c>(cookies: &'c Cookies<'_>, names: &CookieNames) -> Option<Cow<'c, str>> {
-    let (count, start) = cookies.get(&names.name(FIRST))?.split_once('.')?;
+    let (count, start) = cookies.own(names, FIRST)?.split_once('.')?;
     let count = count_of(count)?;
     let is_part = |suffix: &str| part_number(suffix).is_some_and(|number| number < count);
     if !suffixes(cookies, names).all(is_part) {
@@ -125,7 +125,7 @@ fn join<'c>(cookies: &'c Cookies<'_>, names: &CookieNames) -> Option<Cow<'c, str
     }
     let mut text = start.to_owned();
     for index in 1..count {
-        text.push_str(cookies.get(&names.name(&format!("{FIRST}-{index}")))?);
+        text.push_str(cookies.own(names, &format!("{FIRST}-{index}"))?);
     }
     Some(Cow::Owned(text))
 }

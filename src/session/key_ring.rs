@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock; the nonce is an argument.
 
+use crate::base64url;
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
@@ -185,7 +186,7 @@ impl KeyRing {
         let nonce = Nonce::assume_unique_for_key(nonce);
         let tag = key.aead.seal_in_place_separate_tag(nonce, aad, sealed).ok()?;
         text.extend_from_slice(tag.as_ref());
-        Some(URL_SAFE_NO_PAD.encode(text))
+        Some(base64url::encode(text))
     }
 
     /// Opens what [`Self::seal`] made for the same purpose and host.
@@ -194,7 +195,7 @@ impl KeyRing {
     ///
     /// [`OpenError`].
     pub fn open(&self, purpose: Purpose, host: &str, text: &str) -> Result<Vec<u8>, OpenError> {
-        let mut bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_not_base64| OpenError::Malformed)?;
+        let mut bytes = base64url::decode(text).map_err(|_not_base64| OpenError::Malformed)?;
         let rest = bytes.strip_prefix(&[VERSION]).ok_or(OpenError::Malformed)?;
         let (id, rest) = rest.split_first_chunk::<KEY_ID_BYTES>().ok_or(OpenError::Malformed)?;
         let (nonce, sealed) =
