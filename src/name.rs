@@ -2,13 +2,15 @@
 //!
 //! Pure: no I/O, no clock.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 /// Name and namespace, written `<name>.<namespace>` as Gloo Portal writes references.
 ///
-/// Answers and logs name resources on every check, so a clone shares the text.
+/// Answers and logs name resources on every check, so a clone shares the text. A control character, which
+/// no name of Kubernetes has, is left out: a name is one line, wherever it is written.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct ResourceName {
     text: Arc<str>,
@@ -19,15 +21,17 @@ impl ResourceName {
     /// Puts the two together.
     #[must_use]
     pub fn new(name: &str, namespace: &str) -> Self {
+        let (name, namespace) = (one_line(name), one_line(namespace));
         Self { text: format!("{name}.{namespace}").into(), name_len: name.len() }
     }
 
     /// Reads `<name>.<namespace>`; a name may hold dots, a namespace may not (RFC 1123 labels).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let text = one_line(text);
         let (name, namespace) = text.rsplit_once('.')?;
         let empty = name.is_empty() || namespace.is_empty();
-        (!empty).then(|| Self { text: text.into(), name_len: name.len() })
+        (!empty).then(|| Self { text: text.as_ref().into(), name_len: name.len() })
     }
 
     /// `<name>.<namespace>`
@@ -52,6 +56,13 @@ impl ResourceName {
         let (name, rest) = self.text.split_at_checked(self.name_len).unwrap_or_default();
         (name, rest.strip_prefix('.').unwrap_or_default())
     }
+}
+
+fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        return text.chars().filter(|character| !character.is_control()).collect();
+    }
+    text.into()
 }
 
 impl Ord for ResourceName {

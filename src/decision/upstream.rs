@@ -245,7 +245,7 @@ impl Upstream {
             Slot::Identity(claim) => claim.of(caller?),
             Slot::Route(place) => {
                 let name = self.route.get(*place)?.as_ref()?;
-                // Of lower-case letters, digits, `-` and `.` (RFC 1123).
+                // One line, as every name is.
                 Some(FieldValue::Text(name.as_str()))
             }
             Slot::GroupsOmitted => {
