@@ -13,9 +13,9 @@ pub const API_KEY_HEADER: &str = "api-key";
 pub enum Credential<'a> {
     /// `authorization: Bearer`, two of them, or beside an API key: which one counts?
     Conflict,
-    /// `authorization: Bearer` without a token that could be one (RFC 6750 §2.1).
+    /// `authorization: Bearer` without a token.
     MalformedBearer,
-    /// `authorization: Bearer` and a token.
+    /// `authorization: Bearer` and what may be a token: see [`is_token`].
     Bearer(&'a str),
     /// An API key.
     ApiKey,
@@ -90,15 +90,18 @@ fn scheme(field: &str) -> &str {
 fn token(field: &str) -> Credential<'_> {
     let behind = field.strip_prefix(scheme(field)).filter(|behind| behind.len() < field.len());
     match behind.and_then(|behind| behind.strip_prefix(' ')) {
-        Some(token) if !token.is_empty() && is_graphic(token) => Credential::Bearer(token),
+        Some(token) if !token.is_empty() => Credential::Bearer(token),
         _ => Credential::MalformedBearer,
     }
 }
 
-/// Looks at every byte, whatever it finds: so it looks at many at once.
-fn is_graphic(token: &str) -> bool {
+/// Whether what stands behind the scheme could be a token at all (RFC 6750 §2.1). Apart from [`classify`],
+/// because one that was judged before could. It looks at every byte, whatever it finds: so it looks at
+/// many at once.
+#[must_use]
+pub fn is_token(bearer: &str) -> bool {
     let is_other = |byte: u8| !byte.is_ascii_graphic();
-    !token.bytes().fold(false, |found, byte| found | is_other(byte))
+    !bearer.is_empty() && !bearer.bytes().fold(false, |found, byte| found | is_other(byte))
 }
 
 #[cfg(test)]
@@ -147,7 +150,11 @@ mod tests {
             for (name, value) in fields {
                 headers.add(*name, *value);
             }
-            assert_eq!(classify(&headers), want, "{fields:?}");
+            let credential = match classify(&headers) {
+                Bearer(token) if !is_token(token) => MalformedBearer,
+                other => other,
+            };
+            assert_eq!(credential, want, "{fields:?}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the service says of itself: log lines and metrics, their names in one place.
 
-mod json_lines;
+mod lines;
 mod logs;
 mod metrics;
 

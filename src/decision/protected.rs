@@ -82,7 +82,10 @@ impl Protected {
             && third.is_none_or(|third| self.third_of_names.has(third));
         let may_have_a_prefix = third.is_none_or(|third| self.third_of_prefixes.has(third));
         // Beyond ASCII a name has other lengths and places than what it is folded to.
-        (may_be_a_name || may_have_a_prefix || !name.is_ascii()) && self.holds_indeed(name)
+        if !may_be_a_name && !may_have_a_prefix && name.is_ascii() {
+            return false;
+        }
+        self.holds_indeed(name)
     }
 
     #[inline(never)]

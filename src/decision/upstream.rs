@@ -193,7 +193,11 @@ impl Upstream {
         let set = self.fields().filter(|(_name, _slot, len)| *len > 0);
         let set = set.filter_map(|(name, slot, len)| {
             // It is there, and so no length has to be known.
-            let value = self.value(slot, self.caller.as_deref(), usize::MAX)?;
+            let value = match self.value(slot, self.caller.as_deref(), usize::MAX)? {
+                // As long as it was: nothing of it has to be encoded.
+                FieldValue::Encoded(text) if text.len() == len => FieldValue::Text(text),
+                other => other,
+            };
             Some((name, value, len))
         });
         let cookie = match &self.cookie {

@@ -1,7 +1,7 @@
 //! Log lines: one a denied check, login, logout, reload; never a token, code, cookie, key or secret.
 
-use super::json_lines::JsonLines;
-use crate::config::{LogFormat, LogSettings};
+use super::lines::Lines;
+use crate::config::LogSettings;
 use crate::decision::{Checked, Facts};
 use crate::identity::Identity;
 use crate::name::ResourceName;
@@ -35,13 +35,7 @@ where
         .with_target(env!("CARGO_CRATE_NAME"), own)
         .with_default(own.min(LevelFilter::WARN));
     let registry = tracing_subscriber::registry().with(filter);
-    match settings.format {
-        LogFormat::Json => registry.with(JsonLines::new(writer)).into(),
-        LogFormat::Text => {
-            let lines = tracing_subscriber::fmt::layer().with_target(false).with_writer(writer);
-            registry.with(lines.with_ansi(false)).into()
-        }
-    }
+    registry.with(Lines::new(settings.format, writer)).into()
 }
 
 /// A decision: denied ones at `info`, allowed ones at `debug`.
@@ -102,7 +96,7 @@ struct Line<'l> {
 }
 
 thread_local! {
-    /// Where this thread puts hints and subjects into words; see `json_lines`.
+    /// Where this thread puts hints and subjects into words; see `lines`.
     static WORDS: Cell<String> = const { Cell::new(String::new()) };
 }
 

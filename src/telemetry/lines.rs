@@ -1,8 +1,9 @@
-//! Events as lines of JSON, written by hand: a line is part of what a refused check costs.
+//! Events as lines of JSON or text, written by hand: a line is part of what a refused check costs.
 //!
-//! Which fields there are, and what they are called, is said where the event is; the shape is that of
-//! tracing-subscriber's flattened JSON.
+//! Which fields there are, and what they are called, is said where the event is; the shapes are those of
+//! tracing-subscriber's flattened JSON, and of its text.
 
+use crate::config::LogFormat;
 use serde::Serialize;
 use std::cell::Cell;
 use std::fmt;
@@ -25,17 +26,18 @@ thread_local! {
 
 /// Writes each event as one line, with one call of the writer.
 #[derive(Debug)]
-pub(super) struct JsonLines<W> {
+pub(super) struct Lines<W> {
+    format: LogFormat,
     writer: W,
 }
 
-impl<W> JsonLines<W> {
-    pub(super) const fn new(writer: W) -> Self {
-        Self { writer }
+impl<W> Lines<W> {
+    pub(super) const fn new(format: LogFormat, writer: W) -> Self {
+        Self { format, writer }
     }
 }
 
-impl<S, W> Layer<S> for JsonLines<W>
+impl<S, W> Layer<S> for Lines<W>
 where
     S: Subscriber,
     W: for<'w> MakeWriter<'w> + 'static,
@@ -44,14 +46,27 @@ where
         let metadata = event.metadata();
         let mut line = LINE.take();
         line.clear();
-        line.extend_from_slice(b"{\"timestamp\":\"");
         #[expect(clippy::disallowed_methods, reason = "when a line was written judges nothing")]
-        timestamp(&mut line, SystemTime::now());
-        line.extend_from_slice(b"\",\"level\":\"");
-        line.extend_from_slice(metadata.level().as_str().as_bytes());
-        line.push(b'"');
-        event.record(&mut Fields(&mut line));
-        line.extend_from_slice(b"}\n");
+        let now = SystemTime::now();
+        let level = metadata.level().as_str();
+        match self.format {
+            LogFormat::Json => {
+                line.extend_from_slice(b"{\"timestamp\":\"");
+                timestamp(&mut line, now);
+                line.extend_from_slice(b"\",\"level\":\"");
+                line.extend_from_slice(level.as_bytes());
+                line.push(b'"');
+                event.record(&mut JsonFields(&mut line));
+                line.extend_from_slice(b"}\n");
+            }
+            LogFormat::Text => {
+                timestamp(&mut line, now);
+                line.extend_from_slice(if level.len() < 5 { b"  " } else { b" " });
+                line.extend_from_slice(level.as_bytes());
+                event.record(&mut TextFields(&mut line));
+                line.push(b'\n');
+            }
+        }
         // Nobody is left who could be told that a line cannot be written.
         let _written = self.writer.make_writer_for(metadata).write_all(&line);
         if line.capacity() <= KEPT {
@@ -70,9 +85,9 @@ fn timestamp(line: &mut Vec<u8>, now: SystemTime) {
     let _written = write!(line, "{}", humantime::format_rfc3339_micros(now));
 }
 
-struct Fields<'l>(&'l mut Vec<u8>);
+struct JsonFields<'l>(&'l mut Vec<u8>);
 
-impl Fields<'_> {
+impl JsonFields<'_> {
     fn add<T: Serialize + ?Sized>(&mut self, field: &Field, value: &T) {
         self.0.extend_from_slice(b",\"");
         // A name of a field is a name in our source.
@@ -87,7 +102,7 @@ impl Fields<'_> {
     }
 }
 
-impl Visit for Fields<'_> {
+impl Visit for JsonFields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.add(field, &format_args!("{value:?}"));
     }
@@ -113,6 +128,60 @@ impl Visit for Fields<'_> {
     }
 }
 
+struct TextFields<'l>(&'l mut Vec<u8>);
+
+impl TextFields<'_> {
+    /// What stands before a value: the name, but for that of the message.
+    fn name(&mut self, field: &Field) {
+        self.0.push(b' ');
+        if field.name() != "message" {
+            self.0.extend_from_slice(field.name().as_bytes());
+            self.0.push(b'=');
+        }
+    }
+}
+
+impl Visit for TextFields<'_> {
+    /// A value is one line, whatever it says: the start of another one could be taken for ours.
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.name(field);
+        // Writing to a Vec cannot fail.
+        let _written = write!(OneLine(self.0), "{value:?}");
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.name(field);
+        let plain = |byte: u8| matches!(byte, 0x20..=0x7e) & (byte != b'"') & (byte != b'\\');
+        if value.bytes().fold(true, |all, byte| all & plain(byte)) {
+            self.0.push(b'"');
+            self.0.extend_from_slice(value.as_bytes());
+            self.0.push(b'"');
+        } else {
+            let _written = write!(self.0, "{value:?}");
+        }
+    }
+}
+
+/// Writes control characters as their escapes.
+struct OneLine<'l>(&'l mut Vec<u8>);
+
+impl Write for OneLine<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        for byte in bytes {
+            if byte.is_ascii_control() {
+                write!(self.0, "\\x{byte:02x}")?;
+            } else {
+                self.0.push(*byte);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,9 +190,9 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt;
 
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct Written(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Lines {
+    impl Write for Written {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().expect("a lock").extend_from_slice(bytes);
             Ok(bytes.len())
@@ -134,9 +203,13 @@ mod tests {
         }
     }
 
-    impl Lines {
+    impl Written {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().expect("a lock").clone()).expect("text")
+        }
+
         fn read(&self) -> Vec<serde_json::Value> {
-            let text = String::from_utf8(self.0.lock().expect("a lock").clone()).expect("text");
+            let text = self.text();
             text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
         }
     }
@@ -160,17 +233,17 @@ mod tests {
     /// What tracing-subscriber itself makes of the same events.
     #[test]
     fn says_what_the_subscriber_s_own_json_says() {
-        let (ours, theirs) = (Lines::default(), Lines::default());
+        let (ours, theirs) = (Written::default(), Written::default());
         let writer = ours.clone();
-        let subscriber =
-            tracing_subscriber::registry().with(JsonLines::new(move || writer.clone()));
+        let lines = Lines::new(LogFormat::Json, move || writer.clone());
+        let subscriber = tracing_subscriber::registry().with(lines);
         tracing::subscriber::with_default(subscriber, log);
         let writer = theirs.clone();
         let layer = tracing_subscriber::fmt::layer().with_target(false);
         let layer = layer.with_writer(move || writer.clone());
         let layer = layer.json().flatten_event(true).with_current_span(false);
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
-        let without_time = |lines: Lines| {
+        let without_time = |lines: Written| {
             let mut lines = lines.read();
             for line in &mut lines {
                 let time = line.as_object_mut().and_then(|line| line.remove("timestamp"));
@@ -184,6 +257,31 @@ mod tests {
         let ours = without_time(ours);
         assert_eq!(ours.len(), 4);
         assert_eq!(ours, without_time(theirs));
+    }
+
+    /// The same for its text, but for what would break a line there.
+    #[test]
+    fn says_what_the_subscriber_s_own_text_says() {
+        let (ours, theirs) = (Written::default(), Written::default());
+        let writer = ours.clone();
+        let lines = Lines::new(LogFormat::Text, move || writer.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), log);
+        let writer = theirs.clone();
+        let layer = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false);
+        let layer = layer.with_writer(move || writer.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
+        let without_time = |written: Written| {
+            let text = written.text();
+            let line = |line: &str| line.split_once('Z').expect("a time").1.to_owned();
+            text.lines().map(line).collect::<Vec<_>>()
+        };
+        let ours = without_time(ours);
+        assert_eq!(ours.len(), 4);
+        // Its own text breaks the line at the end of the error, and shows what would be a control character.
+        let theirs = theirs.text().replace("way\"\n", "way\"\\x0a");
+        let theirs: Vec<_> =
+            theirs.lines().map(|line| line.split_once('Z').expect(line).1.to_owned()).collect();
+        assert_eq!(ours, theirs);
     }
 
     #[test]
