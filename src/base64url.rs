@@ -49,7 +49,7 @@ mod tests {
     /// Decodes as the oracle does, and to the same bytes, or not at all.
     fn is_decoded_alike(text: &[u8]) -> Result<(), TestCaseError> {
         let want = ORACLE.decode(text).ok();
-        prop_assert_eq!(decode(text).ok(), want.clone());
+        prop_assert_eq!(&decode(text).ok(), &want);
         let mut bytes = vec![7];
         let added = decode_to(text, &mut bytes).is_ok();
         prop_assert_eq!(added, want.is_some());

@@ -139,7 +139,11 @@ impl Checker {
     /// The same as [`Self::check`], at once: `None` where it would have to wait for somebody, and then
     /// nothing was begun. Nearly every check is answered by this, without a future that is kept.
     #[must_use]
-    pub fn check_at_once(&self, attributes: &Attributes<'_>, client: ClientKind) -> Option<Checked> {
+    pub fn check_at_once(
+        &self,
+        attributes: &Attributes<'_>,
+        client: ClientKind,
+    ) -> Option<Checked> {
         let policy = Arc::clone(&self.0.parts.policy.borrow());
         let mut call = Call::new(&self.0, &policy, attributes, client, None);
         call.may_wait = false;

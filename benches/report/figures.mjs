@@ -44,11 +44,23 @@ const budgets = (results, budget) => table(['check', 'budget', 'red from'], Obje
 
 const environment = ({ environment: of }) => table(['', ''], Object.entries(of).map(([name, value]) => [name, value]));
 
+/** Where the instructions go, by whose code it is; the largest group first. */
+function profiles({ profiles: of = {} }) {
+  const kinds = Object.keys(of);
+  const groups = [...new Set(kinds.flatMap((kind) => Object.keys(of[kind])))];
+  const weight = (group) => kinds.reduce((sum, kind) => sum + (of[kind][group] ?? 0), 0);
+  groups.sort((one, other) => weight(other) - weight(one));
+  return table(['whose code', ...kinds.map((kind) => CHECKS[kind])], groups.map((group) => [
+    group, ...kinds.map((kind) => thousands(of[kind][group] ?? 0)),
+  ]));
+}
+
 /** Each block by the name of its markers. */
 export const blocks = (results, budget) => ({
   environment: environment(results),
   instructions: `![Instructions a check by kind, beside the reference](chart.svg)\n\n${counts(results)}`,
   gates: gateTable(results),
+  profile: profiles(results),
   allocations: allocations(results),
   budget: budgets(results, budget),
 });

@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// Checks that are counted of each kind.
-const CHECKS: usize = 1000;
+pub(crate) const CHECKS: usize = 1000;
 /// Checks before them, when counting is on already: what a connection sets up is not of a check.
 pub(crate) const SETTLE: usize = 100;
 /// How often a kind is counted until the signatures verified are as many as they have to be.

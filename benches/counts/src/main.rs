@@ -9,6 +9,7 @@ mod drive;
 mod environment;
 mod instructions;
 mod memory;
+mod profile;
 mod scale;
 mod service;
 
@@ -83,6 +84,7 @@ fn main() -> Outcome<()> {
     results.insert("environment".to_owned(), environment()?);
     let mut counts = instructions::count(&bench)?;
     counts.append(&mut scale::count(&bench)?);
+    results.insert("profiles".to_owned(), profiles(&bench, &counts)?.into());
     results.insert("instructions".to_owned(), counts.into());
     if !arguments.budget && bench.kinds.is_empty() {
         let (counted, signatures) = allocations::count(&bench)?;
@@ -91,6 +93,21 @@ fn main() -> Outcome<()> {
         results.insert("memory".to_owned(), memory::measure(&bench)?);
     }
     write(&arguments.out, &Value::Object(results))
+}
+
+/// Where the instructions of these kinds go, a check.
+const PROFILED: [&str; 3] = ["bearer", "session", "redirect"];
+
+fn profiles(bench: &Bench, counts: &Map<String, Value>) -> Outcome<Map<String, Value>> {
+    let mut profiles = Map::new();
+    for kind in PROFILED.into_iter().filter(|kind| counts.contains_key(*kind)) {
+        let file = bench.folder.join("service").join(kind).with_extension("callgrind");
+        let shares = profile::shares(&std::fs::read_to_string(file)?);
+        let each = |instructions: u64| (instructions as f64 / instructions::CHECKS as f64).round();
+        let shares = shares.into_iter().map(|(group, sum)| (group, each(sum).into()));
+        profiles.insert(kind.to_owned(), Value::Object(shares.collect()));
+    }
+    Ok(profiles)
 }
 
 fn write(file: &Path, results: &Value) -> Outcome<()> {

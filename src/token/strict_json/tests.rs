@@ -6,7 +6,7 @@ use proptest::prelude::*;
 /// Reads as the oracle does, and each member by itself as well.
 fn reads_alike(bytes: &[u8]) -> Result<(), TestCaseError> {
     let want = oracle::parse_object(bytes);
-    prop_assert_eq!(parse_object(bytes), want.clone());
+    prop_assert_eq!(&parse_object(bytes), &want);
     let members = Members::parse(bytes.to_vec());
     prop_assert_eq!(members.is_some(), want.is_some());
     let (Some(members), Some(want)) = (members, want) else { return Ok(()) };

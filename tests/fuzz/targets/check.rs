@@ -19,7 +19,8 @@ pub(crate) fn run(data: &[u8]) {
         let asked = received.clone().and_then(|request| request.attributes).unwrap_or_default();
         let context = asked.context_extensions;
         let http = asked.request.and_then(|request| request.http).unwrap_or_default();
-        let response = world.runtime.block_on(world.service.answer(Some(message.into()), None).bytes());
+        let response =
+            world.runtime.block_on(world.service.answer(Some(message.into()), None).bytes());
         let answer = Answer::read(CheckResponse::decode(response).expect("a CheckResponse"));
         assert_ne!(answer.reason(), "internal", "a fault of our own: {http:?}");
         if answer.allowed && received.is_none() {
