@@ -9,7 +9,7 @@ import { replaced } from '../gateway/lib/reference.mjs';
 import { World } from '../gateway/lib/world.mjs';
 import { Client } from '../guide/lib/client.mjs';
 import { configuration } from './lib/configuration.mjs';
-import { GATEWAYS, ISTIO_PREFLIGHTS } from './lib/table.mjs';
+import { GATEWAYS, ISTIO_HOSTS, ISTIO_PREFLIGHTS } from './lib/table.mjs';
 
 let world;
 let bearer;
@@ -90,6 +90,15 @@ test('Istio with the two rules for preflights: these are let through, and nothin
   // One from a page of somebody else's: the upstream gets it, with whatever headers.
   await new Client().request(address, { method: 'OPTIONS', headers: { ...asking, origin: 'http://elsewhere.localhost', 'x-user-id': 'boss' } });
   assert.deepEqual(world.upstream.seen.map(({ method, identity }) => [method, identity]), [['OPTIONS', ['boss']]]);
+});
+
+test('Istio with a list of hosts to guard: the port in `Host` gets past', async () => {
+  const { api } = await gateway('istio-hosts', { ...GATEWAYS.istio, before: [ISTIO_HOSTS] });
+  for (const [host, status, arrived] of [['api.petstore.localhost', 401, 0], [new URL(api).host, 200, 1]]) {
+    world.upstream.forget();
+    assert.equal((await new Client().request(`${api}/api/pets?may=no`, { headers: { host } })).status, status);
+    assert.equal(world.upstream.seen.length, arrived);
+  }
 });
 
 test('kgateway with one extension at the Gateway and another at a route: both ask', async () => {

@@ -22,6 +22,9 @@ function istioRules(...rules) {
 const NOT_HEALTHZ = { not_rule: { url_path: { path: { exact: '/healthz' } } } };
 const OPTIONS = { header: { name: ':method', string_match: { exact: 'OPTIONS' } } };
 
+/** What istio.yaml warns of: a list of hosts, which misses those with a port. */
+export const ISTIO_HOSTS = istioRules({ permissions: [{ header: { name: ':authority', string_match: { exact: 'api.petstore.localhost', ignore_case: true } } }] });
+
 /** The two rules that istio.yaml has as a comment, for preflights. */
 export const ISTIO_PREFLIGHTS = istioRules(
   { permissions: [NOT_HEALTHZ, { not_rule: OPTIONS }] },
