@@ -8,6 +8,7 @@ import { freePorts } from '../gateway/lib/ports.mjs';
 import { replaced } from '../gateway/lib/reference.mjs';
 import { World } from '../gateway/lib/world.mjs';
 import { Client } from '../guide/lib/client.mjs';
+import { until } from '../guide/lib/wait.mjs';
 import { configuration } from './lib/configuration.mjs';
 import { GATEWAYS, ISTIO_HOSTS, ISTIO_PREFLIGHTS } from './lib/table.mjs';
 
@@ -29,7 +30,7 @@ async function gateway(name, row, change = (text) => text) {
   await world.envoy(name, change(text), gatewayAdmin).start();
   world.upstream.forget();
   world.pages.forget();
-  return { port, api: `http://api.petstore.localhost:${port}`, portal: `http://portal.petstore.localhost:${port}` };
+  return { port, gatewayAdmin, api: `http://api.petstore.localhost:${port}`, portal: `http://portal.petstore.localhost:${port}` };
 }
 
 test('a cluster name that is no authority, and none given: every check fails, and nobody gets in', async () => {
@@ -114,6 +115,26 @@ test('kgateway with one extension at the Gateway and another at a route: both as
     counted.push((await checks()) - start);
   }
   assert.deepEqual(counted, [1, 2]);
+});
+
+test('kgateway\'s retries, which do not say what to retry, are none; Envoy Gateway\'s are some', async () => {
+  const { kgateway } = GATEWAYS;
+  // As kgateway writes `retry: { attempts: 2, backoff: { baseInterval: 10ms } }`.
+  const service = { retry_policy: { num_retries: 2, retry_back_off: { base_interval: '0.01s' } } };
+  const silent = await gateway('retries-kgateway', { ...kgateway, hot: { ...kgateway.hot, service } });
+  const said = await gateway('retries-envoy-gateway', GATEWAYS['envoy-gateway']);
+  world.service.signal('SIGKILL');
+  await until('its end', () => !world.service.running);
+  try {
+    for (const [{ api, gatewayAdmin }, tries] of [[silent, 0], [said, 2]]) {
+      assert.equal((await new Client().request(`${api}/api/pets?may=no`, { headers: bearer })).status, 503);
+      const stats = await (await fetch(`http://127.0.0.1:${gatewayAdmin}/stats?filter=portcullis.*upstream_rq_retry$`)).text();
+      assert.match(stats, new RegExp(`upstream_rq_retry: ${tries}\n$`));
+    }
+  } finally {
+    await world.service.start();
+  }
+  assert.deepEqual(world.upstream.seen, []);
 });
 
 /** How many checks the service has answered. */

@@ -22,6 +22,10 @@ function istioRules(...rules) {
 const NOT_HEALTHZ = { not_rule: { url_path: { path: { exact: '/healthz' } } } };
 const OPTIONS = { header: { name: ':method', string_match: { exact: 'OPTIONS' } } };
 
+function retries(max_interval) {
+  return { retry_on: 'connect-failure,reset,refused-stream,unavailable', num_retries: 2, retry_back_off: { base_interval: '0.01s', max_interval } };
+}
+
 /** What istio.yaml warns of: a list of hosts, which misses those with a port. */
 export const ISTIO_HOSTS = istioRules({ permissions: [{ header: { name: ':authority', string_match: { exact: 'api.petstore.localhost', ignore_case: true } } }] });
 
@@ -90,12 +94,12 @@ export const GATEWAYS = {
   },
   'envoy-gateway': {
     file: 'envoy-gateway.yaml',
-    says: ['timeout: 500ms', 'timeout: 10s', 'statusOnError: 503', 'failOpen: false', 'recomputeRoute: false', 'includeRouteMetadata: true', 'escapedSlashesAction: RejectRequest', 'withUnderscoresAction: DropHeader', 'maxRequestBytes: 16384'],
+    says: ['timeout: 500ms', 'timeout: 10s', 'statusOnError: 503', 'failOpen: false', 'recomputeRoute: false', 'includeRouteMetadata: true', 'escapedSlashesAction: RejectRequest', 'withUnderscoresAction: DropHeader', 'baseInterval: 10ms, maxInterval: 500ms', 'baseInterval: 10ms, maxInterval: 10s', 'triggers: [connect-failure, reset, refused-stream, unavailable]', 'maxRequestBytes: 16384'],
     cluster: 'securitypolicy/petstore/portcullis/extauth/0',
     authority: 'portcullis.portcullis:9001',
     opt_in: true,
-    hot: { name: `${EXT_AUTHZ}/securitypolicy/petstore/portcullis-api`, timeout: '0.5s' },
-    endpoints: { name: `${EXT_AUTHZ}/securitypolicy/petstore/portcullis-endpoints`, timeout: '10s', settings: { with_request_body: { max_request_bytes: 16384 } } },
+    hot: { name: `${EXT_AUTHZ}/securitypolicy/petstore/portcullis-api`, timeout: '0.5s', service: { retry_policy: retries('0.5s') } },
+    endpoints: { name: `${EXT_AUTHZ}/securitypolicy/petstore/portcullis-endpoints`, timeout: '10s', service: { retry_policy: retries('10s') }, settings: { with_request_body: { max_request_bytes: 16384 } } },
     body: true,
     settings: { transport_api_version: 'V3', status_on_error: { code: 503 }, route_metadata_context_namespaces: ['envoy-gateway'] },
     metadata: { 'envoy-gateway': { resources: [{ kind: 'HTTPRoute', name: 'api', namespace: 'petstore', annotations: { team: 'pets' } }] } },
@@ -106,13 +110,13 @@ export const GATEWAYS = {
   },
   kgateway: {
     file: 'kgateway.yaml',
-    says: ['requestTimeout: 500ms', 'requestTimeout: 10s', 'statusOnError: 503', 'failOpen: false', 'clearRouteCache: false', 'authority: portcullis', 'baseInterval: 10ms', 'maxRequestBytes: 16384'],
+    says: ['requestTimeout: 500ms', 'requestTimeout: 10s', 'statusOnError: 503', 'failOpen: false', 'clearRouteCache: false', 'authority: portcullis', 'maxRequestBytes: 16384'],
     cluster: 'kube_portcullis_portcullis_9001',
     authority: 'portcullis',
     opt_in: true,
     before: [KGATEWAY_OFF],
-    hot: { name: 'ext_auth/petstore/portcullis', timeout: '0.5s', service: { retry_policy: { num_retries: 2, retry_back_off: { base_interval: '0.01s', max_interval: '0.5s' } } } },
-    endpoints: { name: 'ext_auth/petstore/portcullis-endpoints', timeout: '10s', service: { retry_policy: { num_retries: 2, retry_back_off: { base_interval: '0.01s', max_interval: '10s' } } }, check: { with_request_body: { max_request_bytes: 16384 } } },
+    hot: { name: 'ext_auth/petstore/portcullis', timeout: '0.5s' },
+    endpoints: { name: 'ext_auth/petstore/portcullis-endpoints', timeout: '10s', check: { with_request_body: { max_request_bytes: 16384 } } },
     body: true,
     // It says no version, and Envoy takes V3 then.
     settings: {
