@@ -52,6 +52,19 @@ test('a cleared route cache: a request that was judged for one route goes by a h
   }
 });
 
+test('a list of headers to send: what is not on it is not seen, and only what has a name of its own is removed', async () => {
+  const forged = ['x-user-id', 'x_user_id', 'x-remote-user', 'x.user.id', 'x-jwt-assertion', 'x-auth-request-user'];
+  const row = GATEWAYS['gateway-api'];
+  const listed = { allowed_headers: { patterns: ['authorization', 'cookie'].map((exact) => ({ exact })) } };
+  for (const [name, settings, past] of [['all', {}, []], ['listed', listed, ['x.user.id', 'x-jwt-assertion', 'x-auth-request-user']]]) {
+    const { api } = await gateway(`headers-${name}`, { ...row, settings: { ...row.settings, ...settings } });
+    const headers = { ...bearer, ...Object.fromEntries(forged.map((header) => [header, 'root'])) };
+    assert.equal((await new Client().request(`${api}/api/pets?may=yes`, { headers })).status, 200);
+    const [seen] = world.upstream.seen;
+    assert.deepEqual(forged.filter((header) => seen.all(header).includes('root')), past, name);
+  }
+});
+
 test('Contour sends the certificate of who calls: larger checks, the same answers', async () => {
   const context = {
     require_client_certificate: true,
