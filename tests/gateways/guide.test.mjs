@@ -36,8 +36,7 @@ for (const [name, row] of Object.entries(GATEWAYS)) {
     await world.start('envoy');
     try {
       for (const [step, run] of Object.entries(steps(row, log))) {
-        world.upstream.forget();
-        await t.test(step, run);
+        await t.test(step, () => inTime(run));
       }
     } finally {
       await world.demo.part('envoy').stop();
@@ -45,10 +44,35 @@ for (const [name, row] of Object.entries(GATEWAYS)) {
   });
 }
 
+/**
+ * Some gateways wait for 200 ms only. Where the machine was too busy for an answer in time, nothing was shown: then once more.
+ */
+async function inTime(run) {
+  for (let turn = 1; ; turn += 1) {
+    const before = await late();
+    world.upstream.forget();
+    try {
+      return await run();
+    } catch (error) {
+      if (turn === 3 || (await late()) === before) throw error;
+    }
+  }
+}
+
+/** How many checks were given up by Envoy, or by us just before that. */
+async function late() {
+  const sum = async (url, lines) => {
+    const text = await (await fetch(url)).text();
+    return [...text.matchAll(lines)].reduce((all, [, count]) => all + Number(count), 0);
+  };
+  return (await sum(`http://127.0.0.1:${world.ports.gatewayAdmin}/stats?filter=upstream_rq_(per_try_)?timeout$`, /: (\d+)/g))
+    + (await sum(`http://127.0.0.1:${world.ports.admin}/metrics`, /^portcullis_checks_total\{.*deadline_too_short.*\} (\d+)/gm));
+}
+
 /** Steps that a gateway cannot take, for want of context extensions or of routes without a check, are not among its own. */
 function steps(row, log) {
   const address = `${world.api}/api/pets?may=yes`;
-  const signedIn = new Client();
+  let signedIn;
   const all = {
     'its file says what this is made of': () => {
       const file = readFileSync(new URL(`../../deploy/gateways/${row.file}`, import.meta.url), 'utf8');
@@ -57,6 +81,7 @@ function steps(row, log) {
     },
 
     'a page load leads through the login and back, with identity for the upstream': async () => {
+      signedIn = new Client();
       const page = await logIn(signedIn, address, insider);
       assert.deepEqual([page.status, page.url.href], [200, address], page.body.slice(0, 300));
       const [seen] = world.upstream.seen;
