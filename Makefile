@@ -37,7 +37,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools chromium lint deny unit differential fuzz soak-short validate gateway catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: tools chromium lint deny unit differential fuzz soak-short validate gateway gateways catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
@@ -85,6 +85,10 @@ gateway: tools chromium build ## What only real Envoy and a real Chromium can sh
 	mkdir -p $(RESULTS)
 	node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
 	    --test-reporter=tap --test-reporter-destination=$(RESULTS)/gateway.tap tests/gateway/*.test.mjs
+
+.PHONY: gateways
+gateways: tools build ## The guide behind what each gateway of deploy/gateways makes of its file, on real Envoy
+	node --test --test-concurrency=1 tests/gateways/*.test.mjs
 
 .PHONY: demo-check
 demo-check: tools chromium build ## Walk through the guide with curl-like requests and a real Chromium

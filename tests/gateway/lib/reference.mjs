@@ -34,10 +34,10 @@ export function reference({ gateway, gatewayAdmin, portal, petstore }, services)
   return text;
 }
 
-/** The text without what stands from one line up to, and not including, another. */
-function without(text, from, to) {
+/** The text without what stands from one line up to, and not including, another; or with `instead` there. */
+export function without(text, from, to, instead = '') {
   const start = text.indexOf(`${from}\n`);
   const end = text.indexOf(`${to}\n`, start);
   if (start < 0 || end < 0) throw new Error(`not found: ${from} … ${to}`);
-  return text.slice(0, start) + text.slice(end);
+  return text.slice(0, start) + instead + text.slice(end);
 }

@@ -39,6 +39,8 @@ export class World {
   constructor(name, ports) {
     // An end by signal passes through `exit` as well, where what was started is ended.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+    // Whatever happens to this process, nothing of it stays behind.
+    process.once('exit', () => this.#extra.forEach((part) => part.signal('SIGKILL')));
     this.ports = ports;
     this.demo = new Demo({ ports, directory: `gateway/${name}` });
     this.party = new RelyingParty({ ...this.demo, redirectUri: `${this.demo.portal}/callback` });
@@ -96,8 +98,6 @@ export class World {
   #part(options) {
     const part = new Part({ ...options, log: path.join(this.demo.directory, 'logs', `${options.name}.log`) });
     this.#extra.push(part);
-    // Whatever happens to this process, nothing of it stays behind.
-    process.once('exit', () => part.signal('SIGKILL'));
     return part;
   }
 
