@@ -6,7 +6,7 @@ use crate::check::{Checker, RequestId};
 use crate::decision::{
     Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
 };
-use crate::telemetry::CheckMetrics;
+use crate::telemetry::{CheckMetrics, Request};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -54,7 +54,8 @@ impl AuthorizationService {
             }
             Err(ambiguous) => refuse_ambiguous(ambiguous.part),
         };
-        self.metrics.ended(&checked, id.as_str(), started.elapsed());
+        let request = Request { id: id.as_str(), attributes: decoded.as_ref().ok() };
+        self.metrics.ended(&checked, &request, || self.checker.policy(), started.elapsed());
         encode(&checked, &Asked { client, host, request_id: id.as_str() })
     }
 }

@@ -4,6 +4,7 @@
 use crate::decision::{Checked, Reason};
 use crate::name::ResourceName;
 use crate::provider::{Counts, IssuerStatus};
+use crate::time::UnixTime;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -118,6 +119,17 @@ impl EncodeLabelValue for NameLabel {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ShadowLabels {
+    portal: NameLabel,
+    reason: ReasonLabel,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct PortalLabels {
+    portal: NameLabel,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct LoginLabels {
     outcome: LoginOutcome,
     portal: String,
@@ -155,6 +167,8 @@ pub struct Metrics {
     registry: Arc<Registry>,
     checks: Family<CheckLabels, Counter>,
     duration: Histogram,
+    shadow_checks: Family<ShadowLabels, Counter>,
+    shadow_until: Family<PortalLabels, Gauge>,
     logins: Family<LoginLabels, Counter>,
     refreshes: Family<RefreshLabels, Counter>,
     revocations: Family<RevocationLabels, Counter>,
@@ -184,6 +198,8 @@ impl Metrics {
             registry: Arc::default(),
             checks: Family::default(),
             duration: Histogram::new(exponential_buckets(0.000_01, 2.0, 20)),
+            shadow_checks: Family::default(),
+            shadow_until: Family::default(),
             logins: Family::default(),
             refreshes: Family::default(),
             revocations: Family::default(),
@@ -208,6 +224,17 @@ impl Metrics {
             "Time of a check",
             Unit::Seconds,
             metrics.duration.clone(),
+        );
+        r.register(
+            "shadow_checks",
+            "Checks that passed only because their Portal stands in shadow",
+            metrics.shadow_checks.clone(),
+        );
+        r.register_with_unit(
+            "shadow_until_timestamp",
+            "Until when a Portal stands in shadow, in seconds since 1970",
+            Unit::Seconds,
+            metrics.shadow_until.clone(),
         );
         r.register("logins", "Logins started, completed and failed", metrics.logins.clone());
         r.register("refreshes", "Sessions refreshed at the provider", metrics.refreshes.clone());
@@ -268,6 +295,20 @@ impl Metrics {
         };
         self.checks.get_or_create(&labels).inc();
         self.duration.observe(elapsed.as_secs_f64());
+        if checked.facts.shadow {
+            let CheckLabels { portal, reason, .. } = labels;
+            self.shadow_checks.get_or_create(&ShadowLabels { portal, reason }).inc();
+        }
+    }
+
+    /// Takes over which Portals stand in shadow, and until when.
+    pub fn shadows<'p>(&self, portals: impl IntoIterator<Item = (&'p ResourceName, UnixTime)>) {
+        self.shadow_until.clear();
+        for (name, until) in portals {
+            let labels = PortalLabels { portal: NameLabel(Some(name.clone())) };
+            let until = i64::try_from(until.0).unwrap_or(i64::MAX);
+            self.shadow_until.get_or_create(&labels).set(until);
+        }
     }
 
     /// Counts a login at `portal`.
