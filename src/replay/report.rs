@@ -224,9 +224,10 @@ impl fmt::Display for Report {
         }
         let unjudged: usize = self.unjudged.values().map(|found| found.count).sum();
         let (changed, ways) = (self.changed(), changes.len());
+        let way = if ways == 1 { "way" } else { "ways" };
         writeln!(
             f,
-            "{} recorded checks: {} as before, {changed} otherwise, in {ways} ways, {unjudged} not judged",
+            "{} recorded checks: {} as before, {changed} otherwise, in {ways} {way}, {unjudged} not judged",
             self.same + changed + unjudged,
             self.same,
         )

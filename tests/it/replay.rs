@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 const CHECKS: usize = 10_000;
 const AUDIENCE: &str = "api://default";
@@ -218,7 +219,7 @@ async fn each_kind_of_change_is_seen_in_the_log() {
         (portal("require_verified_email: true"), &[
             ("unverified", "allow (granted) -> deny (email_unverified)")]),
         (portal("access: optional"), &[("visitor", "redirect (no_credentials) -> allow (public)")]),
-        (portal("shadow_until: '2020-01-01T00:00:00Z'"), &[]),
+        (portal(&format!("shadow_until: '{}'", soon())), &[]),
         (two_products().setting("environments", "{dev.default: {routing: context}}"), &[
             ("pets", "allow (granted) -> deny (no_route)"),
             ("public", "allow (public) -> deny (no_route)"),
@@ -322,6 +323,11 @@ async fn what_passed_in_shadow_alone_counts_as_refused() {
     assert!(said.contains("1 x deny (not_granted) -> allow (granted)"), "{said}");
 }
 
+/// In a day, by the clock that a command reads.
+pub(crate) fn soon() -> String {
+    portcullis::clock::Clock::system().now().plus(Duration::from_secs(24 * 3600)).to_rfc3339()
+}
+
 fn delimited(messages: &[CheckRequest]) -> Vec<u8> {
     messages.iter().flat_map(Message::encode_length_delimited_to_vec).collect()
 }
@@ -366,7 +372,7 @@ async fn recorded_messages_are_judged_by_both_policies_and_nobody_is_asked() {
          petstore-portal.default, groups Bank, Users; the caller's token names no groups; such as bank\n",
         "cannot be judged: 1 x not for the policy to decide: endpoint; such as req-1\n",
         "note: messages: the caller is whom the token or session names, taken as said; ",
-        "6 recorded checks: 4 as before, 1 otherwise, in 1 ways, 1 not judged\n",
+        "6 recorded checks: 4 as before, 1 otherwise, in 1 way, 1 not judged\n",
     ] {
         assert!(said.contains(part), "{part}\n{said}");
     }

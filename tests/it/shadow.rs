@@ -1,5 +1,7 @@
 //! A Portal in shadow: what would be refused is told, and passes.
 
+use crate::commands::{folder, portcullis, text};
+use crate::replay::soon;
 use crate::support::{API, Ask, Browser, CLIENT, Gateway, Log, NOW, PORTAL, Setup};
 use portcullis::clock::Clock;
 use portcullis::config::{self, LogFormat};
@@ -219,6 +221,29 @@ async fn it_is_shown_by_readiness_metrics_and_log() {
             && line["until"] == until(DAY).as_str()
     });
     assert!(warned, "{lines:?}");
+}
+
+#[test]
+fn lint_and_explain_say_it_too() {
+    let portals = format!("{{petstore-portal.default: {{shadow_until: '{}'}}}}", soon());
+    let folder = folder(&Setup::default().setting("portals", &portals));
+    let config = ["--config", "portcullis.yaml"];
+    let run = portcullis(folder.path(), &["lint", config[0], config[1], "--offline"]);
+    let said = text(&run.stdout);
+    assert!(
+        said.contains("warning: portals.petstore-portal.default.shadow_until: until then"),
+        "{said}"
+    );
+    let url = format!("{API}/pets");
+    let explain = ["explain", config[0], config[1], "--url", &url, "--groups", "Others"];
+    let said = text(&portcullis(folder.path(), &explain).stdout);
+    for part in [
+        "decision    allow (not_granted)",
+        "shadow      would be denied",
+        "answer      goes on to the upstream",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
