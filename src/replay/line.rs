@@ -46,6 +46,11 @@ impl Line {
         if let Some(shadow) = line.shadow.take() {
             line.decision = shadow;
         }
+        let Self { context_portal, context_environment, context_product, context_access, .. } =
+            &mut line;
+        for value in [context_portal, context_environment, context_product, context_access] {
+            *value = value.as_deref().map(decoded);
+        }
         Some((std::mem::take(&mut line.request_id), line))
     }
 
@@ -62,8 +67,12 @@ impl Line {
     pub(super) fn caller_groups(&self) -> impl Iterator<Item = String> {
         let groups = self.caller_groups.as_deref().unwrap_or_default().split(',');
         let groups = groups.filter(|group| !group.is_empty());
-        groups.map(|group| percent_decode_str(group).decode_utf8_lossy().into_owned())
+        groups.map(decoded)
     }
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// How often a line came, and for which requests.

@@ -55,7 +55,11 @@ pub fn log_check(
     elapsed: Duration,
 ) {
     let attributes = request.attributes;
-    let context = |key| attributes.and_then(|attributes| attributes.context.get(key));
+    // The gateway's word, in visible ASCII whatever it is.
+    let context = |key| {
+        let value = attributes?.context.get(key)?;
+        Some(FieldValue::Encoded(value).to_text())
+    };
     macro_rules! decision {
         ($level:ident) => {
             with_line(checked, elapsed, |line| {
