@@ -1,8 +1,10 @@
 //! `/livez`, `/readyz` and `/metrics`, on a listener of their own: never where checks come in.
 
-use crate::policy::Snapshot;
+use crate::clock::Clock;
+use crate::policy::{Portal, Snapshot};
 use crate::provider::{IssuerStatus, Providers};
 use crate::telemetry::Metrics;
+use crate::time::UnixTime;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -21,6 +23,8 @@ pub struct Admin {
     pub providers: Providers,
     /// Metrics.
     pub metrics: Metrics,
+    /// The present.
+    pub clock: Clock,
 }
 
 impl Admin {
@@ -46,6 +50,7 @@ async fn ready(State(admin): State<Admin>) -> Response {
         "portals": policy.portals.len(),
         "environments": policy.environments.len(),
         "missing": missing,
+        "shadow": policy.shadows(admin.clock.now()).map(shadow).collect::<Vec<_>>(),
         "issuers": statuses.iter().map(issuer).collect::<Vec<_>>(),
     });
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -68,6 +73,11 @@ fn missing(status: &IssuerStatus) -> Option<String> {
     unfit.then(|| format!("logins at {issuer}: it does not announce PKCE with S256"))
 }
 
+/// A Portal that enforces nothing for now.
+fn shadow((portal, until): (&Portal, UnixTime)) -> Value {
+    json!({"portal": portal.name.as_str(), "until": until.to_rfc3339()})
+}
+
 fn issuer(status: &IssuerStatus) -> Value {
     json!({
         "issuer": status.issuer.as_str(),
@@ -80,6 +90,9 @@ fn issuer(status: &IssuerStatus) -> Value {
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     admin.metrics.issuers(&admin.providers.report());
+    let policy = Arc::clone(&admin.policy.borrow());
+    let shadows = policy.shadows(admin.clock.now());
+    admin.metrics.shadows(shadows.map(|(portal, until)| (&portal.name, until)));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], admin.metrics.text()).into_response()
 }

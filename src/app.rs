@@ -12,6 +12,7 @@ use crate::random::{self, NoRandomness};
 use crate::reload::{self, Loader, Reload};
 use crate::server::{self, ListenError, Listener, Tls, Workers};
 use crate::session::{KeyRing, KeyRingError};
+use crate::shadow;
 use crate::telemetry::{CheckMetrics, Metrics};
 use crate::token::{self, SelfTestError};
 use std::net::SocketAddr;
@@ -93,7 +94,7 @@ impl App {
             policy: policy.clone(),
             key_ring,
             providers: providers.clone(),
-            clock,
+            clock: clock.clone(),
             metrics: metrics.clone(),
         })?;
         let tls = settings.listen.tls.as_ref().map(Tls::read).transpose()?;
@@ -111,7 +112,8 @@ impl App {
         };
         tokio::spawn(reload::watch(loader, seen, Arc::clone(&reload), publish, report));
         tokio::spawn(follow_issuers(policy.clone(), providers.clone()));
-        let admin = Admin { policy, providers, metrics: metrics.clone() };
+        tokio::spawn(shadow::remind(policy.clone(), clock.clone()));
+        let admin = Admin { policy, providers, metrics: metrics.clone(), clock };
         let app = Self { listener, tls, admin_listener, admin, checker, metrics, reload };
         Ok((app, loaded.problems))
     }
@@ -174,7 +176,7 @@ impl App {
 }
 
 /// The keys of the file; without one, a random key that ends with the process.
-fn load_keys(path: Option<&Path>) -> Result<KeyRing, StartError> {
+pub(crate) fn load_keys(path: Option<&Path>) -> Result<KeyRing, StartError> {
     let Some(path) = path else {
         tracing::warn!("no session.keys_file: sessions end with this process");
         let key = random::bytes()?;

@@ -13,7 +13,9 @@ mod origin;
 mod refresh;
 mod request_id;
 mod revoke;
+mod said;
 mod session;
+mod shadow;
 mod universal_logout;
 mod userinfo;
 
@@ -24,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::{PortalAccess, Settings};
 use crate::cookie::CookieNames;
 use crate::decision::{
-    Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Upstream,
+    Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Status, Upstream,
 };
 use crate::identity::Identity;
 use crate::policy::{Grant, NoRoute, Route, Snapshot};
@@ -53,6 +55,19 @@ const KEEP_REVOCATIONS: Duration = LONGEST_LIFE.saturating_add(Duration::from_se
 /// Decides on requests. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Checker(Arc<Inner>);
+
+/// Who a caller is taken to be, whatever the request says.
+#[derive(Clone, Debug)]
+pub enum Presumed {
+    /// This one, who asks now.
+    Caller(Arc<Identity>),
+    /// This one, or nobody who is known, who asked once: only the policy is asked, no login begins, no
+    /// endpoint answers, and no Portal stands in shadow.
+    Recorded(Option<Arc<Identity>>),
+    /// The same for whom the request's token or session names: who signed it and until when it holds is
+    /// not looked at, nobody is asked.
+    AsSaid,
+}
 
 /// What a checker needs.
 #[derive(Debug)]
@@ -157,23 +172,30 @@ impl Checker {
         self.0.tasks.wait().await;
     }
 
-    /// The same for a caller who is taken to be `identity`: what would this one be answered?
+    /// The same for a caller who is taken to be `presumed`: what would this one be answered?
     pub async fn check_as(
         &self,
         attributes: &Attributes<'_>,
         client: ClientKind,
-        identity: &Arc<Identity>,
+        presumed: &Presumed,
     ) -> Checked {
         let policy = Arc::clone(&self.0.parts.policy.borrow());
         let mut call = Call::new(&self.0, &policy, attributes, client, None);
-        call.presumed = Some(identity);
+        call.presumed = Some(presumed);
         Self::concluded(&call).await
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.parts.policy.borrow())
     }
 
     async fn concluded(call: &Call<'_>) -> Checked {
         let mut facts = Facts::default();
         match decide(call, &mut facts).await {
             Ok((reason, allowed)) => Checked::allowed(reason, allowed, facts),
+            Err(denied) if shadow::is_on(call) => shadow::conclude(call, denied, facts),
             Err(denied) => Checked::denied(denied, facts),
         }
     }
@@ -198,6 +220,9 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
     if let Some(endpoint) = endpoints::find(call) {
         let agrees = call.policy.agrees(site, call.attributes);
         agrees.map_err(|no_route| unrouted(facts, no_route))?;
+        if call.is_recorded() {
+            return Err(Denied::empty(Reason::Endpoint, Status::Ok));
+        }
         call.patience().await;
         return Err(Box::pin(endpoints::answer(call, endpoint, facts)).await);
     }

@@ -15,7 +15,8 @@ mod session;
 mod settings;
 mod tokens;
 
-pub use load::{LoadError, load};
+pub use bounds::SHADOW as LONGEST_SHADOW;
+pub use load::{LoadError, load, load_at};
 pub use read::{Base, Parsed, Places, parse};
 pub use settings::*;
 

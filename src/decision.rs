@@ -54,6 +54,8 @@ pub struct Facts {
     pub limit: Option<RateLimit>,
     /// More for the log than the client may hear; never a token, code, cookie, key or secret.
     pub hint: Option<Hint>,
+    /// Whether it passes only because its Portal stands in shadow: it would have been denied.
+    pub shadow: bool,
 }
 
 impl Facts {
@@ -61,6 +63,12 @@ impl Facts {
     pub fn groups(&self) -> impl Iterator<Item = &str> {
         let caller = self.caller.as_deref().into_iter();
         caller.flat_map(|caller| self.grant.groups(&caller.membership))
+    }
+
+    /// What would have become of a check that passes in shadow.
+    #[must_use]
+    pub fn shadowed(&self) -> Option<&'static str> {
+        self.shadow.then_some("deny")
     }
 
     /// Takes over who asks.
@@ -76,7 +84,7 @@ impl Facts {
 pub struct Checked {
     /// The answer.
     pub outcome: Result<Allowed, Denied>,
-    /// Why; of an allowed check `granted` or `public`.
+    /// Why; of an allowed check `granted` or `public`, in shadow why it would have been denied.
     pub reason: Reason,
     /// What is known.
     pub facts: Facts,

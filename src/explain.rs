@@ -2,7 +2,7 @@
 
 use crate::app::StartError;
 use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
-use crate::check::{Checker, Parts};
+use crate::check::{Checker, Parts, Presumed};
 use crate::clock::Clock;
 use crate::config::Parsed;
 use crate::credential::{Credential, CredentialKind, classify};
@@ -67,7 +67,10 @@ pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, Exp
     let checker = checker(parsed, &policy, fetch).await?;
     let presumed = question.groups.as_deref().map(|groups| presumed(&policy, &attributes, groups));
     let checked = match presumed {
-        Some(identity) => checker.check_as(&attributes, client, &Arc::new(identity)).await,
+        Some(identity) => {
+            let presumed = Presumed::Caller(Arc::new(identity));
+            checker.check_as(&attributes, client, &presumed).await
+        }
         None => checker.check(&attributes, client, None).await,
     };
     let mut text = String::new();
@@ -126,6 +129,26 @@ async fn checker(
     }
     let key_ring = KeyRing::of(&random::bytes()?)
         .map_err(|source| StartError::Keys { path: std::path::PathBuf::new(), source })?;
+    assemble(parsed, policy, key_ring, (clock, providers))
+}
+
+/// The same with these keys, and with providers that are asked nothing.
+pub(crate) fn unasked(
+    parsed: &Parsed,
+    policy: &Arc<Snapshot>,
+    key_ring: KeyRing,
+) -> Result<Checker, StartError> {
+    let clock = Clock::system();
+    let providers = Providers::new(&parsed.settings.provider, clock.clone())?;
+    assemble(parsed, policy, key_ring, (clock, providers))
+}
+
+fn assemble(
+    parsed: &Parsed,
+    policy: &Arc<Snapshot>,
+    key_ring: KeyRing,
+    (clock, providers): (Clock, Providers),
+) -> Result<Checker, StartError> {
     let (_publish, policy) = watch::channel(Arc::clone(policy));
     let (_publish_keys, key_ring) = watch::channel(Arc::new(key_ring));
     Ok(Checker::new(Parts {
@@ -209,6 +232,9 @@ fn write_steps(
         writeln!(text, "usage plan  {plan}{}", limit.unwrap_or_default())?;
     }
     writeln!(text, "decision    {} ({})", checked.decision(), checked.reason.as_str())?;
+    if checked.facts.shadow {
+        writeln!(text, "shadow      would be denied; passes while the Portal stands in shadow")?;
+    }
     if let Some(hint) = hint {
         writeln!(text, "because     {hint}")?;
     }

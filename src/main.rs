@@ -10,10 +10,11 @@ use portcullis::policy::Snapshot;
 use portcullis::problem::Problem;
 use portcullis::provider::{IssuerSource, IssuerStatus, Providers, ProvidersError};
 use portcullis::reload::Loader;
+use portcullis::replay::{self, ReplayError};
 use portcullis::server::Workers;
 use portcullis::{random, telemetry};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -44,6 +45,8 @@ enum Command {
     Lint(LintArgs),
     /// Print the steps of one decision.
     Explain(ExplainArgs),
+    /// Print which recorded checks a changed policy would answer otherwise.
+    Replay(ReplayArgs),
     /// Print a fresh sealing key.
     Keygen,
 }
@@ -88,6 +91,22 @@ struct ExplainArgs {
     token: Option<String>,
 }
 
+#[derive(Args, Debug)]
+struct ReplayArgs {
+    /// The settings file of the policy that may come into force.
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The settings file of the policy that was in force; recorded messages need it.
+    #[arg(long, value_name = "FILE")]
+    old: Option<PathBuf>,
+    /// Print a line for every check that would be answered otherwise.
+    #[arg(long)]
+    each: bool,
+    /// The service's log (JSON lines; - is stdin), or messages as Envoy sent them: .bin files, or folders of those.
+    #[arg(value_name = "FILE", required = true)]
+    recorded: Vec<PathBuf>,
+}
+
 fn main() -> ExitCode {
     let command_line = match CommandLine::try_parse() {
         Ok(command_line) => command_line,
@@ -108,12 +127,13 @@ fn main() -> ExitCode {
         Command::Serve(file) => runtime.block_on(serve(file)),
         Command::Lint(arguments) => runtime.block_on(print_lint(arguments)),
         Command::Explain(arguments) => runtime.block_on(print_explanation(arguments)),
+        Command::Replay(arguments) => runtime.block_on(print_replay(arguments)),
         Command::Keygen => print_key(),
     }
 }
 
 async fn serve(file: ConfigFile) -> ExitCode {
-    let parsed = match load(&file) {
+    let parsed = match load(&file.config) {
         Ok(parsed) => parsed,
         Err(code) => return code,
     };
@@ -166,8 +186,8 @@ async fn serve(file: ConfigFile) -> ExitCode {
 }
 
 /// Reads the settings, or prints what is wrong with them.
-fn load(file: &ConfigFile) -> Result<Parsed, ExitCode> {
-    config::load(&file.config).map_err(|error| match error {
+fn load(file: &Path) -> Result<Parsed, ExitCode> {
+    config::load(file).map_err(|error| match error {
         LoadError::Problems(problems) => {
             print_problems(&problems);
             fail("the settings do not hold")
@@ -177,7 +197,7 @@ fn load(file: &ConfigFile) -> Result<Parsed, ExitCode> {
 }
 
 async fn print_lint(arguments: LintArgs) -> ExitCode {
-    let parsed = match load(&arguments.file) {
+    let parsed = match load(&arguments.file.config) {
         Ok(parsed) => parsed,
         Err(code) => return code,
     };
@@ -224,7 +244,7 @@ async fn hear(parsed: &Parsed, policy: &Snapshot) -> Result<Vec<IssuerStatus>, P
 }
 
 async fn print_explanation(arguments: ExplainArgs) -> ExitCode {
-    let parsed = match load(&arguments.file) {
+    let parsed = match load(&arguments.file.config) {
         Ok(parsed) => parsed,
         Err(code) => return code,
     };
@@ -247,6 +267,36 @@ async fn print_explanation(arguments: ExplainArgs) -> ExitCode {
             fail("no policy can be made of the resources")
         }
         Err(explain::ExplainError::Start(error)) => fail(&error.to_string()),
+    }
+}
+
+async fn print_replay(arguments: ReplayArgs) -> ExitCode {
+    let new = match load(&arguments.file.config) {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    let old = match arguments.old.as_deref().map(load).transpose() {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    let (files, each) = (&*arguments.recorded, arguments.each);
+    let question = replay::Question { new: &new, old: old.as_ref(), files, each };
+    match replay::replay(&question).await {
+        Ok(report) => {
+            let errors = report.problems().iter().filter(|problem| problem.is_error());
+            errors.for_each(|problem| complain(&problem.to_string()));
+            let same = report.changed() == 0;
+            print(&report.to_string(), ExitCode::from(if same { 0 } else { FAILED }))
+        }
+        Err(ReplayError::Usage(what)) => {
+            complain(&what);
+            ExitCode::from(USAGE)
+        }
+        Err(ReplayError::Start(StartError::NoPolicy(problems))) => {
+            print_problems(&problems);
+            fail("no policy can be made of the resources")
+        }
+        Err(error) => fail(&error.to_string()),
     }
 }
 

@@ -7,7 +7,10 @@ mod metrics;
 pub use logs::{dispatch, install, log_check, log_endpoint};
 pub use metrics::{LoginOutcome, Metrics, RefreshOutcome, RevocationOutcome, SignatureCheck};
 
+use crate::attributes::Attributes;
 use crate::decision::{Checked, Reason};
+use crate::policy::Snapshot;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Counts and logs the end of each check.
@@ -21,13 +24,28 @@ impl CheckMetrics {
         Self(metrics)
     }
 
-    /// A check ended after `elapsed`.
-    pub fn ended(&self, checked: &Checked, request_id: &str, elapsed: Duration) {
+    /// A check ended after `elapsed`. `policy` is what it was judged by, where that is still in force.
+    pub fn ended(
+        &self,
+        checked: &Checked,
+        asked: &Request<'_>,
+        policy: impl Fn() -> Arc<Snapshot>,
+        elapsed: Duration,
+    ) {
         self.0.check(checked, elapsed);
         if checked.reason == Reason::Endpoint {
-            log_endpoint(checked, request_id, elapsed);
+            log_endpoint(checked, asked.id, elapsed);
         } else {
-            log_check(checked, request_id, elapsed);
+            log_check(checked, asked, policy, elapsed);
         }
     }
+}
+
+/// What a line says of the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'r> {
+    /// By what name people and the gateway speak of it.
+    pub id: &'r str,
+    /// The rest, where it could be read.
+    pub attributes: Option<&'r Attributes<'r>>,
 }

@@ -158,6 +158,15 @@ pub(super) fn keys_unavailable() -> Denied {
     )
 }
 
+/// A session cannot be had.
+pub(super) fn store_unavailable() -> Denied {
+    unavailable(
+        Reason::StoreUnavailable,
+        "Not available right now",
+        "Your sign-in cannot be looked up right now. Please try again in a few minutes.",
+    )
+}
+
 /// A login cannot begin: the provider cannot be reached.
 pub(super) fn provider_unavailable(call: &Call<'_>) -> Denied {
     let denied = unavailable(

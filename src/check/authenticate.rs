@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::origin::has_same_origin_evidence;
 use super::session::{self, Found};
-use super::{answers, bearer};
+use super::{Presumed, answers, bearer, said};
 use crate::cookie::SetCookie;
 use crate::credential::{Credential, CredentialKind, classify};
 use crate::decision::{Denied, Facts};
@@ -31,9 +31,14 @@ pub(super) async fn authenticate(
     route: &Route<'_>,
     facts: &mut Facts,
 ) -> Result<Authenticated, Denied> {
-    if let Some(identity) = call.presumed {
-        return Ok(Authenticated::Identity(Arc::clone(identity), Vec::new()));
-    }
+    let as_said = match call.presumed {
+        None => false,
+        Some(Presumed::Caller(identity) | Presumed::Recorded(Some(identity))) => {
+            return Ok(Authenticated::Identity(Arc::clone(identity), Vec::new()));
+        }
+        Some(Presumed::Recorded(None)) => return Ok(Authenticated::Nobody { stale: None }),
+        Some(Presumed::AsSaid) => true,
+    };
     match classify(&call.attributes.headers) {
         Credential::Conflict => {
             facts.hint = Some("more than one credential".into());
@@ -51,9 +56,14 @@ pub(super) async fn authenticate(
         }
         Credential::Bearer(token) => {
             facts.credential = CredentialKind::Bearer;
-            let identity = bearer::authenticate(call, route, token, facts).await?;
+            let identity = if as_said {
+                bearer::as_said(call, route, token, facts)?
+            } else {
+                bearer::authenticate(call, route, token, facts).await?
+            };
             Ok(Authenticated::Identity(identity, Vec::new()))
         }
+        Credential::Cookie if as_said => said::by_cookie(call, facts),
         Credential::Cookie => by_cookie(call, facts).await,
     }
 }
@@ -66,12 +76,18 @@ async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, 
         Found::Live(live) => {
             let identity = session::identity(call, &live.session);
             facts.tell(&identity);
-            let upgrades = call.attributes.headers.has("upgrade");
-            let unsafe_request = !call.attributes.method.is_safe() || upgrades;
-            if unsafe_request && !has_same_origin_evidence(call) {
-                return Err(answers::cross_site());
-            }
+            evidence(call)?;
             Ok(Authenticated::Identity(identity, live.cookies))
         }
     }
+}
+
+/// What is unsafe, and comes by cookie, needs evidence that a page of ours has sent it.
+pub(super) fn evidence(call: &Call<'_>) -> Result<(), Denied> {
+    let upgrades = call.attributes.headers.has("upgrade");
+    let unsafe_request = !call.attributes.method.is_safe() || upgrades;
+    if unsafe_request && !has_same_origin_evidence(call) {
+        return Err(answers::cross_site());
+    }
+    Ok(())
 }

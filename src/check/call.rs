@@ -1,12 +1,11 @@
 //! What every step of one check needs.
 
-use super::Inner;
 use super::origin;
+use super::{Inner, Presumed};
 use crate::attributes::{Attributes, Method};
 use crate::config::Settings;
 use crate::cookie::{CookieNames, Cookies};
 use crate::decision::{ClientKind, Facts};
-use crate::identity::Identity;
 use crate::policy::{Environment, Portal, PortalId, Site, Snapshot};
 use crate::session::KeyRing;
 use crate::time::UnixTime;
@@ -29,7 +28,7 @@ pub(super) struct Call<'c> {
     /// What the host stands for.
     pub(super) site: Option<Site>,
     /// Who the caller is taken to be, whatever the request says.
-    pub(super) presumed: Option<&'c Arc<Identity>>,
+    pub(super) presumed: Option<&'c Presumed>,
     /// Whether this run of the check may wait for anybody; see [`Self::patience`].
     pub(super) may_wait: bool,
     pub(super) deadline: Option<Instant>,
@@ -73,6 +72,11 @@ impl<'c> Call<'c> {
 
     pub(super) fn settings(&self) -> &'c Settings {
         &self.inner.parts.settings
+    }
+
+    /// Whether the check is over long since, and judged again by the policy alone.
+    pub(super) const fn is_recorded(&self) -> bool {
+        matches!(self.presumed, Some(Presumed::Recorded(_) | Presumed::AsSaid))
     }
 
     /// The host name, to which cookies are bound; cookies ignore ports.

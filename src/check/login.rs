@@ -4,6 +4,7 @@ use super::answers;
 use super::call::Call;
 use super::origin;
 use super::session::{RESTARTED, seal};
+use super::shadow;
 use crate::cookie::SetCookie;
 use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
 use crate::oidc::{AuthorizationRequest, ReturnTo, code_challenge};
@@ -36,7 +37,7 @@ pub(super) fn refuse_or_start(
     let exact = call.policy.is_exact_host(call.host());
     let login = portal.filter(|(_, portal)| portal.login.is_some() && exact);
     let mut denied = match (call.client, login) {
-        (ClientKind::Navigation, Some((id, portal))) => {
+        (ClientKind::Navigation, Some((id, portal))) if may_start(call) => {
             start(call, id, portal, &here(call, portal), Form::SignIn, facts)
         }
         (ClientKind::Navigation | ClientKind::Document, None) if call.portals().count() > 1 => {
@@ -51,6 +52,11 @@ pub(super) fn refuse_or_start(
         denied.reason = Reason::InvalidSession;
     }
     denied.cookies(stale.unwrap_or_default())
+}
+
+/// Nobody who passes in shadow is sent anywhere, nor whoever was answered long since.
+fn may_start(call: &Call<'_>) -> bool {
+    !call.is_recorded() && !shadow::is_on(call)
 }
 
 fn portal_of<'c>(call: &Call<'c>, route: &Route<'c>) -> Option<(PortalId, &'c Portal)> {

@@ -130,6 +130,31 @@ pub(super) fn read<'c>(call: &Call<'c>) -> Option<(Arc<Session>, &'c Portal)> {
     (!is_revoked(call.inner, &session)).then_some((session, portal))
 }
 
+/// The session that the browser shows, as its record says; `None`: none came. No refresh begins.
+///
+/// # Errors
+///
+/// [`Unsaid`].
+pub(super) fn as_said(call: &Call<'_>) -> Result<Option<Arc<Session>>, Unsaid> {
+    let text = match Chunks::read(&call.cookies, &call.names) {
+        Chunks::Absent => return Ok(None),
+        Chunks::Broken => return Err(Unsaid::Stale("the session's cookies are no whole")),
+        Chunks::Whole(text) => text,
+    };
+    let session = open(call, &text).map_err(Unsaid::Sealed)?.session;
+    let here = portal_of(call, &session).is_some();
+    let elsewhere = Unsaid::Stale("the session is of another Portal or login");
+    if here { Ok(Some(session)) } else { Err(elsewhere) }
+}
+
+/// Why a session says nothing.
+pub(super) enum Unsaid {
+    /// It cannot be opened here.
+    Sealed(&'static str),
+    /// It counts for nothing here.
+    Stale(&'static str),
+}
+
 fn stale(call: &Call<'_>, facts: &mut Facts, why: &'static str) -> Found {
     facts.hint = Some(why.into());
     Found::Stale(clear(call))

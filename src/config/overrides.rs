@@ -2,16 +2,21 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::bounds;
 use super::session::lifetime;
 use super::tokens::audiences;
 use super::{ClientAuthentication, EnvironmentOverride, PortalAccess, PortalOverride, Routing};
 use crate::document::{Field, Fields};
 use crate::name::ResourceName;
 use crate::problem::Severity;
+use crate::time::UnixTime;
 use std::collections::BTreeMap;
 
-pub(super) fn portals(field: Option<&Field<'_>>) -> BTreeMap<ResourceName, PortalOverride> {
-    by_name(field, portal)
+pub(super) fn portals(
+    field: Option<&Field<'_>>,
+    now: UnixTime,
+) -> BTreeMap<ResourceName, PortalOverride> {
+    by_name(field, |fields| portal(fields, now))
 }
 
 pub(super) fn environments(
@@ -44,7 +49,7 @@ fn name(field: &Field<'_>, text: &str) -> Option<ResourceName> {
     name
 }
 
-fn portal(mut fields: Fields<'_>) -> PortalOverride {
+fn portal(mut fields: Fields<'_>, now: UnixTime) -> PortalOverride {
     let accesses = [("required", PortalAccess::Required), ("optional", PortalAccess::Optional)];
     let authentications = [
         ("basic", ClientAuthentication::Basic),
@@ -60,6 +65,7 @@ fn portal(mut fields: Fields<'_>) -> PortalOverride {
         require_verified_email: fields
             .take("require_verified_email")
             .and_then(|field| field.boolean()),
+        shadow_until: fields.take("shadow_until").and_then(|field| shadow_until(&field, now)),
         ..PortalOverride::default()
     };
     if let Some(mut session) = fields.take("session").and_then(|field| field.fields()) {
@@ -72,6 +78,28 @@ fn portal(mut fields: Fields<'_>) -> PortalOverride {
     }
     fields.finish(Severity::Error);
     portal
+}
+
+/// The end of a Portal's shadow. One that is over is none, so that a restart neither fails nor opens
+/// anything.
+fn shadow_until(field: &Field<'_>, now: UnixTime) -> Option<UnixTime> {
+    let until = field.string().map(|text| UnixTime::parse_rfc3339(&text))?;
+    let Some(until) = until else {
+        field.error("expected a time (RFC 3339) such as 2026-12-05T00:00:00Z");
+        return None;
+    };
+    if until <= now {
+        field.warn("it is over: everything is enforced again. Take it out");
+        return None;
+    }
+    let left = until.since(now);
+    if left > bounds::SHADOW {
+        let (most, last) = (bounds::SHADOW.as_secs() / 86_400, now.plus(bounds::SHADOW));
+        field.error(format!("expected a time at most {most} days ahead: {}", last.to_rfc3339()));
+        return None;
+    }
+    field.warn("until then this Portal, and what it publishes, lets pass what it would refuse");
+    Some(until)
 }
 
 fn environment(mut fields: Fields<'_>) -> EnvironmentOverride {

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::document::{self, At, Field, Fields, Node, Sink};
 use crate::problem::{Problem, Severity};
+use crate::time::UnixTime;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,8 @@ pub struct Base {
     pub folder: PathBuf,
     /// Whether this runs in a Kubernetes pod.
     pub in_pod: bool,
+    /// The present.
+    pub now: UnixTime,
 }
 
 impl Base {
@@ -108,7 +111,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
     let endpoints = endpoints::read(section(&mut fields, "endpoints"));
     let provider = provider::read(section(&mut fields, "provider"), base);
     let limits = tokens::limits(section(&mut fields, "limits"));
-    let portals = overrides::portals(fields.take("portals").as_ref());
+    let portals = overrides::portals(fields.take("portals").as_ref(), base.now);
     let environments = overrides::environments(fields.take("environments").as_ref());
     let log = log(section(&mut fields, "log"));
     telemetry(section(&mut fields, "telemetry"));
@@ -218,6 +221,7 @@ fn lines(root: &Node) -> BTreeMap<String, usize> {
 /// The folder of a file, for tests of sections.
 impl From<&Path> for Base {
     fn from(folder: &Path) -> Self {
-        Self { file: "settings.yaml".into(), folder: folder.to_owned(), in_pod: false }
+        let (folder, now) = (folder.to_owned(), UnixTime::default());
+        Self { file: "settings.yaml".into(), folder, in_pod: false, now }
     }
 }

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use crate::name::ResourceName;
+use crate::time::UnixTime;
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -246,6 +247,8 @@ pub struct PortalOverride {
     pub client_authentication: Option<ClientAuthentication>,
     /// `require_verified_email`
     pub require_verified_email: Option<bool>,
+    /// `shadow_until`, where that is still to come.
+    pub shadow_until: Option<UnixTime>,
     /// `session.lifetime`
     pub lifetime: Option<Duration>,
     /// `session.idle_timeout`

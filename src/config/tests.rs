@@ -1,4 +1,6 @@
 use super::*;
+use crate::problem::Severity;
+use crate::time::UnixTime;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -128,6 +130,37 @@ fn reads_every_key() {
     assert_eq!(dev.routing, Some(Routing::Context));
     assert_eq!(parsed.places.at("environments.dev.default.portal").line, 35);
     assert_eq!(parsed.places.at("environments.prod.default").line, 0);
+}
+
+#[test]
+fn a_shadow_ends_within_a_fortnight_and_one_that_is_over_is_none() {
+    let now = UnixTime::parse_rfc3339("2026-11-26T12:00:00Z").expect("a time");
+    let read = |until: &str| {
+        let text = format!("{MINIMAL}portals: {{a.default: {{shadow_until: {until}}}}}");
+        parse(&text, &Base { now, ..base() })
+    };
+    let name = crate::name::ResourceName::new("a", "default");
+    for (until, holds, said) in [
+        ("2026-12-10T12:00:00Z", true, "lets pass what it would refuse"),
+        ("2026-12-10T13:00:00+01:00", true, "lets pass what it would refuse"),
+        ("2026-11-26T12:00:01Z", true, "lets pass what it would refuse"),
+        ("2026-11-26T12:00:00Z", false, "it is over"),
+        ("2020-01-01T00:00:00Z", false, "it is over"),
+    ] {
+        let parsed = read(until).expect(until);
+        assert_eq!(parsed.settings.portals[&name].shadow_until.is_some(), holds, "{until}");
+        let told = parsed.problems.iter().filter(|problem| problem.message.contains(said));
+        let told: Vec<_> = told.map(|problem| (problem.severity, &*problem.path)).collect();
+        assert_eq!(told, [(Severity::Warning, "portals.a.default.shadow_until")], "{until}");
+    }
+    for (until, said) in [
+        ("2026-12-10T12:00:01Z", "at most 14 days ahead: 2026-12-10T12:00:00Z"),
+        ("2026-12-05", "expected a time (RFC 3339)"),
+        ("true", "expected a string"),
+    ] {
+        let problems = read(until).expect_err(until);
+        assert!(problems.iter().any(|problem| problem.message.contains(said)), "{problems:?}");
+    }
 }
 
 #[test]

@@ -187,6 +187,14 @@ impl Upstream {
         self.removes_credential = !matches!(classify(request), Credential::Cookie);
     }
 
+    /// Keeps from the upstream a bearer or API key that nobody has verified, also where the gateway does
+    /// not show it to us.
+    pub fn remove_unverified_credential(&mut self, request: &Headers<'_>) {
+        let [authorization, _] = CREDENTIALS;
+        let unseen = !request.has(authorization);
+        self.removes_credential = unseen || !matches!(classify(request), Credential::Cookie);
+    }
+
     /// Fields that are overwritten, or added: one value each, visible ASCII (the cookie as the client
     /// sent it), and how many bytes it has.
     pub fn set(&self) -> impl Iterator<Item = (&str, FieldValue<'_>, usize)> {

@@ -194,6 +194,7 @@ fn metadata(to: &mut Vec<u8>, checked: &Checked) {
     let caller = caller.as_deref();
     entry(to, "decision", Some(checked.decision()));
     entry(to, "reason", Some(checked.reason.as_str()));
+    entry(to, "shadow", checked.facts.shadowed());
     entry(to, "sub", caller.map(|caller| &*caller.subject));
     entry(to, "iss", caller.map(|caller| &*caller.issuer));
     entry(to, "email", caller.and_then(Identity::shown_email));

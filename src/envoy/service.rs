@@ -6,7 +6,7 @@ use crate::check::{Checker, RequestId};
 use crate::decision::{
     Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
 };
-use crate::telemetry::CheckMetrics;
+use crate::telemetry::{self, CheckMetrics};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -76,8 +76,9 @@ impl AuthorizationService {
 
     /// Counts, logs, encodes.
     fn ended(&self, request: &Request<'_>, checked: &Checked, started: Instant) -> Bytes {
-        let Request { id, client, .. } = request;
-        self.metrics.ended(checked, id.as_str(), started.elapsed());
+        let Request { read, id, client } = request;
+        let told = telemetry::Request { id: id.as_str(), attributes: read.as_ref().ok() };
+        self.metrics.ended(checked, &told, || self.checker.policy(), started.elapsed());
         encode(checked, &Asked { client: *client, host: request.host(), request_id: id.as_str() })
     }
 }

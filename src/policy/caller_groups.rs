@@ -51,6 +51,12 @@ impl CallerGroups {
         self.groups.is_empty()
     }
 
+    /// Whether they were looked up in `snapshot`, and whatever came with them.
+    #[must_use]
+    pub const fn are_numbered_in(&self, snapshot: &Snapshot) -> bool {
+        self.epoch == snapshot.epoch
+    }
+
     /// The number that each value has in `snapshot`; `None` for one that no Group names, and for one
     /// that comes again.
     pub(super) fn numbers_in(&self, snapshot: &Snapshot) -> impl Iterator<Item = Option<usize>> {

@@ -6,6 +6,7 @@ use super::products::Ambiguous;
 use super::{Environment, EnvironmentId, Portal, PortalId, Product, Route, Site, Snapshot};
 use crate::attributes::Attributes;
 use crate::config::Routing;
+use crate::time::UnixTime;
 
 /// Why a request leads nowhere; the client hears `no_route` alone.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -49,6 +50,12 @@ impl Snapshot {
     /// The Portals and their ids.
     pub fn portals(&self) -> impl Iterator<Item = (PortalId, &Portal)> {
         self.portals.iter().enumerate().map(|(index, portal)| (PortalId(index), portal))
+    }
+
+    /// Portals that stand in shadow, and until when.
+    pub fn shadows(&self, now: UnixTime) -> impl Iterator<Item = (&Portal, UnixTime)> {
+        let shadowed = self.portals.iter().filter(move |portal| portal.is_shadowed(now));
+        shadowed.filter_map(|portal| Some((portal, portal.shadow_until?)))
     }
 
     /// The Environments and their ids.

@@ -9,8 +9,9 @@ use super::logins::Logins;
 use super::products::{Product, Products};
 use super::{ResourceName, SharedSet, Texts};
 use crate::attributes::HostName;
-use crate::config::{ClientAuthentication, PortalAccess, Routing, SessionLimits};
+use crate::config::{ClientAuthentication, LONGEST_SHADOW, PortalAccess, Routing, SessionLimits};
 use crate::secret::Secret;
+use crate::time::UnixTime;
 use crate::token::Issuer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -107,12 +108,23 @@ pub struct Portal {
     pub access: PortalAccess,
     /// Whether a caller whose e-mail is not verified is refused.
     pub require_verified_email: bool,
+    /// Until when it stands in shadow (`portals.*.shadow_until`); see [`Self::is_shadowed`].
+    pub shadow_until: Option<UnixTime>,
     /// How long its sessions hold.
     pub session: SessionLimits,
     /// Whether its cookies, and those of its Environments, are `Secure` and `__Host-`.
     pub secure_cookies: bool,
     /// Environments that it publishes, and that hold.
     pub environments: SharedSet<EnvironmentId>,
+}
+
+impl Portal {
+    /// Whether what it would refuse passes for now. A clock that was set back far makes no shadow longer
+    /// than one may be.
+    #[must_use]
+    pub fn is_shadowed(&self, now: UnixTime) -> bool {
+        self.shadow_until.is_some_and(|until| now < until && until.since(now) <= LONGEST_SHADOW)
+    }
 }
 
 /// `spec.oidcAuth` of a Portal.

@@ -23,6 +23,7 @@ pub(super) fn portal(text: &str, environments: &[usize]) -> Portal {
         login: None,
         access: PortalAccess::Required,
         require_verified_email: false,
+        shadow_until: None,
         session: SessionLimits {
             lifetime: hour,
             idle_timeout: hour,

@@ -1,13 +1,16 @@
 //! Log lines: one a denied check, login, logout, reload; never a token, code, cookie, key or secret.
 
+use super::Request;
 use super::lines::Lines;
 use crate::config::LogSettings;
-use crate::decision::{Checked, Facts};
+use crate::decision::{Checked, Facts, FieldValue};
 use crate::identity::Identity;
 use crate::name::ResourceName;
+use crate::policy::{Membership, Snapshot};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::cell::Cell;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::{Dispatch, Level};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -38,21 +41,44 @@ where
     registry.with(Lines::new(settings.format, writer)).into()
 }
 
-/// A decision: denied ones at `info`, allowed ones at `debug`.
-pub fn log_check(checked: &Checked, request_id: &str, elapsed: Duration) {
+/// A decision: denied ones, and those that pass in shadow alone, at `info`, allowed ones at `debug`.
+pub fn log_check(
+    checked: &Checked,
+    request: &Request<'_>,
+    policy: impl Fn() -> Arc<Snapshot>,
+    elapsed: Duration,
+) {
+    let attributes = request.attributes;
+    // The gateway's word, in visible ASCII whatever it is.
+    let context = |key| {
+        let value = attributes?.context.get(key)?;
+        Some(FieldValue::Encoded(value).to_text())
+    };
     macro_rules! decision {
         ($level:ident) => {
             with_line(checked, elapsed, |line| {
+                let judged_by = JudgedBy::of(checked, &policy);
                 tracing::$level!(
-                    request_id,
+                    request_id = request.id,
                     decision = checked.decision(),
+                    shadow = checked.facts.shadowed(),
                     reason = checked.reason.as_str(),
+                    method = attributes.map(|attributes| attributes.method.as_str()),
+                    host = attributes.map(|attributes| attributes.host.name.as_str()),
                     portal = line.portal,
                     environment = line.environment,
                     product = line.product,
                     subject = line.subject,
                     credential = checked.facts.credential.as_str(),
                     groups = line.groups,
+                    issuer = judged_by.issuer,
+                    login_portals = judged_by.login_portals,
+                    caller_groups = judged_by.caller_groups,
+                    email_verified = judged_by.email_verified,
+                    context_portal = context("portal"),
+                    context_environment = context("environment"),
+                    context_product = context("product"),
+                    context_access = context("access"),
                     microseconds = line.microseconds,
                     hint = line.hint,
                     "check"
@@ -60,7 +86,7 @@ pub fn log_check(checked: &Checked, request_id: &str, elapsed: Duration) {
             })
         };
     }
-    if checked.outcome.is_err() {
+    if checked.outcome.is_err() || checked.facts.shadow {
         decision!(info);
     } else if tracing::enabled!(Level::DEBUG) {
         decision!(debug);
@@ -82,6 +108,40 @@ pub fn log_endpoint(checked: &Checked, request_id: &str, elapsed: Duration) {
             "endpoint"
         );
     });
+}
+
+/// What of a known caller the policy has judged by: with it, another policy can judge again.
+#[derive(Default)]
+struct JudgedBy<'l> {
+    issuer: Option<&'l str>,
+    /// Portals that vouch for the caller, the first few.
+    login_portals: Option<String>,
+    /// All of the caller's groups that some Group names, each encoded as in the upstream's header.
+    caller_groups: Option<String>,
+    email_verified: Option<bool>,
+}
+
+/// Portals that a line names at most: those that share a login.
+const MOST_PORTALS: usize = 8;
+
+impl<'l> JudgedBy<'l> {
+    fn of(checked: &'l Checked, policy: &impl Fn() -> Arc<Snapshot>) -> Self {
+        let Some(caller) = checked.facts.caller.as_deref() else { return Self::default() };
+        let Membership { portals, groups } = &*caller.membership;
+        // Ids count for the policy that gave them. After a reload that came just now, nothing is said.
+        let policy = Some(policy()).filter(|policy| groups.are_numbered_in(policy));
+        let login_portals = policy.map(|policy| {
+            let names = portals.iter().filter_map(|id| policy.portal(*id));
+            let names = names.take(MOST_PORTALS).map(|portal| portal.name.as_str());
+            names.collect::<Vec<_>>().join(",")
+        });
+        Self {
+            issuer: Some(&caller.issuer),
+            login_portals,
+            caller_groups: Some(FieldValue::List(groups).to_text()),
+            email_verified: Some(caller.email_verified),
+        }
+    }
 }
 
 /// The parts of a line that need some work.

@@ -5,6 +5,7 @@ use crate::decision::{Checked, Reason};
 use crate::name::ResourceName;
 use crate::policy::Table;
 use crate::provider::{Counts, IssuerStatus};
+use crate::time::UnixTime;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -119,6 +120,17 @@ impl EncodeLabelValue for NameLabel {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ShadowLabels {
+    portal: NameLabel,
+    reason: ReasonLabel,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct PortalLabels {
+    portal: NameLabel,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct LoginLabels {
     outcome: LoginOutcome,
     portal: String,
@@ -158,6 +170,8 @@ pub struct Metrics {
     /// The counters of `checks` once more, found by a cheaper hash: each check looks for one.
     kept_checks: Arc<RwLock<Table<CheckLabels, Counter>>>,
     duration: Histogram,
+    shadow_checks: Family<ShadowLabels, Counter>,
+    shadow_until: Family<PortalLabels, Gauge>,
     logins: Family<LoginLabels, Counter>,
     refreshes: Family<RefreshLabels, Counter>,
     revocations: Family<RevocationLabels, Counter>,
@@ -189,6 +203,8 @@ impl Metrics {
             checks: Family::default(),
             kept_checks: Arc::default(),
             duration: Histogram::new(exponential_buckets(0.000_01, 2.0, 20)),
+            shadow_checks: Family::default(),
+            shadow_until: Family::default(),
             logins: Family::default(),
             refreshes: Family::default(),
             revocations: Family::default(),
@@ -214,6 +230,17 @@ impl Metrics {
             "Time of a check",
             Unit::Seconds,
             metrics.duration.clone(),
+        );
+        r.register(
+            "shadow_checks",
+            "Checks that passed only because their Portal stands in shadow",
+            metrics.shadow_checks.clone(),
+        );
+        r.register_with_unit(
+            "shadow_until_timestamp",
+            "Until when a Portal stands in shadow, in seconds since 1970",
+            Unit::Seconds,
+            metrics.shadow_until.clone(),
         );
         r.register("logins", "Logins started, completed and failed", metrics.logins.clone());
         r.register("refreshes", "Sessions refreshed at the provider", metrics.refreshes.clone());
@@ -275,6 +302,10 @@ impl Metrics {
             portal: NameLabel(checked.facts.portal.clone()),
             environment: NameLabel(checked.facts.environment.clone()),
         };
+        if checked.facts.shadow {
+            let (portal, reason) = (labels.portal.clone(), labels.reason);
+            self.shadow_checks.get_or_create(&ShadowLabels { portal, reason }).inc();
+        }
         let kept = self.kept_checks.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(counter) = kept.get(&labels) {
             counter.inc();
@@ -286,6 +317,16 @@ impl Metrics {
             kept.insert(labels, counter);
         }
         self.duration.observe(elapsed.as_secs_f64());
+    }
+
+    /// Takes over which Portals stand in shadow, and until when.
+    pub fn shadows<'p>(&self, portals: impl IntoIterator<Item = (&'p ResourceName, UnixTime)>) {
+        self.shadow_until.clear();
+        for (name, until) in portals {
+            let labels = PortalLabels { portal: NameLabel(Some(name.clone())) };
+            let until = i64::try_from(until.0).unwrap_or(i64::MAX);
+            self.shadow_until.get_or_create(&labels).set(until);
+        }
     }
 
     /// Counts a login at `portal`.

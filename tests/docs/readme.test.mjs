@@ -12,7 +12,7 @@ const BINARY = path.resolve(REPOSITORY, process.env.PORTCULLIS_BIN ?? 'target/de
 
 const read = (file) => readFileSync(path.join(REPOSITORY, file), 'utf8');
 const readme = read('README.md');
-const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'deploy/demo/README.md', 'deploy/envoy/README.md', 'deploy/gateways/README.md', 'deploy/ghz/README.md', 'benches/README.md'];
+const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'deploy/demo/README.md', 'deploy/envoy/README.md', 'deploy/gateways/README.md', 'deploy/ghz/README.md', 'deploy/gloo-portal.md', 'benches/README.md'];
 
 /** The text below a heading, up to the next one of the same or a higher level. */
 function section(title) {
@@ -46,10 +46,10 @@ function lint(settings) {
   return run([BINARY, 'lint', '--offline', '--config', file]);
 }
 
-function run([command, ...rest]) {
+function run([command, ...rest], cwd = REPOSITORY) {
   // Inside of a Kubernetes pod other rules hold for `session.keys_file`.
   const { KUBERNETES_SERVICE_HOST, ...env } = process.env;
-  const { status, stdout, stderr, error } = spawnSync(command, rest, { cwd: REPOSITORY, encoding: 'utf8', env, timeout: 60_000 });
+  const { status, stdout, stderr, error } = spawnSync(command, rest, { cwd, encoding: 'utf8', env, timeout: 60_000 });
   assert.ifError(error);
   return { status, stdout, stderr };
 }
@@ -250,6 +250,82 @@ test('the commands that are shown print what is shown', () => {
   }
 });
 
+test('what is shown of replay is what it prints, and changes end it with 1', () => {
+  const [policy, settings] = blocks(section('The resources, the settings, and a first look'), 'yaml');
+  const without = policy.split('---\n').filter((document) => !/^kind: Group$/m.test(document)).join('---\n');
+  writeFileSync(path.join(scratch, 'portal.yaml'), policy);
+  writeFileSync(path.join(scratch, 'portcullis.yaml'), settings);
+  mkdirSync(path.join(scratch, 'next'), { recursive: true });
+  writeFileSync(path.join(scratch, 'next/portal.yaml'), without);
+  const keys = run([BINARY, 'keygen']).stdout;
+  for (const folder of ['', 'next']) writeFileSync(path.join(scratch, folder, 'session.keys'), keys);
+  writeFileSync(path.join(scratch, 'next/new.yaml'), settings);
+  const host = 'api.example.com';
+  const place = { host, portal: 'petstore-portal.default', environment: 'dev.default' };
+  const caller = { credential: 'session', caller_groups: 'PetstoreUsers', login_portals: 'petstore-portal.default',
+    issuer: 'https://example.okta.com/oauth2/default', email_verified: true };
+  const granted = { decision: 'allow', reason: 'granted', ...place, product: 'petstore.default', ...caller, groups: 'PetstoreUsers' };
+  const lines = [
+    { request_id: '7c1a', ...granted },
+    { request_id: '5d44', decision: 'deny', reason: 'no_route', ...place },
+    { request_id: '9e02', ...granted },
+    { request_id: 'a1b2', decision: 'deny', reason: 'no_credentials', ...place, product: 'petstore.default', credential: 'none' },
+  ];
+  // Fields of a line that the service does not write would show nothing.
+  const known = fieldsOfALine();
+  for (const field of lines.flatMap(Object.keys)) assert.ok(known.has(field), field);
+  const log = lines.map((line) => `${JSON.stringify({ message: 'check', ...line })}\n`).join('');
+  writeFileSync(path.join(scratch, 'next/decisions.jsonl'), `not JSON\n${log}`);
+  const [shown] = blocks(section('Replay'), 'console');
+  const [command, ...output] = shown.split('\n');
+  const [prompt, name, ...rest] = command.split(' ');
+  assert.deepEqual([prompt, name], ['$', 'portcullis']);
+  const replay = (cwd, parameters) => run([BINARY, ...parameters], cwd);
+  const changed = replay(path.join(scratch, 'next'), rest);
+  assert.equal(changed.stdout, output.join('\n'), changed.stderr);
+  assert.equal(changed.status, 1);
+  const same = replay(scratch, ['replay', '--config', 'portcullis.yaml', 'next/decisions.jsonl']);
+  assert.equal(same.status, 0, same.stdout + same.stderr);
+  const none = replay(scratch, ['replay', '--config', 'portcullis.yaml', 'portal.yaml']);
+  assert.deepEqual([none.status, none.stdout], [1, '']);
+});
+
+test('the recipes add a product and a group to the shortest policy', () => {
+  const [policy, settings] = blocks(section('The resources, the settings, and a first look'), 'yaml');
+  const [product] = blocks(section('Add a product'), 'yaml');
+  const [group] = blocks(section('Add a group'), 'yaml');
+  const rest = policy.split('---\n').filter((document) => !/^kind: Environment$/m.test(document));
+  const file = path.join(scratch, 'portcullis.yaml');
+  const explain = (url, groups) => run([BINARY, 'explain', '--config', file, '--url', url, '--groups', groups]).stdout;
+  const orders = 'https://api.example.com/orders/1';
+  writeFileSync(path.join(scratch, 'portal.yaml'), [...rest, product].join('---\n'));
+  const closed = lint(settings);
+  assert.equal(closed.status, 0, closed.stdout + closed.stderr);
+  assert.match(closed.stdout, /warning: .*(?:no Group grants|granted)/, 'lint says nothing of a product that nobody is granted');
+  assert.match(explain(orders, 'PetstoreClerks'), /deny \(not_granted\)/);
+  writeFileSync(path.join(scratch, 'portal.yaml'), [...rest, product, group].join('---\n'));
+  const open = lint(settings);
+  assert.equal(open.status, 0, open.stdout + open.stderr);
+  assert.doesNotMatch(open.stdout, /: warning/);
+  assert.match(explain(orders, 'PetstoreClerks'), /product orders\.default[^]*allow \(granted\)/);
+  assert.match(explain(orders, 'PetstoreUsers'), /deny \(not_granted\)/);
+  assert.match(explain('https://api.example.com/pets', 'PetstoreUsers'), /product petstore\.default[^]*allow \(granted\)/);
+});
+
+test('every reason has a place in the table of what shadow lets pass, as the sources have it', () => {
+  const source = read('src/check/shadow.rs');
+  const [, passing, refused] = /const fn may_pass.*?\{.*?\{(.*?)=> true,(.*?)=> false,/s.exec(source);
+  const names = Object.fromEntries([...read('src/decision/reason.rs').matchAll(/Self::(\w+) => "([a-z_]+)"/g)].map(([, rust, text]) => [rust, text]));
+  const rows = section('Shadow').split('\n').filter((line) => /^\| `[a-z_]+`/.test(line)).map((line) => line.split(' | '));
+  const told = (wanted) => rows.filter(([, does]) => wanted(does)).flatMap(([reasons]) => all(reasons, /`([a-z_]+)`/g));
+  const passes = (does) => does.startsWith('passes');
+  const reasons = (text) => all(text, /Reason::(\w+)/g).map((name) => names[name]);
+  assert.deepEqual(told(passes).toSorted(), reasons(passing).toSorted());
+  // What passes anyway, and our own endpoints, are no rows.
+  const others = new Set([...told((does) => !passes(does)), 'granted', 'public', 'endpoint']);
+  for (const reason of reasons(refused)) assert.ok(others.has(reason), reason);
+});
+
 test('every command has a row, and bad usage ends with 64', () => {
   const commands = all(run([BINARY, '--help']).stdout, /^ {2}([a-z]+) {2,}/gm).filter((name) => name !== 'help');
   assert.deepEqual(all(section('Commands'), /^\| `portcullis ([a-z]+)/gm).toSorted(), commands.toSorted());
@@ -274,10 +350,21 @@ test('keygen prints one key of 32 bytes; the key printed here is refused', () =>
 test('the log line is one that the service writes', () => {
   const [line] = blocks(section('Operating'), 'json');
   const fields = Object.keys(JSON.parse(line));
-  const source = read('src/telemetry/logs.rs');
-  const known = new Set(['timestamp', 'level', 'message', ...all(source, /^ +(\w+)(?: = [^,\n]+)?,$/gm)]);
+  const known = fieldsOfALine();
   for (const field of fields) assert.ok(known.has(field), field);
+  // And so are those in the table below it.
+  const listed = section('Operating').split('\n').filter((text) => /^\| `[a-z_]+`(?:, `[a-z_]+`)* \| /.test(text));
+  const more = listed.map((text) => text.split(' | ')[0]).flatMap((text) => all(text, /`([a-z_]+)`/g));
+  const own = more.filter((name) => !name.startsWith('portcullis_'));
+  assert.ok(own.includes('caller_groups') && own.length >= 9, own.join());
+  for (const field of own) assert.ok(known.has(field), field);
 });
+
+/** Names of the fields that lines of the log may have. */
+function fieldsOfALine() {
+  const source = read('src/telemetry/logs.rs');
+  return new Set(['timestamp', 'level', 'message', ...all(source, /^ +(\w+)(?: = [^\n]+)?,$/gm)]);
+}
 
 /** The fragment that a heading gets. */
 function slug(title) {

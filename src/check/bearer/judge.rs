@@ -9,6 +9,7 @@ use crate::identity::{
 };
 use crate::policy::{Membership, PortalId, Route, SharedSet};
 use crate::store::{Judged, Subject};
+use crate::time::UnixTime;
 use crate::token::{
     AccessTokenForm, AccessTokenRules, Claims, IdTokenRules, Principal, judge_access_token,
     judge_id_token,
@@ -16,15 +17,16 @@ use crate::token::{
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Judges a token that is its issuer's. The verdict depends on the policy, the settings and the route,
+/// Judges a token that is its issuer's, as of `now`. The verdict depends on the policy, the settings and the route,
 /// by its Environment and the Portal that it names, and on the time only as [`Judged`] says.
 pub(super) fn judge(
     call: &Call<'_>,
     route: &Route<'_>,
     origin: &Origin<'_>,
     claims: &Claims,
+    now: UnixTime,
 ) -> Result<Judged, Refused> {
-    let verdict = verdict(call, route, origin, claims)?;
+    let verdict = verdict(call, route, origin, claims, now)?;
     let marks = call.inner.revocations.marks(Subject {
         session: None,
         issuer: origin.issuer.as_str(),
@@ -52,12 +54,13 @@ fn verdict<'c>(
     route: &Route<'c>,
     origin: &Origin<'_>,
     claims: &Claims,
+    now: UnixTime,
 ) -> Result<Verdict<'c>, Refused> {
     let logins = origin.portals.iter().filter_map(|id| call.policy.portal(*id)?.login.as_ref());
     let client = logins.clone().find(|login| claims.audience.contains(&login.client_id));
     match client {
-        Some(login) => as_id_token(call, origin, claims, &login.client_id),
-        None => as_access_token(call, route, origin, claims),
+        Some(login) => as_id_token(call, origin, claims, &login.client_id, now),
+        None => as_access_token(call, route, origin, claims, now),
     }
 }
 
@@ -80,6 +83,7 @@ fn as_id_token(
     origin: &Origin<'_>,
     claims: &Claims,
     client_id: &str,
+    now: UnixTime,
 ) -> Result<Verdict<'static>, Refused> {
     let settings = call.settings();
     if !settings.tokens.bearer_id_tokens {
@@ -88,7 +92,7 @@ fn as_id_token(
     let mut rules = IdTokenRules::new(&origin.issuer, client_id);
     rules.clock_skew = settings.tokens.clock_skew;
     rules.max_lifetime = settings.provider.max_id_token_lifetime;
-    let token = judge_id_token(claims, &rules, call.now)?;
+    let token = judge_id_token(claims, &rules, now)?;
     let portals = call.policy.portals_of(&origin.issuer, client_id).clone();
     let provider_id = token.subject.to_owned();
     let subject = principal(call, claims, &provider_id)?;
@@ -101,6 +105,7 @@ fn as_access_token<'c>(
     route: &Route<'c>,
     origin: &Origin<'_>,
     claims: &Claims,
+    now: UnixTime,
 ) -> Result<Verdict<'c>, Refused> {
     let environment = environment(route);
     let general = || call.settings().tokens.audiences.iter().cloned().collect();
@@ -111,7 +116,7 @@ fn as_access_token<'c>(
     if origin.portals.is_empty() {
         rules.form = AccessTokenForm::Any;
     }
-    let token = judge_access_token(claims, &rules, call.now)?;
+    let token = judge_access_token(claims, &rules, now)?;
     let (provider_id, subject) = match token.principal {
         Principal::User(id) => (id.to_owned(), principal(call, claims, id)?),
         // A client's id may equal a user's: they are still two principals (RFC 9700 §4.15).

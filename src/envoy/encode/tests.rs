@@ -137,6 +137,7 @@ prop_compose! {
         names in prop::array::uniform3(names()),
         usage_plan in prop::option::of(texts()),
         limit in prop::option::of((any::<u32>(), texts())),
+        shadow in any::<bool>(),
     ) -> Facts {
         let [portal, environment, product] = names;
         let limit = limit.map(|(requests, unit)| {
@@ -144,7 +145,8 @@ prop_compose! {
         });
         let hint = Some(Hint::from("never shown"));
         let grant = Grant::new(None, places);
-        Facts { caller, grant, portal, environment, product, usage_plan, limit, hint, ..Facts::default() }
+        let names = Facts { portal, environment, product, ..Facts::default() };
+        Facts { caller, grant, usage_plan, limit, hint, shadow, ..names }
     }
 }
 

@@ -78,6 +78,7 @@ fn portal(held: &HeldPortal, ids: &Ids<'_>) -> Portal {
         login: held.login.clone(),
         access: held.access,
         require_verified_email: held.require_verified_email,
+        shadow_until: held.shadow_until,
         session: held.session,
         secure_cookies: held.secure_cookies,
         environments: published

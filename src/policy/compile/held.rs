@@ -10,6 +10,7 @@ use crate::policy::resource::{
     ApiProduct, ApiSelector, Origin, ProductSelector, SecretData, UsagePlan,
 };
 use crate::policy::snapshot::Login;
+use crate::time::UnixTime;
 use crate::token::Issuer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub struct HeldPortal {
     pub access: PortalAccess,
     /// Whether the e-mail has to be verified.
     pub require_verified_email: bool,
+    /// Until when it stands in shadow.
+    pub shadow_until: Option<UnixTime>,
     /// How long its sessions hold.
     pub session: SessionLimits,
     /// Whether cookies are `Secure`.

@@ -40,6 +40,7 @@ pub(super) fn judge(portal: &Portal, input: &Input<'_>, held: &Held) -> Judged<H
         login_at: portal.oidc.as_ref().map_or_else(|| portal.origin.at(), |oidc| oidc.at.clone()),
         access: over.access.unwrap_or(public),
         require_verified_email: over.require_verified_email.unwrap_or(false),
+        shadow_until: over.shadow_until,
         session: session(input.settings, &over),
         published: portal.published.clone(),
     });

@@ -61,7 +61,12 @@ impl World {
 pub(super) fn parsed() -> Parsed {
     let text = "resources: {paths: [portal]}\n\
         provider: {allow_http: true, allow_addresses: [127.0.0.0/8]}\n";
-    let base = Base { file: "portcullis.yaml".into(), folder: "/".into(), in_pod: false };
+    let base = Base {
+        file: "portcullis.yaml".into(),
+        folder: "/".into(),
+        in_pod: false,
+        now: UnixTime(0),
+    };
     config::parse(text, &base).expect("settings that hold")
 }
 

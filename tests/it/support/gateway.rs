@@ -78,7 +78,7 @@ impl Gateway {
     pub(crate) async fn starting(provider: Arc<Provider>, clock: Clock, setup: Setup) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         setup.write(folder.path(), &provider.issuer);
-        let parsed = config::load(&folder.path().join("portcullis.yaml"));
+        let parsed = config::load_at(&folder.path().join("portcullis.yaml"), clock.now());
         let parsed = parsed.expect("settings that hold");
         let (app, problems) = App::start(&parsed, clock.clone()).await.expect("starts");
         let grpc = app.grpc_address();

@@ -130,6 +130,7 @@ fn metadata(checked: &Checked) -> Struct {
     let texts = [
         ("decision", Some(checked.decision().to_owned())),
         ("reason", Some(checked.reason.as_str().to_owned())),
+        ("shadow", checked.facts.shadow.then(|| "deny".to_owned())),
         ("sub", caller.map(|caller| caller.subject.to_string())),
         ("iss", caller.map(|caller| caller.issuer.to_string())),
         ("email", caller.and_then(Identity::shown_email).map(str::to_owned)),
