@@ -1,8 +1,11 @@
 // Chart and Kustomize bases: what they render holds against Kubernetes' schemas and our own rules. Run by `make charts`.
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
 import { REPOSITORY, bases, helm, kustomize, read, run, text } from './render.mjs';
 import { judge } from './schema.mjs';
@@ -218,6 +221,40 @@ for (const [name, objects] of entries) {
     }
   });
 }
+
+test('a Secret that Kubernetes swaps is read again while the service runs', async () => {
+  const root = path.join(scratch, 'swap');
+  const first = run(BINARY, ['keygen']).stdout;
+  mount(path.join(root, 'keys'), { 'session.keys': first });
+  mount(path.join(root, 'policy/portcullis-policy'), { 'portal.yaml': POLICY });
+  mount(path.join(root, 'secrets/default/portcullis-client'), { client_secret: 'a secret\n' });
+  const settings = of(rendered.service, 'ConfigMap')[0].data['portcullis.yaml'];
+  const file = path.join(root, 'portcullis.yaml');
+  // Any port, and no provider that could be reached.
+  writeFileSync(file, settings.replaceAll('/etc/portcullis/', `${root}/`).replaceAll(/0\.0\.0\.0:\d+/g, '127.0.0.1:0') + 'provider: { proxy: "http://127.0.0.1:9" }\n');
+  const service = spawn(BINARY, ['serve', '--config', file], { stdio: ['ignore', 'pipe', 'pipe'], timeout: 60_000 });
+  const ended = once(service, 'exit');
+  service.stderr.resume();
+  let swapped = false;
+  try {
+    for await (const line of createInterface({ input: service.stdout })) {
+      if (!swapped) {
+        // It serves: now as the kubelet does it, a new folder and a link that changes in one step.
+        swapped = true;
+        const keys = path.join(root, 'keys');
+        mkdirSync(path.join(keys, '..next'));
+        writeFileSync(path.join(keys, '..next/session.keys'), first + run(BINARY, ['keygen']).stdout);
+        symlinkSync('..next', path.join(keys, '..data_tmp'));
+        renameSync(path.join(keys, '..data_tmp'), path.join(keys, '..data'));
+      }
+      if (line.includes('reload: a new policy is in force')) return;
+    }
+    assert.fail('it ended, and had not read the keys again');
+  } finally {
+    service.kill('SIGTERM');
+    await ended;
+  }
+});
 
 test('a mistake in values is said before anything is installed', () => {
   for (const [values, set, said] of [
