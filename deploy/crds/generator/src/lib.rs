@@ -3,6 +3,8 @@
 //! For clusters without Gloo Portal: the same group, version, kinds and fields, so that its resources
 //! apply unchanged. Fields that nothing here describes are kept as they are.
 
+#![allow(clippy::duplicated_attributes, reason = "printer columns of one type are taken for that")]
+
 mod access_level;
 mod api_doc;
 mod api_product;
