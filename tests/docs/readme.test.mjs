@@ -12,7 +12,7 @@ const BINARY = path.resolve(REPOSITORY, process.env.PORTCULLIS_BIN ?? 'target/de
 
 const read = (file) => readFileSync(path.join(REPOSITORY, file), 'utf8');
 const readme = read('README.md');
-const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'deploy/demo/README.md', 'deploy/envoy/README.md', 'deploy/gateways/README.md', 'deploy/ghz/README.md', 'deploy/gloo-portal.md', 'benches/README.md'];
+const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'deploy/demo/README.md', 'deploy/envoy/README.md', 'deploy/gateways/README.md', 'deploy/ghz/README.md', 'deploy/gloo-portal.md', 'benches/README.md', 'deploy/README.md', 'deploy/helm/README.md', 'deploy/kustomize/README.md', 'deploy/crds/README.md'];
 
 /** The text below a heading, up to the next one of the same or a higher level. */
 function section(title) {
