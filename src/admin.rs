@@ -3,6 +3,7 @@
 use crate::policy::Snapshot;
 use crate::provider::{IssuerStatus, Providers};
 use crate::telemetry::Metrics;
+use crate::trace::SpanCounts;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -21,6 +22,8 @@ pub struct Admin {
     pub providers: Providers,
     /// Metrics.
     pub metrics: Metrics,
+    /// What became of spans, where there are any.
+    pub spans: Option<Arc<SpanCounts>>,
 }
 
 impl Admin {
@@ -79,7 +82,7 @@ fn issuer(status: &IssuerStatus) -> Value {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    admin.metrics.issuers(&admin.providers.report());
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], admin.metrics.text()).into_response()
+    let text = admin.metrics.told(&admin.providers.report(), admin.spans.as_deref());
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

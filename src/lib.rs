@@ -10,6 +10,7 @@ pub mod time;
 pub mod secret;
 pub mod clock;
 pub mod random;
+pub mod trace;
 pub mod attributes;
 pub mod cookie;
 pub mod token;

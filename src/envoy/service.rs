@@ -6,7 +6,8 @@ use crate::check::{Checker, RequestId};
 use crate::decision::{
     Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
 };
-use crate::telemetry::CheckMetrics;
+use crate::telemetry::{CHECK_SPAN, CheckMetrics, end_span};
+use crate::trace::Tracer;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
@@ -21,18 +22,36 @@ const BEFORE_DEADLINE: Duration = Duration::from_millis(50);
 pub struct AuthorizationService {
     checker: Checker,
     metrics: CheckMetrics,
+    tracer: Option<Tracer>,
 }
 
 impl AuthorizationService {
     /// Answers by `checker`.
     #[must_use]
     pub const fn new(checker: Checker, metrics: CheckMetrics) -> Self {
-        Self { checker, metrics }
+        Self { checker, metrics, tracer: None }
+    }
+
+    /// The same with spans, for checks that belong to a sampled trace.
+    #[must_use]
+    pub fn traced(self, tracer: Option<Tracer>) -> Self {
+        Self { tracer, ..self }
+    }
+
+    /// As [`Self::answer_in_trace`], for a call that is a part of none.
+    pub async fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Bytes {
+        self.answer_in_trace(message, timeout, None).await
     }
 
     /// Decodes, checks, encodes. `message` is `None` where what came was none; `timeout` is the text of
-    /// `grpc-timeout`.
-    pub async fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Bytes {
+    /// `grpc-timeout`, `traceparent` that of the call's own header. Without it, the request's counts: a
+    /// gateway that does not trace hands the client's on.
+    pub async fn answer_in_trace(
+        &self,
+        message: Option<Bytes>,
+        timeout: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Bytes {
         let started = Instant::now();
         let deadline = timeout
             .and_then(grpc_timeout)
@@ -47,21 +66,41 @@ impl AuthorizationService {
         };
         let id = RequestId::of(headers);
         let client = classify_client(method, headers);
-        let checked = match &decoded {
-            // Decides, whatever happens: in time, and even where our own code is at fault.
-            Ok(attributes) => {
+        let span = self.tracer.as_ref().and_then(|tracer| {
+            tracer.open(traceparent.or_else(|| headers.only("traceparent"))?, CHECK_SPAN)
+        });
+        // Decides, whatever happens: in time, and even where our own code is at fault.
+        let checked = match (&decoded, &span) {
+            (Ok(attributes), None) => {
                 guarded(self.checker.check(attributes, client, deadline), deadline).await
             }
-            Err(ambiguous) => refuse_ambiguous(ambiguous.part),
+            (Ok(attributes), Some(span)) => {
+                let check = guarded(self.checker.check(attributes, client, deadline), deadline);
+                // Apart, so that what is not traced is not larger for it.
+                Box::pin(span.within(check)).await
+            }
+            (Err(ambiguous), _) => refuse_ambiguous(ambiguous.part),
         };
         self.metrics.ended(&checked, id.as_str(), started.elapsed());
+        if let Some(span) = span {
+            end_span(span, &checked);
+        }
         encode(&checked, &Asked { client, host, request_id: id.as_str() })
     }
 }
 
 impl Handler for AuthorizationService {
-    async fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Bytes {
-        Self::answer(self, message, grpc_timeout).await
+    async fn answer(
+        &self,
+        message: Option<Bytes>,
+        grpc_timeout: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Bytes {
+        self.answer_in_trace(message, grpc_timeout, traceparent).await
+    }
+
+    fn is_traced(&self) -> bool {
+        self.tracer.is_some()
     }
 
     /// Our own fault, of which nothing else is known.

@@ -17,7 +17,12 @@ use tokio::sync::oneshot;
 struct Thread;
 
 impl Handler for Thread {
-    async fn answer(&self, _message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Bytes {
+    async fn answer(
+        &self,
+        _message: Option<Bytes>,
+        _grpc_timeout: Option<&str>,
+        _traceparent: Option<&str>,
+    ) -> Bytes {
         thread::current().name().unwrap_or_default().to_owned().into()
     }
 

@@ -132,8 +132,14 @@ async fn check(client: &mut SendRequest<Frames>, body: Frames) -> Got {
 struct Mirror;
 
 impl Handler for Mirror {
-    async fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Bytes {
+    async fn answer(
+        &self,
+        message: Option<Bytes>,
+        grpc_timeout: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Bytes {
         tokio::task::yield_now().await;
+        assert_eq!(traceparent, None, "nobody asks for it");
         match (message, grpc_timeout) {
             (Some(message), None) => message,
             (message, timeout) => format!("{message:?} {timeout:?}").into(),
@@ -168,7 +174,12 @@ async fn a_message_is_handed_on_in_however_many_frames_it_comes() {
 struct Long(usize);
 
 impl Handler for Long {
-    async fn answer(&self, _message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Bytes {
+    async fn answer(
+        &self,
+        _message: Option<Bytes>,
+        _grpc_timeout: Option<&str>,
+        _traceparent: Option<&str>,
+    ) -> Bytes {
         (0..self.0).map(|at| at.to_le_bytes()[0]).collect()
     }
 
@@ -182,7 +193,7 @@ async fn an_answer_of_any_length_goes_out_whole() {
     for length in [0, 1, 999, 1000, 1001, 1500, 2000, 70_000] {
         let mut client = connect(Long(length)).await;
         let got = check(&mut client, Frames::of(&[b"\0\0\0\0\0"])).await;
-        assert_eq!(got.message(), Long(length).answer(None, None).await, "{length}");
+        assert_eq!(got.message(), Long(length).answer(None, None, None).await, "{length}");
     }
 }
 
@@ -266,6 +277,7 @@ impl Handler for Panicking {
         &self,
         _message: Option<Bytes>,
         _grpc_timeout: Option<&str>,
+        _traceparent: Option<&str>,
     ) -> impl Future<Output = Bytes> + Send {
         assert!(self.0.fetch_add(1, Ordering::SeqCst).is_multiple_of(2), "a bug");
         async {
