@@ -1,4 +1,5 @@
-# Needs Rust, Python 3 and Node (20 or newer). Everything else comes pinned into .tools/, except Chromium (`make chromium`).
+# Needs Rust, Python 3 and Node (20 or newer). Everything else comes pinned into .tools/, except Debian's Chromium and
+# Prometheus (`make chromium prometheus`).
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -41,7 +42,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools chromium lint deny unit crds-check charts differential fuzz soak-short validate gateway gateways catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: tools chromium lint deny unit crds-check charts differential fuzz soak-short validate gateway gateways observability catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
@@ -115,6 +116,14 @@ gateway: tools chromium build ## What only real Envoy and a real Chromium can sh
 .PHONY: gateways
 gateways: tools build ## The guide behind what each gateway of deploy/gateways makes of its file, on real Envoy
 	node --test --test-concurrency=1 tests/gateways/*.test.mjs
+
+.PHONY: observability
+observability: tools prometheus build ## Rules and dashboard: promtool, and a real Prometheus on a real run
+	node --test --test-concurrency=1 tests/observability/*.test.mjs
+
+.PHONY: prometheus
+prometheus: ## Install Debian's Prometheus, for `make observability` (needs root)
+	@deploy/observability/install-prometheus.sh
 
 .PHONY: demo-check
 demo-check: tools chromium build ## Walk through the guide with curl-like requests and a real Chromium

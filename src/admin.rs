@@ -5,6 +5,7 @@ use crate::policy::{Portal, Snapshot};
 use crate::provider::{IssuerStatus, Providers};
 use crate::telemetry::Metrics;
 use crate::time::UnixTime;
+use crate::trace::SpanCounts;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -25,6 +26,8 @@ pub struct Admin {
     pub metrics: Metrics,
     /// The present.
     pub clock: Clock,
+    /// What became of spans, where there are any.
+    pub spans: Option<Arc<SpanCounts>>,
 }
 
 impl Admin {
@@ -89,10 +92,10 @@ fn issuer(status: &IssuerStatus) -> Value {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    admin.metrics.issuers(&admin.providers.report());
     let policy = Arc::clone(&admin.policy.borrow());
     let shadows = policy.shadows(admin.clock.now());
     admin.metrics.shadows(shadows.map(|(portal, until)| (&portal.name, until)));
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], admin.metrics.text()).into_response()
+    let text = admin.metrics.told(&admin.providers.report(), admin.spans.as_deref());
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

@@ -5,16 +5,18 @@ use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::Parsed;
 use crate::envoy::AuthorizationService;
+use crate::name::ResourceName;
 use crate::policy::Snapshot;
 use crate::problem::Problem;
-use crate::provider::{IssuerSource, Providers, ProvidersError};
+use crate::provider::{Collector, IssuerSource, Providers, ProvidersError};
 use crate::random::{self, NoRandomness};
 use crate::reload::{self, Loader, Reload};
 use crate::server::{self, ListenError, Listener, Tls, Workers};
 use crate::session::{KeyRing, KeyRingError};
 use crate::shadow;
-use crate::telemetry::{CheckMetrics, Metrics};
+use crate::telemetry::{CheckMetrics, Exporter, Loaded, Metrics};
 use crate::token::{self, SelfTestError};
+use crate::trace::Tracer;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -66,6 +68,7 @@ pub struct App {
     admin: Admin,
     checker: Checker,
     metrics: Metrics,
+    tracing: Option<(Tracer, Exporter)>,
     reload: Arc<Notify>,
 }
 
@@ -85,8 +88,10 @@ impl App {
         let loaded = loader.load().map_err(StartError::NoPolicy)?;
         let metrics = Metrics::new();
         metrics.reload(true, loaded.problems.len());
+        metrics.loaded(Loaded::SealingKeys, true);
         let providers = Providers::new(&settings.provider, clock.clone())?;
         providers.set_issuers(sources(&loaded.snapshot));
+        metrics.portals(logins(&loaded.snapshot));
         let (publish, policy) = watch::channel(loaded.snapshot);
         let (publish_keys, key_ring) = watch::channel(key_ring);
         let checker = Checker::new(Parts {
@@ -108,13 +113,20 @@ impl App {
         let told = metrics.clone();
         let report = move |result: &Reload| {
             report_reload(result, &told);
-            reload_keys(keys_file.as_deref(), &publish_keys);
+            told.loaded(Loaded::SealingKeys, reload_keys(keys_file.as_deref(), &publish_keys));
         };
         tokio::spawn(reload::watch(loader, seen, Arc::clone(&reload), publish, report));
-        tokio::spawn(follow_issuers(policy.clone(), providers.clone()));
+        tokio::spawn(follow(policy.clone(), providers.clone(), metrics.clone()));
         tokio::spawn(shadow::remind(policy.clone(), clock.clone()));
-        let admin = Admin { policy, providers, metrics: metrics.clone(), clock };
-        let app = Self { listener, tls, admin_listener, admin, checker, metrics, reload };
+        let endpoint = settings.telemetry.otlp_endpoint.as_ref();
+        let collector = endpoint.map(Collector::new).transpose()?;
+        let tracing = collector.map(|collector| {
+            let (tracer, queue) = Tracer::new(clock.clone());
+            (tracer, Exporter::start(queue, collector))
+        });
+        let spans = tracing.as_ref().map(|(tracer, _)| Arc::clone(tracer.counts()));
+        let admin = Admin { policy, providers, metrics: metrics.clone(), clock, spans };
+        let app = Self { listener, tls, admin_listener, admin, checker, metrics, tracing, reload };
         Ok((app, loaded.problems))
     }
 
@@ -166,10 +178,14 @@ impl App {
         let router = self.admin.router();
         let admin = tokio::spawn(async move { axum::serve(self.admin_listener, router).await });
         let checks = CheckMetrics::new(self.metrics);
-        let service = AuthorizationService::new(self.checker.clone(), checks);
+        let (tracer, exporter) = self.tracing.unzip();
+        let service = AuthorizationService::new(self.checker.clone(), checks).traced(tracer);
         let ended = server::serve(self.listener, self.tls, service, workers, stop).await;
         // Each call to a provider has its own limit of time; this is the limit of them all.
         let _finished = tokio::time::timeout(server::DRAIN, self.checker.finish()).await;
+        if let Some(exporter) = exporter {
+            exporter.finish().await;
+        }
         admin.abort();
         Ok(ended?)
     }
@@ -188,16 +204,21 @@ pub(crate) fn load_keys(path: Option<&Path>) -> Result<KeyRing, StartError> {
     KeyRing::parse(&text).map_err(|source| StartError::Keys { path: path.to_owned(), source })
 }
 
-/// Puts the keys of the file in force; the last good ones stay where it does not hold.
-fn reload_keys(path: Option<&Path>, publish: &watch::Sender<Arc<KeyRing>>) {
+/// Puts the keys of the file in force; the last good ones stay where it does not hold. Returns whether it
+/// does.
+fn reload_keys(path: Option<&Path>, publish: &watch::Sender<Arc<KeyRing>>) -> bool {
     if path.is_none() {
-        return;
+        return true;
     }
     match load_keys(path) {
         Ok(key_ring) => {
             publish.send_replace(Arc::new(key_ring));
+            true
         }
-        Err(error) => tracing::error!(%error, "the last sealing keys stay in force"),
+        Err(error) => {
+            tracing::error!(%error, "the last sealing keys stay in force");
+            false
+        }
     }
 }
 
@@ -224,12 +245,24 @@ fn report_reload(result: &Reload, metrics: &Metrics) {
     }
 }
 
-/// Has the providers fetched that the policy names, whenever it changes.
-async fn follow_issuers(mut policy: watch::Receiver<Arc<Snapshot>>, providers: Providers) {
+/// Has the providers fetched that the policy names, and the logins of its Portals counted, whenever it
+/// changes.
+async fn follow(
+    mut policy: watch::Receiver<Arc<Snapshot>>,
+    providers: Providers,
+    metrics: Metrics,
+) {
     while policy.changed().await.is_ok() {
-        let sources = sources(&policy.borrow_and_update());
-        providers.set_issuers(sources);
+        let snapshot = Arc::clone(&policy.borrow_and_update());
+        providers.set_issuers(sources(&snapshot));
+        metrics.portals(logins(&snapshot));
     }
+}
+
+/// The Portals that have a login.
+fn logins(snapshot: &Snapshot) -> impl Iterator<Item = &ResourceName> {
+    let portals = snapshot.portals.iter().filter(|portal| portal.login.is_some());
+    portals.map(|portal| &portal.name)
 }
 
 /// The issuers of a policy, as the providers know them.

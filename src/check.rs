@@ -37,6 +37,7 @@ use crate::store::{
     Completions, MemorySessions, Refreshes, Replays, Revocations, TokenCache, Users,
 };
 use crate::telemetry::Metrics;
+use crate::trace;
 use authenticate::{Authenticated, authenticate};
 use call::Call;
 use exchange::SignedIn;
@@ -108,7 +109,7 @@ impl Inner {
     /// Has `work` done beside its check, which it outlives. What asks a provider runs where the
     /// connections to the providers are kept, and not on a thread that answers checks.
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn_on(work, self.parts.providers.runtime());
+        self.tasks.spawn_on(trace::inherit(work), self.parts.providers.runtime());
     }
 }
 

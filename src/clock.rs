@@ -42,6 +42,19 @@ impl Clock {
         }
     }
 
+    /// Now, in nanoseconds since 1970, for what is told and judges nothing.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    pub fn now_ns(&self) -> u64 {
+        match &self.0 {
+            Some(milliseconds) => milliseconds.load(Ordering::SeqCst).saturating_mul(1_000_000),
+            None => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+            }
+        }
+    }
+
     /// Moves a manual clock forward; the system's clock cannot be moved.
     pub fn advance(&self, span: Duration) {
         if let Some(milliseconds) = &self.0 {

@@ -11,6 +11,7 @@ pub mod secret;
 pub mod base64url;
 pub mod clock;
 pub mod random;
+pub mod trace;
 pub mod attributes;
 pub mod cookie;
 pub mod token;

@@ -1,4 +1,4 @@
-//! HTTP to OpenID providers: discovery, keys, tokens. The only door to reqwest.
+//! HTTP to OpenID providers: discovery, keys, tokens; and to a collector of traces. The only door to reqwest.
 //!
 //! Each issuer has one task that fetches its metadata and keys and keeps them; a check reads what
 //! is there and waits only for a key that nobody knows yet.
@@ -7,6 +7,7 @@ mod address;
 mod answer;
 mod calls;
 mod client;
+mod collector;
 mod fetch;
 mod metadata;
 mod registry;
@@ -16,6 +17,7 @@ mod token_endpoint;
 
 pub use calls::CodeGrant;
 pub use client::{ClientError, ProvidersError};
+pub use collector::Collector;
 pub use metadata::{EndpointRules, MetadataError, ProviderMetadata};
 pub use registry::{IssuerSource, IssuerStatus, KeysUnavailable, Providers};
 pub use state::Counts;

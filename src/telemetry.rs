@@ -1,11 +1,20 @@
-//! What the service says of itself: log lines and metrics, their names in one place.
+//! What the service says of itself: log lines, metrics and spans, their names in one place.
 
+mod export;
 mod lines;
+mod login_failure;
 mod logs;
 mod metrics;
+mod otlp;
+mod spans;
 
+pub use export::Exporter;
+pub use login_failure::LoginFailure;
 pub use logs::{dispatch, install, log_check, log_endpoint};
-pub use metrics::{LoginOutcome, Metrics, RefreshOutcome, RevocationOutcome, SignatureCheck};
+pub use metrics::{
+    Loaded, LoginOutcome, Metrics, RefreshOutcome, RevocationOutcome, SignatureCheck,
+};
+pub use spans::{CHECK_SPAN, end_span};
 
 use crate::attributes::Attributes;
 use crate::decision::{Checked, Reason};

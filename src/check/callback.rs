@@ -13,7 +13,7 @@ use crate::oidc::{Callback, CallbackParameters};
 use crate::policy::{Grant, Login, Portal, PortalId};
 use crate::session::{CompletedLogins, Flow, OpenError, Purpose, Session, State};
 use crate::store::Completion;
-use crate::telemetry::LoginOutcome;
+use crate::telemetry::{LoginFailure, LoginOutcome};
 use crate::time::UnixTime;
 use prost::Message;
 use std::sync::Arc;
@@ -33,16 +33,19 @@ pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) ->
     let query = call.attributes.path.query().unwrap_or_default();
     let parameters = match CallbackParameters::parse(query) {
         Ok(parameters) => parameters,
-        Err(fault) => return refuse(call, facts, fault.to_string()),
+        Err(fault) => return refuse(call, facts, LoginFailure::BadCallback, fault.to_string()),
     };
     let (id, portal, login, state) = match open_state(call, parameters.state()) {
         Ok(opened) => opened,
-        Err(Fallen::Wrong(why)) => return refuse(call, facts, why.to_owned()),
+        Err(Fallen::Wrong(why)) => {
+            return refuse(call, facts, LoginFailure::BadCallback, why.to_owned());
+        }
         Err(Fallen::Unreadable) => return unreadable(call, facts).await,
     };
     facts.portal = Some(portal.name.clone());
     let Some(began_on) = Host::parse(&state.host) else {
-        return refuse(call, facts, "the state names no host".to_owned());
+        let why = "the state names no host".to_owned();
+        return refuse(call, facts, LoginFailure::BadCallback, why);
     };
     if began_on.name != call.attributes.host.name {
         return pass_on(call, portal, &parameters, &began_on, forward, facts);
@@ -52,11 +55,13 @@ pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) ->
         Ok(flow) => flow,
         Err(NoFlow::Unreadable) => return unreadable(call, facts).await,
         Err(NoFlow::Wrong) => {
-            return refuse(call, facts, "the browser has no such login under way".to_owned());
+            let why = "the browser has no such login under way".to_owned();
+            return refuse(call, facts, LoginFailure::BadCallback, why);
         }
     };
     if flow.id != state.flow || flow.portal != state.portal || flow.issuer != state.issuer {
-        return refuse(call, facts, "state and browser speak of different logins".to_owned());
+        let why = "state and browser speak of different logins".to_owned();
+        return refuse(call, facts, LoginFailure::BadCallback, why);
     }
     // From here on the flow is used up, whatever comes.
     let spent = login::clear_flow(call, &flow.id);
@@ -105,6 +110,7 @@ async fn unreadable(call: &Call<'_>, facts: &mut Facts) -> Denied {
         let home = Denied::redirect(Reason::BadCallback, Status::Found, "/");
         return home.cookies(live.cookies);
     }
+    failed(call, facts, LoginFailure::Expired);
     match call.login_portal() {
         Some((id, portal)) => {
             let mut denied = login::restart_once(call, id, portal, facts);
@@ -118,12 +124,15 @@ async fn unreadable(call: &Call<'_>, facts: &mut Facts) -> Denied {
     }
 }
 
-fn refuse(call: &Call<'_>, facts: &mut Facts, why: String) -> Denied {
+fn refuse(call: &Call<'_>, facts: &mut Facts, reason: LoginFailure, why: String) -> Denied {
     facts.hint = Some(why.into());
-    if let Some((_, portal)) = call.login_portal() {
-        call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
-    }
+    failed(call, facts, reason);
     answers::bad_callback(call)
+}
+
+/// Counts a login that failed.
+fn failed(call: &Call<'_>, facts: &Facts, reason: LoginFailure) {
+    call.inner.parts.metrics.login_failed(facts.portal.as_ref(), reason);
 }
 
 /// Sends the browser on to the host where the login began, which has the flow cookie.
@@ -138,11 +147,8 @@ fn pass_on(
     let known = forward && origin::may_begin_on(call.policy, portal, to);
     let url = known.then(|| origin::base_url(to, portal)).flatten();
     let Some(mut url) = url else {
-        return refuse(
-            call,
-            facts,
-            "the login began on a host that is not this Portal's".to_owned(),
-        );
+        let why = "the login began on a host that is not this Portal's".to_owned();
+        return refuse(call, facts, LoginFailure::BadCallback, why);
     };
     url.set_path(&format!("{}/callback", call.settings().endpoints.base));
     let url = parameters.forward_to(url);
@@ -160,19 +166,21 @@ async fn conclude(
     let providers = &call.inner.parts.providers;
     let Some(metadata) = providers.metadata(&login.issuer) else {
         facts.hint = Some("the provider's metadata cannot be had".into());
+        failed(call, facts, LoginFailure::ProviderUnavailable);
         return answers::login_unavailable(call, None);
     };
     let code = match parameters.judge(&login.issuer, metadata.sends_iss) {
         Ok(Callback::Code(code)) => code,
         Ok(Callback::AccessDenied) => {
             facts.hint = Some("the provider says access_denied".into());
-            call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
+            failed(call, facts, LoginFailure::AccessDenied);
             return answers::access_denied(call);
         }
         Ok(Callback::Failed(error)) => {
-            return refuse(call, facts, format!("the provider says {error}"));
+            let why = format!("the provider says {error}");
+            return refuse(call, facts, LoginFailure::ProviderError, why);
         }
-        Err(fault) => return refuse(call, facts, fault.to_string()),
+        Err(fault) => return refuse(call, facts, LoginFailure::BadCallback, fault.to_string()),
     };
     let return_to = login::return_to(call, portal, &flow.return_to);
     // By its nonce: the id is short, and no two logins may ever be taken for one.
@@ -185,22 +193,31 @@ async fn conclude(
             sender.send_replace(Some(Arc::new(signed_in)));
         });
     });
-    let used_up = || "the code of this login was used already".to_owned();
-    let Some(completion) = completion else { return refuse(call, facts, used_up()) };
+    let used_up = |facts: &mut Facts| {
+        let why = "the code of this login was used already".to_owned();
+        refuse(call, facts, LoginFailure::BadCallback, why)
+    };
+    let Some(completion) = completion else { return used_up(facts) };
     let signed_in = delivered(completion).await;
     // A browser that hung up is not here any more: for it the result is kept.
     if !call.inner.completions.deliver(&login_id) {
-        return refuse(call, facts, used_up());
+        return used_up(facts);
     }
     match signed_in.as_deref() {
         Some(Ok(session)) => sign_in(call, portal, session, return_to.as_str(), facts),
         Some(Err(Fault::Unavailable(retry_after))) => {
             facts.hint = Some(Fault::Unavailable(None).to_string().into());
-            call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
+            failed(call, facts, LoginFailure::ProviderUnavailable);
             answers::login_unavailable(call, *retry_after)
         }
-        Some(Err(Fault::Internal)) | None => answers::internal(),
-        Some(Err(fault)) => refuse(call, facts, fault.to_string()),
+        Some(Err(Fault::Internal)) | None => {
+            failed(call, facts, LoginFailure::Internal);
+            answers::internal()
+        }
+        Some(Err(fault @ Fault::Refused(_))) => {
+            refuse(call, facts, LoginFailure::CodeRefused, fault.to_string())
+        }
+        Some(Err(fault)) => refuse(call, facts, LoginFailure::InvalidToken, fault.to_string()),
     }
 }
 
@@ -219,7 +236,7 @@ fn sign_in(
     let completed = completed_logins(call);
     if completed.len() >= LOOP_LOGINS {
         facts.hint = Some("third completed login within a minute without a session".into());
-        call.inner.parts.metrics.login(&portal.name, LoginOutcome::Failed);
+        failed(call, facts, LoginFailure::LoginLoop);
         let cleared = call.names.clear(COMPLETED_LOGINS);
         return answers::login_loop(call).cookies([cleared]);
     }
@@ -231,9 +248,13 @@ fn sign_in(
         Ok(cookies) => cookies,
         Err(NotWritten::TooLarge) => {
             facts.hint = Some("the session does not fit into 8 KiB of cookies".into());
+            failed(call, facts, LoginFailure::TooLarge);
             return answers::too_large(call);
         }
-        Err(NotWritten::NotSealed) => return answers::internal(),
+        Err(NotWritten::NotSealed) => {
+            failed(call, facts, LoginFailure::Internal);
+            return answers::internal();
+        }
     };
     call.inner.sessions.put(Arc::new(session.clone()));
     session::remember(call, session);

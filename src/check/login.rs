@@ -11,7 +11,7 @@ use crate::oidc::{AuthorizationRequest, ReturnTo, code_challenge};
 use crate::policy::{Portal, PortalId, Route};
 use crate::random;
 use crate::session::{Flow, Purpose, State};
-use crate::telemetry::LoginOutcome;
+use crate::telemetry::{LoginFailure, LoginOutcome};
 use crate::time::UnixTime;
 use prost::Message;
 use std::time::Duration;
@@ -110,18 +110,22 @@ pub(super) fn start(
     facts: &mut Facts,
 ) -> Denied {
     let Some(login) = &portal.login else { return answers::no_route() };
+    let failed = |reason| call.inner.parts.metrics.login_failed(Some(&portal.name), reason);
     let providers = &call.inner.parts.providers;
     let metadata = providers.metadata(&login.issuer).filter(|_| !providers.is_down(&login.issuer));
     let Some(metadata) = metadata else {
         facts.hint = Some("the provider cannot be reached".into());
+        failed(LoginFailure::ProviderUnavailable);
         providers.look(&login.issuer);
         return answers::provider_unavailable(call);
     };
     if !metadata.supports_s256 {
         facts.hint = Some("the provider does not announce PKCE with S256".into());
+        failed(LoginFailure::ProviderUnfit);
         return answers::provider_unfit(call);
     }
     let Some(begun) = begin(call, portal, login.issuer.as_str(), return_to) else {
+        failed(LoginFailure::Internal);
         return answers::internal();
     };
     let request = AuthorizationRequest {

@@ -3,8 +3,8 @@
 //! Pure: no I/O, no clock.
 
 use super::{
-    LogFormat, LogSettings, Settings, endpoints, headers, listen, overrides, places, provider,
-    session, tokens,
+    LogFormat, LogSettings, Settings, TelemetrySettings, endpoints, headers, listen, overrides,
+    places, provider, session, tokens,
 };
 use crate::document::{self, At, Field, Fields, Node, Sink};
 use crate::problem::{Problem, Severity};
@@ -12,6 +12,7 @@ use crate::time::UnixTime;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use url::Url;
 
 /// What the text of the settings does not say.
 #[derive(Clone, Debug)]
@@ -114,7 +115,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
     let portals = overrides::portals(fields.take("portals").as_ref(), base.now);
     let environments = overrides::environments(fields.take("environments").as_ref());
     let log = log(section(&mut fields, "log"));
-    telemetry(section(&mut fields, "telemetry"));
+    let telemetry = telemetry(section(&mut fields, "telemetry"));
     fields.finish(Severity::Error);
     Some(Settings {
         listen,
@@ -131,6 +132,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
         portals,
         environments,
         log,
+        telemetry,
     })
 }
 
@@ -193,10 +195,29 @@ fn log(mut section: Option<Fields<'_>>) -> LogSettings {
     log
 }
 
-fn telemetry(mut section: Option<Fields<'_>>) {
-    let endpoint = section.as_mut().and_then(|fields| fields.take("otlp_endpoint"));
-    endpoint.iter().for_each(not_offered);
+fn telemetry(mut section: Option<Fields<'_>>) -> TelemetrySettings {
+    let otlp_endpoint = optional(&mut section, "otlp_endpoint", collector);
     finish(section);
+    TelemetrySettings { otlp_endpoint }
+}
+
+/// Where a collector is, without `/v1/traces`. One that a person has to sign in at is reached through a
+/// collector beside us: no password stands in the settings.
+fn collector(field: &Field<'_>) -> Option<Url> {
+    let url = Url::parse(&field.string()?).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    let bare = |url: &Url| {
+        let anonymous = url.username().is_empty() && url.password().is_none();
+        anonymous && url.query().is_none() && url.fragment().is_none()
+    };
+    let url = url.filter(bare);
+    if url.is_none() {
+        field.error(
+            "expected the base URL of an OTLP collector such as http://127.0.0.1:4318, without user, \
+             query and fragment",
+        );
+    }
+    url
 }
 
 /// The lines of the entries of `portals` and `environments`, and of their fields.

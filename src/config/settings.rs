@@ -41,6 +41,8 @@ pub struct Settings {
     pub environments: BTreeMap<ResourceName, EnvironmentOverride>,
     /// Logs.
     pub log: LogSettings,
+    /// Traces.
+    pub telemetry: TelemetrySettings,
 }
 
 /// Section `listen`.
@@ -297,4 +299,11 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// How much.
     pub level: tracing::Level,
+}
+
+/// Section `telemetry`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct TelemetrySettings {
+    /// The base URL of an OTLP collector, to which spans go over HTTP; none: there are no spans.
+    pub otlp_endpoint: Option<url::Url>,
 }

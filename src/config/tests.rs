@@ -96,7 +96,7 @@ portals:
 environments:
   dev.default: {routing: context, audiences: [a], portal: petstore-portal.default, group_claim: g}
 log: {format: text, level: debug}
-telemetry: {otlp_endpoint: null}
+telemetry: {otlp_endpoint: 'http://127.0.0.1:4318'}
 ";
 
 #[test]
@@ -119,6 +119,8 @@ fn reads_every_key() {
     assert_eq!(settings.provider.allow_addresses.len(), 2);
     assert_eq!(settings.provider.extra_hosts, ["keys.example.com", "a:1"]);
     assert_eq!(settings.provider.require_at_hash, RequireAtHash::Always);
+    let endpoint = settings.telemetry.otlp_endpoint.map(String::from);
+    assert_eq!(endpoint.as_deref(), Some("http://127.0.0.1:4318/"));
     let name = crate::name::ResourceName::new("petstore-portal", "default");
     let portal = &settings.portals[&name];
     assert_eq!(portal.lifetime, Some(Duration::from_secs(8 * 60 * 60)));
@@ -249,7 +251,11 @@ fn refuses_each_value_that_does_not_hold() {
         ("environments: {e.d: {portal: p}}", "environments.e.d.portal: expected <name>"),
         ("environments: {e.d: {audiences: ['']}}", "environments.e.d.audiences[0]: expected"),
         ("log: {level: loud}", "log.level: expected one of: error, warn, info, debug, trace"),
-        ("telemetry: {otlp_endpoint: 'http://x'}", "telemetry.otlp_endpoint: this version does"),
+        ("telemetry: {otlp_endpoint: 'x:4317'}", "telemetry.otlp_endpoint: expected the base URL"),
+        (
+            "telemetry: {otlp_endpoint: 'http://me:pw@x'}",
+            "telemetry.otlp_endpoint: expected the base",
+        ),
         ("session: {}", "session: expected each key once"),
     ];
     for (text, want) in cases {
@@ -321,4 +327,12 @@ fn loads_from_a_folder_of_its_own() {
     assert_eq!(parsed.settings.resources.paths, [folder.path().join("portal")]);
     std::fs::write(&path, "colour: blue").expect("a file");
     assert!(matches!(load(&path), Err(LoadError::Problems(found)) if found.len() == 3));
+}
+
+#[test]
+fn no_collector_is_the_default() {
+    for text in ["", "telemetry: {}", "telemetry: {otlp_endpoint: null}"] {
+        let parsed = parse(&format!("{MINIMAL}{text}"), &base()).expect("settings");
+        assert_eq!(parsed.settings.telemetry.otlp_endpoint, None, "{text}");
+    }
 }

@@ -25,6 +25,7 @@ use tonic::service::Routes;
 
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
@@ -59,8 +60,19 @@ impl fmt::Debug for Answering<'_> {
 
 /// What answers checks. Another one than ours shows what the transport costs by itself.
 pub trait Handler: Send + Sync + 'static {
-    /// The answer to a message; `None` where what came is none. `grpc_timeout` is the header's text.
-    fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Answering<'_>;
+    /// The answer to a message; `None` where what came is none. `grpc_timeout` and `traceparent` are the
+    /// headers' text.
+    fn answer(
+        &self,
+        message: Option<Bytes>,
+        grpc_timeout: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Answering<'_>;
+
+    /// Whether anybody reads `traceparent`; it is not looked for otherwise.
+    fn is_traced(&self) -> bool {
+        false
+    }
 
     /// The answer where that panicked.
     fn answer_to_panic(&self) -> Bytes;
@@ -114,11 +126,12 @@ impl<H: Handler> Server<H> {
             Err(std::future::ready(refuse_encoded()).boxed())
         } else {
             let timeout = request.headers().get(GRPC_TIMEOUT).cloned();
-            Ok((request.into_body(), timeout))
+            let trace = if inner.handler.is_traced() { traceparent(&request) } else { None };
+            Ok((request.into_body(), timeout, trace))
         };
         async move {
             Ok(match request {
-                Ok((body, timeout)) => inner.check(body, timeout).await,
+                Ok((body, timeout, trace)) => inner.check(body, timeout, trace).await,
                 Err(other) => other.await,
             })
         }
@@ -126,13 +139,20 @@ impl<H: Handler> Server<H> {
 }
 
 impl<H: Handler> Inner<H> {
-    async fn check(&self, body: Incoming, timeout: Option<HeaderValue>) -> Response<Answer> {
+    async fn check(
+        &self,
+        body: Incoming,
+        timeout: Option<HeaderValue>,
+        trace: Option<HeaderValue>,
+    ) -> Response<Answer> {
         let timeout = timeout.as_ref().and_then(|timeout| timeout.to_str().ok());
+        // One that is no text is malformed, and still the gateway's word.
+        let trace = trace.as_ref().map(|trace| trace.to_str().unwrap_or_default());
         let message = match receive(body, self.max_message_bytes, timeout).await {
             Ok(message) => message,
             Err(status) => return status.into_http().map(Answer::other),
         };
-        let answer = catch_unwind(AssertUnwindSafe(|| self.handler.answer(message, timeout)));
+        let answer = catch_unwind(AssertUnwindSafe(|| self.handler.answer(message, timeout, trace)));
         let answer = match answer {
             Ok(Answering::Ready(answer)) => Ok(answer),
             Ok(Answering::Waits(answer)) => AssertUnwindSafe(answer).catch_unwind().await,
@@ -155,6 +175,11 @@ impl<H: Handler> Inner<H> {
         }
         .boxed()
     }
+}
+
+/// The `traceparent` of the call itself: the gateway's span for it. With several, the first.
+fn traceparent(request: &Request<Incoming>) -> Option<HeaderValue> {
+    request.headers().get(TRACEPARENT).cloned()
 }
 
 /// Whether messages may be compressed, which the gateway never does: small ones could say large things.

@@ -6,7 +6,8 @@ use crate::check::{Checker, RequestId};
 use crate::decision::{
     Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
 };
-use crate::telemetry::{self, CheckMetrics};
+use crate::telemetry::{self, CHECK_SPAN, CheckMetrics, end_span};
+use crate::trace::{Open, Tracer};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,40 +22,73 @@ const BEFORE_DEADLINE: Duration = Duration::from_millis(50);
 pub struct AuthorizationService {
     checker: Checker,
     metrics: CheckMetrics,
+    tracer: Option<Tracer>,
 }
 
 impl AuthorizationService {
     /// Answers by `checker`.
     #[must_use]
     pub const fn new(checker: Checker, metrics: CheckMetrics) -> Self {
-        Self { checker, metrics }
+        Self { checker, metrics, tracer: None }
+    }
+
+    /// The same with spans, for checks that belong to a sampled trace.
+    #[must_use]
+    pub fn traced(self, tracer: Option<Tracer>) -> Self {
+        Self { tracer, ..self }
+    }
+
+    /// As [`Self::answer_in_trace`], for a call that is a part of none.
+    #[must_use]
+    pub fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Answering<'_> {
+        self.answer_in_trace(message, timeout, None)
     }
 
     /// Decodes, checks, encodes. `message` is `None` where what came was none; `timeout` is the text of
-    /// `grpc-timeout`.
+    /// `grpc-timeout`, `traceparent` that of the call's own header. Without it, the request's counts: a
+    /// gateway that does not trace hands the client's on.
     #[must_use]
-    pub fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Answering<'_> {
+    pub fn answer_in_trace(
+        &self,
+        message: Option<Bytes>,
+        timeout: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Answering<'_> {
         let started = Instant::now();
-        if let Some(answer) = self.answer_at_once(message.as_deref(), started) {
-            return Answering::Ready(answer);
-        }
+        let span = match self.answer_at_once(message.as_deref(), traceparent, started) {
+            Ok(answer) => return Answering::Ready(answer),
+            Err(span) => span,
+        };
         let until = |timeout: Duration| started + timeout.saturating_sub(BEFORE_DEADLINE);
         let deadline = timeout.and_then(grpc_timeout).map(until);
-        Answering::Waits(self.answer_in_time(message, started, deadline).boxed())
+        Answering::Waits(self.answer_in_time(message, started, deadline, span).boxed())
     }
 
-    /// The answer, where nobody has to be waited for.
-    fn answer_at_once(&self, message: Option<&[u8]>, started: Instant) -> Option<Bytes> {
+    /// The answer, where nobody has to be waited for, and nothing is told of a span. Otherwise the span that
+    /// the check belongs to.
+    fn answer_at_once(
+        &self,
+        message: Option<&[u8]>,
+        traceparent: Option<&str>,
+        started: Instant,
+    ) -> Result<Bytes, Option<Open>> {
         let request = Request::read(message);
+        if let Some(span) = self.tracer.as_ref().and_then(|tracer| {
+            let own = || request.headers().only("traceparent");
+            tracer.open(traceparent.or_else(own)?, CHECK_SPAN)
+        }) {
+            return Err(Some(span));
+        }
         let checked = match &request.read {
             // Decides, whatever happens: even where our own code is at fault.
             Ok(attributes) => catch_unwind(AssertUnwindSafe(|| {
                 self.checker.check_at_once(attributes, request.client)
             }))
-            .unwrap_or_else(|_panic| Some(refuse_internal()))?,
+            .unwrap_or_else(|_panic| Some(refuse_internal()))
+            .ok_or(None)?,
             Err(ambiguous) => refuse_ambiguous(ambiguous.part),
         };
-        Some(self.ended(&request, &checked, started))
+        Ok(self.ended(&request, &checked, started))
     }
 
     /// The same, from its beginning, where somebody is waited for, but not beyond `deadline`.
@@ -63,15 +97,24 @@ impl AuthorizationService {
         message: Option<Bytes>,
         started: Instant,
         deadline: Option<Instant>,
+        span: Option<Open>,
     ) -> Bytes {
         let request = Request::read(message.as_deref());
-        let checked = match &request.read {
-            Ok(attributes) => {
+        let checked = match (&request.read, &span) {
+            (Ok(attributes), None) => {
                 guarded(self.checker.check(attributes, request.client, deadline), deadline).await
             }
-            Err(ambiguous) => refuse_ambiguous(ambiguous.part),
+            (Ok(attributes), Some(span)) => {
+                let check = self.checker.check(attributes, request.client, deadline);
+                span.within(guarded(check, deadline)).await
+            }
+            (Err(ambiguous), _) => refuse_ambiguous(ambiguous.part),
         };
-        self.ended(&request, &checked, started)
+        let answer = self.ended(&request, &checked, started);
+        if let Some(span) = span {
+            end_span(span, &checked);
+        }
+        answer
     }
 
     /// Counts, logs, encodes.
@@ -94,12 +137,14 @@ impl<'m> Request<'m> {
     fn read(message: Option<&'m [u8]>) -> Self {
         let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
         let read = message.ok_or_else(unreadable).and_then(decode);
-        let (method, headers) = match &read {
-            Ok(attributes) => (attributes.method, &attributes.headers),
-            Err(ambiguous) => (Method::Get, &ambiguous.headers),
-        };
+        let method = read.as_ref().map_or(Method::Get, |attributes| attributes.method);
+        let headers = headers(&read);
         let (id, client) = (RequestId::of(headers), classify_client(method, headers));
         Self { read, id, client }
+    }
+
+    fn headers(&self) -> &Headers<'m> {
+        headers(&self.read)
     }
 
     fn host(&self) -> &str {
@@ -107,9 +152,26 @@ impl<'m> Request<'m> {
     }
 }
 
+/// The headers, also of a request that could be read in two ways.
+const fn headers<'r, 'm>(read: &'r Result<Attributes<'m>, Ambiguous<'m>>) -> &'r Headers<'m> {
+    match read {
+        Ok(attributes) => &attributes.headers,
+        Err(ambiguous) => &ambiguous.headers,
+    }
+}
+
 impl Handler for AuthorizationService {
-    fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Answering<'_> {
-        Self::answer(self, message, grpc_timeout)
+    fn answer(
+        &self,
+        message: Option<Bytes>,
+        grpc_timeout: Option<&str>,
+        traceparent: Option<&str>,
+    ) -> Answering<'_> {
+        self.answer_in_trace(message, grpc_timeout, traceparent)
+    }
+
+    fn is_traced(&self) -> bool {
+        self.tracer.is_some()
     }
 
     /// Our own fault, of which nothing else is known.

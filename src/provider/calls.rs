@@ -11,6 +11,7 @@ use super::token_endpoint::{
 use crate::random;
 use crate::secret::Secret;
 use crate::token::{Issuer, client_assertion};
+use crate::trace;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use tokio::sync::SemaphorePermit;
@@ -92,8 +93,10 @@ impl Providers {
     ) -> Result<TokenResponse, TokenEndpointError> {
         let call = Call::new(self, issuer)?;
         let endpoint = call.metadata.token_endpoint.clone();
-        let answer = call.post(&endpoint, client, fields, kind).await?;
-        TokenResponse::parse(&answer.body)
+        let span = trace::call("provider token", issuer.as_str());
+        let answer = call.post(&endpoint, client, fields, kind).await;
+        span.end(answer.is_err());
+        TokenResponse::parse(&answer?.body)
     }
 
     /// Asks for claims about the person whose access token this is. Its `sub` must be compared with
@@ -110,9 +113,12 @@ impl Providers {
         let call = Call::new(self, issuer)?;
         let endpoint = call.metadata.userinfo_endpoint.as_ref();
         let endpoint = endpoint.ok_or(TokenEndpointError::NoEndpoint)?;
+        let span = trace::call("provider userinfo", issuer.as_str());
         let _turn = call.turn(Kind::Aside).await?;
         let answer = call.shared.client.get(endpoint, Some(access_token)).await;
-        parse_userinfo(&call.judge(Kind::Aside, answer)?)
+        let answer = call.judge(Kind::Aside, answer);
+        span.end(answer.is_err());
+        parse_userinfo(&answer?)
     }
 
     /// Takes a refresh token back (RFC 7009). Whether it worked changes nothing for the caller.
@@ -131,7 +137,10 @@ impl Providers {
         let endpoint = endpoint.ok_or(TokenEndpointError::NoEndpoint)?;
         let fields =
             [("token", refresh_token.expose().as_str()), ("token_type_hint", "refresh_token")];
-        call.post(&endpoint, client, &fields, Kind::Aside).await.map(|_answer| ())
+        let span = trace::call("provider revocation", issuer.as_str());
+        let answer = call.post(&endpoint, client, &fields, Kind::Aside).await;
+        span.end(answer.is_err());
+        answer.map(|_answer| ())
     }
 }
 

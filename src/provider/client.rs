@@ -187,7 +187,7 @@ impl From<reqwest::Error> for ClientError {
 }
 
 /// The innermost cause, on one line, at most 200 characters.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;

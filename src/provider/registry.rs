@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::config::ProviderSettings;
 use crate::policy::{KeySource, Table};
 use crate::token::{Issuer, KeySet};
+use crate::trace;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -17,6 +18,8 @@ use url::Url;
 
 /// Longest that a check waits for a key that nobody knows yet.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
+/// The span of a check that waits for keys. The fetch itself is the issuer's own, for whoever waits.
+const KEYS_SPAN: &str = "provider keys";
 
 /// Where an issuer's keys come from. Two sources of one issuer are two sets of keys: what a usage
 /// plan names never counts for a portal.
@@ -76,6 +79,8 @@ pub struct IssuerStatus {
     pub keys: usize,
     /// How long ago they were fetched.
     pub keys_age: Option<Duration>,
+    /// For how long they should have been fetched anew; nothing while they are not due.
+    pub keys_overdue: Option<Duration>,
     /// The first fetch is over, well or not.
     pub first_fetch_over: bool,
     /// Why the last call failed, if it did; without anything that was sent or answered.
@@ -219,12 +224,14 @@ impl Providers {
             Search::GivesUp => return Err(unavailable()),
         }
         if search != Search::MakesDo {
+            let span = trace::call(KEYS_SPAN, source.issuer.as_str());
             let _waiting = entry.waiters.try_acquire().map_err(|_too_many| unavailable())?;
             let Ok(fetched) = timeout(SEARCH_TIMEOUT, fetches.changed()).await else {
                 entry.state().waited_in_vain();
                 return Err(unavailable());
             };
             fetched.map_err(|_ended| unavailable())?;
+            span.end(entry.state().fetch_failed());
         }
         let keys = known(&entry).ok_or_else(unavailable)?;
         let reached = !entry.state().fetch_failed();
@@ -251,9 +258,12 @@ impl Providers {
             // A fetch that runs already may have read what is old by now.
             (fetches, over.saturating_add(1 + u64::from(state.is_running())))
         };
+        let span = trace::call(KEYS_SPAN, source.issuer.as_str());
         entry.bell.notify_one();
         fetches.wait_for(|over| *over >= enough).await.map_err(|_ended| unavailable())?;
-        if entry.state().fetch_failed() { Err(unavailable()) } else { Ok(()) }
+        let failed = entry.state().fetch_failed();
+        span.end(failed);
+        if failed { Err(unavailable()) } else { Ok(()) }
     }
 
     /// How often the keys of an issuer changed; what was verified under another number is to be
@@ -323,6 +333,7 @@ impl Providers {
                     jwks_url: entry.source.jwks_url.clone(),
                     keys: state.keys(now).map_or(0, |keys| keys.len()),
                     keys_age: state.keys_age(now),
+                    keys_overdue: state.keys_overdue(now),
                     first_fetch_over: state.first_fetch_over,
                     last_error: state.last_error.clone(),
                     down: state.is_down(now),

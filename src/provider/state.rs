@@ -115,6 +115,11 @@ impl IssuerState {
         self.keys.as_ref().map(|held| now.since(held.fetched_at))
     }
 
+    /// For how long the keys have been due.
+    pub(super) fn keys_overdue(&self, now: UnixTime) -> Option<Duration> {
+        self.keys.as_ref().map(|held| now.since(held.due_at))
+    }
+
     /// Whether keys are due, by the wall clock: a machine may have slept.
     pub(super) fn is_due(&self, now: UnixTime) -> bool {
         self.keys.as_ref().is_some_and(|held| now >= held.due_at)

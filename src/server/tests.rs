@@ -18,7 +18,12 @@ use tokio::sync::oneshot;
 struct Thread;
 
 impl Handler for Thread {
-    fn answer(&self, _message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Answering<'_> {
+    fn answer(
+        &self,
+        _message: Option<Bytes>,
+        _grpc_timeout: Option<&str>,
+        _traceparent: Option<&str>,
+    ) -> Answering<'_> {
         Answering::Ready(thread::current().name().unwrap_or_default().to_owned().into())
     }
 

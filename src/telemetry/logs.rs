@@ -102,7 +102,10 @@ pub fn log_endpoint(checked: &Checked, request_id: &str, elapsed: Duration) {
             reason = checked.reason.as_str(),
             portal = line.portal,
             environment = line.environment,
+            product = line.product,
             subject = line.subject,
+            credential = checked.facts.credential.as_str(),
+            groups = line.groups,
             microseconds = line.microseconds,
             hint = line.hint,
             "endpoint"

@@ -1,11 +1,13 @@
 //! Metrics, in the text format of Prometheus. Labels come from closed lists and from names in the
 //! policy, never from a request.
 
+use super::LoginFailure;
 use crate::decision::{Checked, Reason};
 use crate::name::ResourceName;
 use crate::policy::Table;
 use crate::provider::{Counts, IssuerStatus};
 use crate::time::UnixTime;
+use crate::trace::SpanCounts;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -13,10 +15,11 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// What became of a login.
@@ -26,8 +29,17 @@ pub enum LoginOutcome {
     Started,
     /// A session was made.
     Completed,
-    /// It came back wrong, or the provider said no.
+    /// There is no session: [`LoginFailure`] says why.
     Failed,
+}
+
+/// What is loaded, and may be refused.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Loaded {
+    /// The resources.
+    Policy,
+    /// The sealing keys.
+    SealingKeys,
 }
 
 /// What became of a refresh.
@@ -73,6 +85,7 @@ macro_rules! label {
 }
 
 label!(LoginOutcome { Started = "started", Completed = "completed", Failed = "failed" });
+label!(Loaded { Policy = "policy", SealingKeys = "sealing_keys" });
 label!(RefreshOutcome { Refreshed = "refreshed", Ended = "ended", Unavailable = "unavailable" });
 label!(RevocationOutcome { Revoked = "revoked", Failed = "failed" });
 label!(SignatureCheck { Remembered = "remembered", Verified = "verified", Refused = "refused" });
@@ -137,6 +150,27 @@ struct LoginLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct LoginFailureLabels {
+    reason: LoginFailure,
+    portal: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct LoadedLabels {
+    what: Loaded,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct SpanLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct BuildLabels {
+    version: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct RefreshLabels {
     outcome: RefreshOutcome,
 }
@@ -166,6 +200,9 @@ struct FetchLabels {
 #[derive(Clone, Debug)]
 pub struct Metrics {
     registry: Arc<Registry>,
+    /// Held while what is told is taken over and written.
+    telling: Arc<Mutex<()>>,
+    build_info: Family<BuildLabels, Gauge>,
     checks: Family<CheckLabels, Counter>,
     /// The counters of `checks` once more, found by a cheaper hash: each check looks for one.
     kept_checks: Arc<RwLock<Table<CheckLabels, Counter>>>,
@@ -173,18 +210,22 @@ pub struct Metrics {
     shadow_checks: Family<ShadowLabels, Counter>,
     shadow_until: Family<PortalLabels, Gauge>,
     logins: Family<LoginLabels, Counter>,
+    login_failures: Family<LoginFailureLabels, Counter>,
     refreshes: Family<RefreshLabels, Counter>,
     revocations: Family<RevocationLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
+    last_reload: Family<LoadedLabels, Gauge>,
     policy_problems: Gauge,
     groups_maybe_truncated: Counter,
     bearer_signatures: Family<SignatureLabels, Counter>,
     remembered_signatures: Counter,
     keys: Family<IssuerLabels, Gauge>,
     keys_age: Family<IssuerLabels, Gauge>,
+    keys_overdue: Family<IssuerLabels, Gauge>,
     provider_up: Family<IssuerLabels, Gauge>,
     provider_fetches: Family<FetchLabels, Counter>,
     key_alarms: Family<IssuerLabels, Counter>,
+    spans: Family<SpanLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -200,26 +241,37 @@ impl Metrics {
         let mut registry = Registry::with_prefix("portcullis");
         let mut metrics = Self {
             registry: Arc::default(),
+            telling: Arc::default(),
+            build_info: Family::default(),
             checks: Family::default(),
             kept_checks: Arc::default(),
             duration: Histogram::new(exponential_buckets(0.000_01, 2.0, 20)),
             shadow_checks: Family::default(),
             shadow_until: Family::default(),
             logins: Family::default(),
+            login_failures: Family::default(),
             refreshes: Family::default(),
             revocations: Family::default(),
             reloads: Family::default(),
+            last_reload: Family::default(),
             policy_problems: Gauge::default(),
             groups_maybe_truncated: Counter::default(),
             bearer_signatures: Family::default(),
             remembered_signatures: Counter::default(),
             keys: Family::default(),
             keys_age: Family::default(),
+            keys_overdue: Family::default(),
             provider_up: Family::default(),
             provider_fetches: Family::default(),
             key_alarms: Family::default(),
+            spans: Family::default(),
         };
         let r = &mut registry;
+        r.register("build_info", "The version that runs", metrics.build_info.clone());
+        metrics
+            .build_info
+            .get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") })
+            .set(1);
         r.register(
             "checks",
             "Checks by decision, reason, Portal and Environment",
@@ -243,13 +295,23 @@ impl Metrics {
             metrics.shadow_until.clone(),
         );
         r.register("logins", "Logins started, completed and failed", metrics.logins.clone());
+        r.register(
+            "login_failures",
+            "Logins that failed, or could not begin, by reason",
+            metrics.login_failures.clone(),
+        );
         r.register("refreshes", "Sessions refreshed at the provider", metrics.refreshes.clone());
         r.register(
             "token_revocations",
             "Refresh tokens taken back at the provider",
             metrics.revocations.clone(),
         );
-        r.register("reloads", "Loads of resources and keys", metrics.reloads.clone());
+        r.register("reloads", "Loads of the resources", metrics.reloads.clone());
+        r.register(
+            "last_reload_successful",
+            "Whether what was loaded last is in force",
+            metrics.last_reload.clone(),
+        );
         r.register(
             "policy_problems",
             "Problems in the resources in force",
@@ -272,6 +334,12 @@ impl Metrics {
             Unit::Seconds,
             metrics.keys_age.clone(),
         );
+        r.register_with_unit(
+            "provider_keys_overdue",
+            "Time since the keys should have been fetched anew",
+            Unit::Seconds,
+            metrics.keys_overdue.clone(),
+        );
         r.register(
             "provider_up",
             "Whether the provider could be reached",
@@ -287,11 +355,55 @@ impl Metrics {
             "Keys left out of a set that should not have been in it",
             metrics.key_alarms.clone(),
         );
+        r.register("spans", "Ended spans by what became of them", metrics.spans.clone());
         metrics.registry = Arc::new(registry);
         let outcome = SignatureCheck::Remembered;
         metrics.remembered_signatures =
             metrics.bearer_signatures.get_or_create_owned(&SignatureLabels { outcome });
+        metrics.begin_at_zero();
         metrics
+    }
+
+    /// What is known to be counted some day is there from the start: the first event is else no increase,
+    /// and wakes nobody.
+    fn begin_at_zero(&self) {
+        use RefreshOutcome::{Ended, Refreshed, Unavailable};
+        for outcome in [Refreshed, Ended, Unavailable] {
+            drop(self.refreshes.get_or_create(&RefreshLabels { outcome }));
+        }
+        for outcome in [RevocationOutcome::Revoked, RevocationOutcome::Failed] {
+            drop(self.revocations.get_or_create(&RevocationLabels { outcome }));
+        }
+        for outcome in
+            [SignatureCheck::Remembered, SignatureCheck::Verified, SignatureCheck::Refused]
+        {
+            drop(self.bearer_signatures.get_or_create(&SignatureLabels { outcome }));
+        }
+        for outcome in ["in_force", "refused"] {
+            drop(self.reloads.get_or_create(&ReloadLabels { outcome }));
+        }
+        // Of these nothing is known but the reason.
+        for reason in [Reason::Internal, Reason::DeadlineTooShort] {
+            let (portal, environment) = (NameLabel(None), NameLabel(None));
+            let reason = ReasonLabel(reason);
+            let labels = CheckLabels { decision: "deny", reason, portal, environment };
+            drop(self.checks.get_or_create(&labels));
+        }
+    }
+
+    /// The same for the logins of these Portals. Those that leave the policy keep their series until the
+    /// process ends.
+    pub fn portals<'p>(&self, portals: impl Iterator<Item = &'p ResourceName>) {
+        for portal in portals.map(ToString::to_string) {
+            for outcome in [LoginOutcome::Started, LoginOutcome::Completed, LoginOutcome::Failed] {
+                let labels = LoginLabels { outcome, portal: portal.clone() };
+                drop(self.logins.get_or_create(&labels));
+            }
+            for reason in LoginFailure::ALL {
+                let labels = LoginFailureLabels { reason, portal: portal.clone() };
+                drop(self.login_failures.get_or_create(&labels));
+            }
+        }
     }
 
     /// Counts a check.
@@ -335,6 +447,15 @@ impl Metrics {
         self.logins.get_or_create(&labels).inc();
     }
 
+    /// Counts a login that failed, at `portal` where it is known.
+    pub fn login_failed(&self, portal: Option<&ResourceName>, reason: LoginFailure) {
+        let portal = portal.map(ToString::to_string).unwrap_or_default();
+        let labels = LoginFailureLabels { reason, portal: portal.clone() };
+        self.login_failures.get_or_create(&labels).inc();
+        let labels = LoginLabels { outcome: LoginOutcome::Failed, portal };
+        self.logins.get_or_create(&labels).inc();
+    }
+
     /// Counts a refresh.
     pub fn refresh(&self, outcome: RefreshOutcome) {
         self.refreshes.get_or_create(&RefreshLabels { outcome }).inc();
@@ -350,6 +471,12 @@ impl Metrics {
         let outcome = if in_force { "in_force" } else { "refused" };
         self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
         self.policy_problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
+        self.loaded(Loaded::Policy, in_force);
+    }
+
+    /// What was loaded is in force, or was refused.
+    pub fn loaded(&self, what: Loaded, in_force: bool) {
+        self.last_reload.get_or_create(&LoadedLabels { what }).set(i64::from(in_force));
     }
 
     /// Counts a token with as many groups as Okta lists at most.
@@ -367,29 +494,68 @@ impl Metrics {
         };
     }
 
-    /// Takes over how the issuers stand.
-    pub fn issuers(&self, statuses: &[IssuerStatus]) {
+    /// The text that Prometheus reads, with what the issuers and the spans come to now.
+    #[must_use]
+    pub fn told(&self, statuses: &[IssuerStatus], spans: Option<&SpanCounts>) -> String {
+        // Two who ask at a time would else see the issuers half taken over.
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
+        self.issuers(statuses);
+        if let Some(SpanCounts { exported, dropped, failed }) = spans {
+            for (outcome, count) in
+                [("exported", exported), ("dropped", dropped), ("failed", failed)]
+            {
+                let counter = self.spans.get_or_create(&SpanLabels { outcome });
+                counter.inner().store(count.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+        self.text()
+    }
+
+    /// Takes over how the issuers stand; one that the policy names no more has no series any more. Of an
+    /// issuer with several sources of keys the worse is told, and counts are added up.
+    fn issuers(&self, statuses: &[IssuerStatus]) {
+        let gauges = [&self.keys, &self.keys_age, &self.keys_overdue, &self.provider_up];
+        gauges.into_iter().for_each(Family::clear);
+        self.provider_fetches.clear();
+        self.key_alarms.clear();
+        let mut issuers: BTreeMap<&str, Vec<&IssuerStatus>> = BTreeMap::new();
         for status in statuses {
-            let Counts { fetched, not_fetched, key_alarms } = status.counts;
-            for (outcome, count) in [("well", fetched), ("failed", not_fetched)] {
-                let labels = FetchLabels { issuer: status.issuer.as_str().to_owned(), outcome };
-                let counter = self.provider_fetches.get_or_create(&labels);
-                counter.inner().store(count, Ordering::Relaxed);
-            }
-            let labels = IssuerLabels { issuer: status.issuer.as_str().to_owned() };
-            let keys = i64::try_from(status.keys).unwrap_or(i64::MAX);
-            self.keys.get_or_create(&labels).set(keys);
-            let alarms = self.key_alarms.get_or_create(&labels);
-            alarms.inner().store(key_alarms, Ordering::Relaxed);
-            self.provider_up.get_or_create(&labels).set(i64::from(!status.down));
-            if let Some(age) = status.keys_age {
-                let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
-                self.keys_age.get_or_create(&labels).set(age);
-            }
+            issuers.entry(status.issuer.as_str()).or_default().push(status);
+        }
+        for (issuer, sources) in issuers {
+            self.issuer(issuer, &sources);
         }
     }
 
-    /// The text that Prometheus reads.
+    fn issuer(&self, issuer: &str, sources: &[&IssuerStatus]) {
+        let sum = |of: fn(&Counts) -> u64| {
+            sources.iter().fold(0, |sum: u64, source| sum.saturating_add(of(&source.counts)))
+        };
+        let fetches =
+            [("well", sum(|counts| counts.fetched)), ("failed", sum(|counts| counts.not_fetched))];
+        for (outcome, count) in fetches {
+            let labels = FetchLabels { issuer: issuer.to_owned(), outcome };
+            let counter = self.provider_fetches.get_or_create(&labels);
+            counter.inner().store(count, Ordering::Relaxed);
+        }
+        let labels = IssuerLabels { issuer: issuer.to_owned() };
+        let alarms = self.key_alarms.get_or_create(&labels);
+        alarms.inner().store(sum(|counts| counts.key_alarms), Ordering::Relaxed);
+        let keys = sources.iter().map(|source| source.keys).min().unwrap_or_default();
+        self.keys.get_or_create(&labels).set(i64::try_from(keys).unwrap_or(i64::MAX));
+        let down = sources.iter().any(|source| source.down);
+        self.provider_up.get_or_create(&labels).set(i64::from(!down));
+        let oldest = |of: fn(&IssuerStatus) -> Option<Duration>,
+                      gauge: &Family<IssuerLabels, Gauge>| {
+            if let Some(age) = sources.iter().filter_map(|source| of(source)).max() {
+                gauge.get_or_create(&labels).set(i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+            }
+        };
+        oldest(|source| source.keys_age, &self.keys_age);
+        oldest(|source| source.keys_overdue, &self.keys_overdue);
+    }
+
+    /// The same without them.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();

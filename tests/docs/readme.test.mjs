@@ -12,7 +12,7 @@ const BINARY = path.resolve(REPOSITORY, process.env.PORTCULLIS_BIN ?? 'target/de
 
 const read = (file) => readFileSync(path.join(REPOSITORY, file), 'utf8');
 const readme = read('README.md');
-const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'deploy/demo/README.md', 'deploy/envoy/README.md', 'deploy/gateways/README.md', 'deploy/ghz/README.md', 'deploy/gloo-portal.md', 'benches/README.md', 'deploy/README.md', 'deploy/helm/README.md', 'deploy/kustomize/README.md', 'deploy/crds/README.md'];
+const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'deploy/demo/README.md', 'deploy/envoy/README.md', 'deploy/gateways/README.md', 'deploy/ghz/README.md', 'deploy/observability/README.md', 'deploy/gloo-portal.md', 'benches/README.md', 'deploy/README.md', 'deploy/helm/README.md', 'deploy/kustomize/README.md', 'deploy/crds/README.md'];
 
 /** The text below a heading, up to the next one of the same or a higher level. */
 function section(title) {
@@ -107,7 +107,6 @@ test('what is said to be refused by name is refused by name', () => {
   const cases = {
     'session.store: redis': example.replace('store: cookie', 'store: redis'),
     'resources.kubernetes': example.replace('  paths:', '  kubernetes: { namespaces: [portal] }\n  paths:'),
-    'telemetry.otlp_endpoint': `${example}\ntelemetry: { otlp_endpoint: http://127.0.0.1:4317 }\n`,
   };
   for (const [name, settings] of Object.entries(cases)) {
     assert.ok(readme.includes(`\`${name}\``), name);

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod ask;
 pub(crate) mod browser;
+pub(crate) mod collector;
 pub(crate) mod gateway;
 pub(crate) mod knobs;
 pub(crate) mod line;

@@ -132,7 +132,12 @@ async fn check(client: &mut SendRequest<Frames>, body: Frames) -> Got {
 struct Mirror;
 
 impl Handler for Mirror {
-    fn answer(&self, message: Option<Bytes>, grpc_timeout: Option<&str>) -> Answering<'_> {
+    fn answer(
+        &self,
+        message: Option<Bytes>,
+        grpc_timeout: Option<&str>,
+        _traceparent: Option<&str>,
+    ) -> Answering<'_> {
         let answer = match (message, grpc_timeout) {
             (Some(message), None) => message,
             (message, timeout) => format!("{message:?} {timeout:?}").into(),
@@ -172,7 +177,12 @@ async fn a_message_is_handed_on_in_however_many_frames_it_comes() {
 struct Long(usize);
 
 impl Handler for Long {
-    fn answer(&self, _message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Answering<'_> {
+    fn answer(
+        &self,
+        _message: Option<Bytes>,
+        _grpc_timeout: Option<&str>,
+        _traceparent: Option<&str>,
+    ) -> Answering<'_> {
         Answering::Ready((0..self.0).map(|at| at.to_le_bytes()[0]).collect())
     }
 
@@ -186,7 +196,7 @@ async fn an_answer_of_any_length_goes_out_whole() {
     for length in [0, 1, 999, 1000, 1001, 1500, 2000, 70_000] {
         let mut client = connect(Long(length)).await;
         let got = check(&mut client, Frames::of(&[b"\0\0\0\0\0"])).await;
-        assert_eq!(got.message(), Long(length).answer(None, None).bytes().await, "{length}");
+        assert_eq!(got.message(), Long(length).answer(None, None, None).bytes().await, "{length}");
     }
 }
 
@@ -266,7 +276,12 @@ async fn o06_other_methods_and_compressed_messages_are_unimplemented() {
 struct Panicking(AtomicUsize);
 
 impl Handler for Panicking {
-    fn answer(&self, _message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Answering<'_> {
+    fn answer(
+        &self,
+        _message: Option<Bytes>,
+        _grpc_timeout: Option<&str>,
+        _traceparent: Option<&str>,
+    ) -> Answering<'_> {
         assert!(self.0.fetch_add(1, Ordering::SeqCst).is_multiple_of(2), "a bug");
         let waits = async {
             tokio::task::yield_now().await;

@@ -13,7 +13,12 @@ const OK: Bytes = Bytes::from_static(&[0x0a, 0, 0x1a, 0]);
 struct Echo;
 
 impl Handler for Echo {
-    fn answer(&self, message: Option<Bytes>, _grpc_timeout: Option<&str>) -> Answering<'_> {
+    fn answer(
+        &self,
+        message: Option<Bytes>,
+        _grpc_timeout: Option<&str>,
+        _traceparent: Option<&str>,
+    ) -> Answering<'_> {
         drop(message);
         Answering::Ready(OK)
     }

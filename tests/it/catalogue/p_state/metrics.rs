@@ -1,6 +1,7 @@
 //! P18: what a client writes makes no new line of metrics.
 
 use crate::support::{API, Ask, Browser, Gateway, PORTAL};
+use portcullis::telemetry::LoginFailure;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -36,6 +37,8 @@ async fn all_kinds(gateway: &Gateway, word: &str) {
         pets().header("api-key", word),
         pets().header("user-agent", word),
         pets().header("x-request-id", word),
+        pets().header("traceparent", word),
+        pets().header("tracestate", word),
         pets().header(word, word),
         pets().header("cookie", &format!("__Host-portcullis-s={word}")),
         pets().context("portal", &format!("{word}.default")),
@@ -76,7 +79,7 @@ async fn p18_no_word_of_a_client_is_a_label() {
 async fn p18_labels_have_names_of_the_policy_and_reasons_of_the_contract_alone() {
     let gateway = Gateway::new().await;
     all_kinds(&gateway, "word").await;
-    let known = [
+    let mut known = vec![
         "",
         "petstore-portal.default",
         "dev.default",
@@ -87,6 +90,9 @@ async fn p18_labels_have_names_of_the_policy_and_reasons_of_the_contract_alone()
         "completed",
         "failed",
         "in_force",
+        "policy",
+        "sealing_keys",
+        env!("CARGO_PKG_VERSION"),
         "refused",
         "verified",
         "remembered",
@@ -101,7 +107,14 @@ async fn p18_labels_have_names_of_the_policy_and_reasons_of_the_contract_alone()
         "no_route",
         "bad_callback",
         gateway.provider.issuer.as_str(),
+        "internal",
+        "deadline_too_short",
+        "refreshed",
+        "ended",
+        "unavailable",
+        "revoked",
     ];
+    known.extend(LoginFailure::ALL.map(LoginFailure::as_str));
     for line in series(&gateway).await {
         let labels = line.split_once('{').map_or("", |(_, labels)| labels).trim_end_matches('}');
         for label in labels.split(',').filter(|label| !label.is_empty()) {
