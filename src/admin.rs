@@ -1,5 +1,6 @@
 //! `/livez`, `/readyz` and `/metrics`, on a listener of their own: never where checks come in.
 
+use crate::manifest::Watch;
 use crate::policy::Snapshot;
 use crate::provider::{IssuerStatus, Providers};
 use crate::telemetry::Metrics;
@@ -9,18 +10,27 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 /// What the endpoints tell of.
 #[derive(Clone, Debug)]
 pub struct Admin {
+    /// What is there once the first policy is.
+    pub loaded: Arc<OnceLock<Loaded>>,
+    /// What is followed in Kubernetes.
+    pub kubernetes: Option<Watch>,
+    /// Metrics.
+    pub metrics: Metrics,
+}
+
+/// A policy, and the providers that it names.
+#[derive(Clone, Debug)]
+pub struct Loaded {
     /// The policy in force.
     pub policy: watch::Receiver<Arc<Snapshot>>,
     /// Providers.
     pub providers: Providers,
-    /// Metrics.
-    pub metrics: Metrics,
 }
 
 impl Admin {
@@ -34,20 +44,37 @@ impl Admin {
     }
 }
 
-/// Ready once the first fetch of each issuer's keys is over, well or not: an outage of one provider
-/// takes no replica out. The body says what is missing.
+/// Ready once there is a policy, and the first fetch of each issuer's keys is over, well or not: an
+/// outage of one provider takes no replica out, nor does one of the API server. The body says what is
+/// missing.
 async fn ready(State(admin): State<Admin>) -> Response {
-    let ready = admin.providers.first_fetches_over();
-    let statuses = admin.providers.report();
-    let missing: Vec<String> = statuses.iter().filter_map(missing).collect();
-    let policy = Arc::clone(&admin.policy.borrow());
-    let body = json!({
-        "ready": ready,
-        "portals": policy.portals.len(),
-        "environments": policy.environments.len(),
-        "missing": missing,
-        "issuers": statuses.iter().map(issuer).collect::<Vec<_>>(),
-    });
+    let kubernetes = admin.kubernetes.as_ref().map(Watch::status);
+    let mut lacking = kubernetes.as_ref().map(|status| status.missing.clone()).unwrap_or_default();
+    let (ready, mut body) = match admin.loaded.get() {
+        Some(Loaded { policy, providers }) => {
+            let statuses = providers.report();
+            lacking.extend(statuses.iter().filter_map(missing));
+            let policy = Arc::clone(&policy.borrow());
+            let body = json!({
+                "portals": policy.portals.len(),
+                "environments": policy.environments.len(),
+                "issuers": statuses.iter().map(issuer).collect::<Vec<_>>(),
+            });
+            (providers.first_fetches_over(), body)
+        }
+        None => {
+            lacking.insert(0, "a policy: no resources were loaded yet".to_owned());
+            (false, json!({}))
+        }
+    };
+    if let Value::Object(members) = &mut body {
+        members.insert("ready".to_owned(), json!(ready));
+        members.insert("missing".to_owned(), json!(lacking));
+        if let Some(status) = kubernetes {
+            let seconds = json!({"contact_age_seconds": status.silent.as_secs()});
+            members.insert("kubernetes".to_owned(), seconds);
+        }
+    }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
@@ -79,7 +106,12 @@ fn issuer(status: &IssuerStatus) -> Value {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    admin.metrics.issuers(&admin.providers.report());
+    if let Some(Loaded { providers, .. }) = admin.loaded.get() {
+        admin.metrics.issuers(&providers.report());
+    }
+    if let Some(kubernetes) = &admin.kubernetes {
+        admin.metrics.kubernetes(&kubernetes.status());
+    }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, kind)], admin.metrics.text()).into_response()
 }

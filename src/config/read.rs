@@ -98,7 +98,8 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
     let listen = listen::read(section(&mut fields, "listen"), base);
     let resources = places::read(fields.require("resources"), base);
     let session = section(&mut fields, "session");
-    let session = session::read(session, fields.field(), base);
+    let in_cluster = base.in_pod || resources.as_ref().is_some_and(|one| one.kubernetes.is_some());
+    let session = session::read(session, fields.field(), base, in_cluster);
     let cookies = session::cookies(section(&mut fields, "cookies"));
     let tokens = tokens::read(section(&mut fields, "tokens"));
     let identity_headers = headers::identity(fields.take("identity_headers"));

@@ -2,7 +2,9 @@
 //! policy, never from a request.
 
 use crate::decision::{Checked, Reason};
+use crate::manifest::WatchStatus;
 use crate::name::ResourceName;
+use crate::problem::{Problem, Severity};
 use crate::provider::{Counts, IssuerStatus};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
@@ -149,6 +151,24 @@ struct FetchLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ProblemLabels {
+    severity: &'static str,
+    kind: &'static str,
+    resource: String,
+    field: String,
+}
+
+/// Most problems that have a series of their own; all of them are counted.
+const MAX_PROBLEMS: usize = 100;
+/// Longest path of a field in a label.
+const MAX_FIELD: usize = 200;
+
 /// All metrics; clones count into the same ones.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -160,6 +180,9 @@ pub struct Metrics {
     revocations: Family<RevocationLabels, Counter>,
     reloads: Family<ReloadLabels, Counter>,
     policy_problems: Gauge,
+    resource_problems: Family<ProblemLabels, Gauge>,
+    kubernetes_silence: Gauge,
+    kubernetes_followed: Family<KindLabels, Gauge>,
     groups_maybe_truncated: Counter,
     bearer_signatures: Family<SignatureLabels, Counter>,
     keys: Family<IssuerLabels, Gauge>,
@@ -189,6 +212,9 @@ impl Metrics {
             revocations: Family::default(),
             reloads: Family::default(),
             policy_problems: Gauge::default(),
+            resource_problems: Family::default(),
+            kubernetes_silence: Gauge::default(),
+            kubernetes_followed: Family::default(),
             groups_maybe_truncated: Counter::default(),
             bearer_signatures: Family::default(),
             keys: Family::default(),
@@ -221,6 +247,22 @@ impl Metrics {
             "policy_problems",
             "Problems in the resources in force",
             metrics.policy_problems.clone(),
+        );
+        r.register(
+            "resource_problems",
+            "Problems of single resources at the last load, by field",
+            metrics.resource_problems.clone(),
+        );
+        r.register_with_unit(
+            "kubernetes_contact_age",
+            "Time since the API server of Kubernetes was heard",
+            Unit::Seconds,
+            metrics.kubernetes_silence.clone(),
+        );
+        r.register(
+            "kubernetes_followed",
+            "Whether a kind is listed and watched in all namespaces",
+            metrics.kubernetes_followed.clone(),
         );
         r.register(
             "groups_maybe_truncated",
@@ -287,10 +329,38 @@ impl Metrics {
     }
 
     /// Counts a load of the policy, in force or refused, and the problems that are left.
-    pub fn reload(&self, in_force: bool, problems: usize) {
+    pub fn reload(&self, in_force: bool, problems: &[Problem]) {
         let outcome = if in_force { "in_force" } else { "refused" };
+        self.policy_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        self.resource_problems.clear();
+        let severity = |problem: &Problem| match problem.severity {
+            Severity::Error => Some("error"),
+            Severity::Warning => Some("warning"),
+            Severity::Notice => None,
+        };
+        let of_resources = problems.iter().filter_map(|problem| {
+            let resource = problem.resource.as_ref()?;
+            Some(ProblemLabels {
+                severity: severity(problem)?,
+                kind: resource.kind.as_str(),
+                resource: resource.name.to_string(),
+                field: problem.path.chars().take(MAX_FIELD).collect(),
+            })
+        });
+        for labels in of_resources.take(MAX_PROBLEMS) {
+            self.resource_problems.get_or_create(&labels).inc();
+        }
+        // Last, so that whoever sees that it is over sees the rest.
         self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
-        self.policy_problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
+    }
+
+    /// Takes over how the API server of Kubernetes stands.
+    pub fn kubernetes(&self, status: &WatchStatus) {
+        let silence = i64::try_from(status.silent.as_secs()).unwrap_or(i64::MAX);
+        self.kubernetes_silence.set(silence);
+        for (kind, followed) in &status.followed {
+            self.kubernetes_followed.get_or_create(&KindLabels { kind }).set(i64::from(*followed));
+        }
     }
 
     /// Counts a token with as many groups as Okta lists at most.
