@@ -231,6 +231,7 @@ async fn first_policy(loader: &mut Loader, changed: &Notify, patience: Duration)
     let mut said: Option<(Vec<Problem>, Instant)> = None;
     let began = Instant::now();
     loop {
+        loader.rest().await;
         let problems = match loader.load() {
             Ok(loaded) => return loaded,
             Err(problems) => problems,

@@ -162,6 +162,19 @@ impl Loader {
         None
     }
 
+    /// Waits until nothing more comes from Kubernetes, for a while at most: kinds are listed one by one,
+    /// and what lies between is nobody's policy.
+    pub async fn rest(&self) {
+        let version = || self.kubernetes.as_ref().map(Watch::version);
+        for _round in 0..ROUNDS {
+            let before = version();
+            tokio::time::sleep(REST).await;
+            if version() == before {
+                return;
+            }
+        }
+    }
+
     /// What the files look like from outside, and which state of Kubernetes is known; another value, and
     /// something may have changed.
     #[must_use]

@@ -17,9 +17,8 @@ async fn beside(cluster: &Cluster, resources: &str) -> Gateway {
     let clock = Clock::manual(UnixTime(NOW));
     let provider = Arc::new(Provider::start(clock.clone()).await);
     guide(&provider.issuer).into_iter().for_each(|object| cluster.apply(object));
-    let setup = Setup::default()
-        .setting("resources", resources)
-        .file("kubeconfig", &cluster.kubeconfig());
+    let setup =
+        Setup::default().setting("resources", resources).file("kubeconfig", &cluster.kubeconfig());
     Gateway::beside(provider, clock, setup).await
 }
 
