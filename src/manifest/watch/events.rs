@@ -119,7 +119,7 @@ pub(super) async fn tell(
                 Ok(()) => {}
                 // Whoever may not is not going to: the log and the metrics say it as well.
                 Err(Failure { code: 403, .. }) => {
-                    tracing::debug!("kubernetes: may not write Events")
+                    tracing::debug!("kubernetes: may not write Events");
                 }
                 Err(failure) => {
                     tracing::debug!(why = failure.why, "kubernetes: an Event was not written");

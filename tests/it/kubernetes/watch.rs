@@ -180,7 +180,7 @@ async fn what_was_known_stays_while_the_api_server_fails_or_is_away() {
         assert!(missing.contains("kubernetes:default/Group: "), "{missing}");
         assert!(missing.contains("its last list stays in force"), "{missing}");
         assert!(followed.knows("Known"), "{code}");
-        assert_eq!(followed.watch.status().followed["Portal"], false);
+        assert!(!followed.watch.status().followed["Portal"]);
         followed.cluster.turn(|state| state.refused.clear());
         eventually(|| followed.watch.status().missing.is_empty()).await;
         followed.goes_on(&format!("After{code}")).await;
@@ -254,7 +254,7 @@ async fn kinds_that_are_not_served_are_a_notice_until_they_are() {
     );
     guide(ISSUER).into_iter().for_each(|object| followed.cluster.apply(object));
     followed.cluster.turn(|state| {
-        state.served = ["portal.gloo.solo.io/v1beta1", "devportal.solo.io/v1alpha1"].into()
+        state.served = ["portal.gloo.solo.io/v1beta1", "devportal.solo.io/v1alpha1"].into();
     });
     eventually(|| followed.knows("PetstoreUsers")).await;
     eventually(|| followed.problems().is_empty()).await;
