@@ -1,6 +1,7 @@
 //! `/livez`, `/readyz` and `/metrics`, on a listener of their own: never where checks come in.
 
 use crate::clock::Clock;
+use crate::manifest::Watch;
 use crate::policy::{Portal, Snapshot};
 use crate::provider::{IssuerStatus, Providers};
 use crate::telemetry::Metrics;
@@ -12,22 +13,31 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 /// What the endpoints tell of.
 #[derive(Clone, Debug)]
 pub struct Admin {
-    /// The policy in force.
-    pub policy: watch::Receiver<Arc<Snapshot>>,
-    /// Providers.
-    pub providers: Providers,
+    /// What is there once the first policy is.
+    pub loaded: Arc<OnceLock<Loaded>>,
+    /// What is followed in Kubernetes.
+    pub kubernetes: Option<Watch>,
     /// Metrics.
     pub metrics: Metrics,
     /// The present.
     pub clock: Clock,
     /// What became of spans, where there are any.
     pub spans: Option<Arc<SpanCounts>>,
+}
+
+/// A policy, and the providers that it names.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The policy in force.
+    pub policy: watch::Receiver<Arc<Snapshot>>,
+    /// Providers.
+    pub providers: Providers,
 }
 
 impl Admin {
@@ -41,21 +51,38 @@ impl Admin {
     }
 }
 
-/// Ready once the first fetch of each issuer's keys is over, well or not: an outage of one provider
-/// takes no replica out. The body says what is missing.
+/// Ready once there is a policy, and the first fetch of each issuer's keys is over, well or not: an
+/// outage of one provider takes no replica out, nor does one of the API server. The body says what is
+/// missing.
 async fn ready(State(admin): State<Admin>) -> Response {
-    let ready = admin.providers.first_fetches_over();
-    let statuses = admin.providers.report();
-    let missing: Vec<String> = statuses.iter().filter_map(missing).collect();
-    let policy = Arc::clone(&admin.policy.borrow());
-    let body = json!({
-        "ready": ready,
-        "portals": policy.portals.len(),
-        "environments": policy.environments.len(),
-        "missing": missing,
-        "shadow": policy.shadows(admin.clock.now()).map(shadow).collect::<Vec<_>>(),
-        "issuers": statuses.iter().map(issuer).collect::<Vec<_>>(),
-    });
+    let kubernetes = admin.kubernetes.as_ref().map(Watch::status);
+    let mut lacking = kubernetes.as_ref().map(|status| status.missing.clone()).unwrap_or_default();
+    let (ready, mut body) = match admin.loaded.get() {
+        Some(Loaded { policy, providers }) => {
+            let statuses = providers.report();
+            lacking.extend(statuses.iter().filter_map(missing));
+            let policy = Arc::clone(&policy.borrow());
+            let body = json!({
+                "portals": policy.portals.len(),
+                "environments": policy.environments.len(),
+                "shadow": policy.shadows(admin.clock.now()).map(shadow).collect::<Vec<_>>(),
+                "issuers": statuses.iter().map(issuer).collect::<Vec<_>>(),
+            });
+            (providers.first_fetches_over(), body)
+        }
+        None => {
+            lacking.insert(0, "a policy: no resources were loaded yet".to_owned());
+            (false, json!({}))
+        }
+    };
+    if let Value::Object(members) = &mut body {
+        members.insert("ready".to_owned(), json!(ready));
+        members.insert("missing".to_owned(), json!(lacking));
+        if let Some(status) = kubernetes {
+            let seconds = json!({"contact_age_seconds": status.silent.as_secs()});
+            members.insert("kubernetes".to_owned(), seconds);
+        }
+    }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
@@ -92,10 +119,17 @@ fn issuer(status: &IssuerStatus) -> Value {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    let policy = Arc::clone(&admin.policy.borrow());
-    let shadows = policy.shadows(admin.clock.now());
-    admin.metrics.shadows(shadows.map(|(portal, until)| (&portal.name, until)));
+    let mut statuses = Vec::new();
+    if let Some(Loaded { policy, providers }) = admin.loaded.get() {
+        statuses = providers.report();
+        let policy = Arc::clone(&policy.borrow());
+        let shadows = policy.shadows(admin.clock.now());
+        admin.metrics.shadows(shadows.map(|(portal, until)| (&portal.name, until)));
+    }
+    if let Some(kubernetes) = &admin.kubernetes {
+        admin.metrics.kubernetes(&kubernetes.status());
+    }
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let text = admin.metrics.told(&admin.providers.report(), admin.spans.as_deref());
+    let text = admin.metrics.told(&statuses, admin.spans.as_deref());
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

@@ -1,27 +1,31 @@
 //! Builds everything from the settings, and runs it. The only file that knows all.
 
-use crate::admin::Admin;
+use crate::admin::{self, Admin};
 use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::Parsed;
 use crate::envoy::AuthorizationService;
+use crate::manifest::{Watch, WatchError};
 use crate::name::ResourceName;
 use crate::policy::Snapshot;
 use crate::problem::Problem;
 use crate::provider::{Collector, IssuerSource, Providers, ProvidersError};
 use crate::random::{self, NoRandomness};
-use crate::reload::{self, Loader, Reload};
+use crate::reload::{self, Loaded, Loader, Reload};
 use crate::server::{self, ListenError, Listener, Tls, Workers};
 use crate::session::{KeyRing, KeyRingError};
 use crate::shadow;
-use crate::telemetry::{CheckMetrics, Exporter, Loaded, Metrics};
+use crate::telemetry::{self, CheckMetrics, Exporter, Metrics};
 use crate::token::{self, SelfTestError};
 use crate::trace::Tracer;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +58,9 @@ pub enum StartError {
     /// Settings of section `provider` cannot be followed.
     #[error(transparent)]
     Providers(#[from] ProvidersError),
+    /// It is not known how to reach Kubernetes.
+    #[error(transparent)]
+    Kubernetes(#[from] WatchError),
     /// A listener.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -64,8 +71,10 @@ pub enum StartError {
 pub struct App {
     listener: Listener,
     tls: Option<Tls>,
-    admin_listener: TcpListener,
-    admin: Admin,
+    admin_address: Option<SocketAddr>,
+    /// Answers on the admin listener until the value is gone.
+    _admin: AbortOnDropHandle<()>,
+    providers: Providers,
     checker: Checker,
     metrics: Metrics,
     tracing: Option<(Tracer, Exporter)>,
@@ -76,6 +85,9 @@ impl App {
     /// Loads the policy and the keys, begins to fetch from the providers, and binds the listeners.
     /// The problems are of resources that were left out.
     ///
+    /// With resources in Kubernetes it waits until there is a policy, and is not ready, nor listens for
+    /// checks, meanwhile.
+    ///
     /// # Errors
     ///
     /// [`StartError`].
@@ -83,12 +95,39 @@ impl App {
         token::self_test()?;
         let settings = Arc::new(parsed.settings.clone());
         let key_ring = Arc::new(load_keys(settings.session.keys_file.as_deref())?);
-        let mut loader = Loader::new(parsed);
-        let seen = loader.fingerprint();
-        let loaded = loader.load().map_err(StartError::NoPolicy)?;
         let metrics = Metrics::new();
-        metrics.reload(true, loaded.problems.len());
-        metrics.loaded(Loaded::SealingKeys, true);
+        let reload = Arc::new(Notify::new());
+        let endpoint = settings.telemetry.otlp_endpoint.as_ref();
+        let collector = endpoint.map(Collector::new).transpose()?;
+        let tracing = collector.map(|collector| {
+            let (tracer, queue) = Tracer::new(clock.clone());
+            (tracer, Exporter::start(queue, collector))
+        });
+        let kubernetes = match &settings.resources.kubernetes {
+            Some(places) => Some(Watch::start(places, clock.clone(), Arc::clone(&reload)).await?),
+            None => None,
+        };
+        let mut loader = Loader::new(parsed).beside(kubernetes.clone());
+        // Before there is any policy, so that whoever waits for one can see what is missing.
+        let kept = Arc::new(OnceLock::new());
+        let admin = Admin {
+            loaded: Arc::clone(&kept),
+            kubernetes: kubernetes.clone(),
+            metrics: metrics.clone(),
+            clock: clock.clone(),
+            spans: tracing.as_ref().map(|(tracer, _)| Arc::clone(tracer.counts())),
+        };
+        let (admin, admin_address) = serve_admin(admin, settings.listen.admin).await?;
+        let seen = loader.fingerprint();
+        let loaded = match &settings.resources.kubernetes {
+            Some(places) => first_policy(&mut loader, &reload, places.pace.patience).await,
+            None => loader.load().map_err(StartError::NoPolicy)?,
+        };
+        metrics.reload(true, &loaded.problems);
+        if let Some(kubernetes) = &kubernetes {
+            kubernetes.tell(&loaded.problems);
+        }
+        metrics.loaded(telemetry::Loaded::SealingKeys, true);
         let providers = Providers::new(&settings.provider, clock.clone())?;
         providers.set_issuers(sources(&loaded.snapshot));
         metrics.portals(logins(&loaded.snapshot));
@@ -104,29 +143,32 @@ impl App {
         })?;
         let tls = settings.listen.tls.as_ref().map(Tls::read).transpose()?;
         let listener = Listener::bind(&settings.listen.grpc).await?;
-        let address = settings.listen.admin;
-        let admin_listener = TcpListener::bind(address).await;
-        let admin_listener =
-            admin_listener.map_err(|source| ListenError::Admin { address, source })?;
-        let reload = Arc::new(Notify::new());
         let keys_file = settings.session.keys_file.clone();
         let told = metrics.clone();
         let report = move |result: &Reload| {
             report_reload(result, &told);
-            told.loaded(Loaded::SealingKeys, reload_keys(keys_file.as_deref(), &publish_keys));
+            if let Some(kubernetes) = &kubernetes {
+                kubernetes.tell(result.problems());
+            }
+            let keys = reload_keys(keys_file.as_deref(), &publish_keys);
+            told.loaded(telemetry::Loaded::SealingKeys, keys);
         };
         tokio::spawn(reload::watch(loader, seen, Arc::clone(&reload), publish, report));
         tokio::spawn(follow(policy.clone(), providers.clone(), metrics.clone()));
-        tokio::spawn(shadow::remind(policy.clone(), clock.clone()));
-        let endpoint = settings.telemetry.otlp_endpoint.as_ref();
-        let collector = endpoint.map(Collector::new).transpose()?;
-        let tracing = collector.map(|collector| {
-            let (tracer, queue) = Tracer::new(clock.clone());
-            (tracer, Exporter::start(queue, collector))
-        });
-        let spans = tracing.as_ref().map(|(tracer, _)| Arc::clone(tracer.counts()));
-        let admin = Admin { policy, providers, metrics: metrics.clone(), clock, spans };
-        let app = Self { listener, tls, admin_listener, admin, checker, metrics, tracing, reload };
+        tokio::spawn(shadow::remind(policy.clone(), clock));
+        // Nobody else sets it.
+        let _set = kept.set(admin::Loaded { policy, providers: providers.clone() });
+        let app = Self {
+            listener,
+            tls,
+            admin_address,
+            _admin: admin,
+            providers,
+            checker,
+            metrics,
+            tracing,
+            reload,
+        };
         Ok((app, loaded.problems))
     }
 
@@ -138,8 +180,8 @@ impl App {
 
     /// Where `/livez`, `/readyz` and `/metrics` are.
     #[must_use]
-    pub fn admin_address(&self) -> Option<SocketAddr> {
-        self.admin_listener.local_addr().ok()
+    pub const fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
     }
 
     /// Notified, resources and keys are read again.
@@ -151,7 +193,7 @@ impl App {
     /// The providers, to have keys fetched at once.
     #[must_use]
     pub fn providers(&self) -> Providers {
-        self.admin.providers.clone()
+        self.providers.clone()
     }
 
     /// As [`Self::run_on`], all in the runtime that this is called in.
@@ -175,8 +217,6 @@ impl App {
         workers: Workers,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), StartError> {
-        let router = self.admin.router();
-        let admin = tokio::spawn(async move { axum::serve(self.admin_listener, router).await });
         let checks = CheckMetrics::new(self.metrics);
         let (tracer, exporter) = self.tracing.unzip();
         let service = AuthorizationService::new(self.checker.clone(), checks).traced(tracer);
@@ -186,8 +226,48 @@ impl App {
         if let Some(exporter) = exporter {
             exporter.finish().await;
         }
-        admin.abort();
         Ok(ended?)
+    }
+}
+
+/// Binds the admin listener, and answers there.
+async fn serve_admin(
+    admin: Admin,
+    address: SocketAddr,
+) -> Result<(AbortOnDropHandle<()>, Option<SocketAddr>), StartError> {
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|source| ListenError::Admin { address, source })?;
+    let address = listener.local_addr().ok();
+    let answers = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, admin.router()).await {
+            tracing::error!(%error, "the admin listener is closed");
+        }
+    });
+    Ok((AbortOnDropHandle::new(answers), address))
+}
+
+/// Waits until what is known of Kubernetes, and the files, make a policy. What is missing is said after
+/// `patience`, and again when it is another, or a while has passed.
+async fn first_policy(loader: &mut Loader, changed: &Notify, patience: Duration) -> Loaded {
+    let mut said: Option<(Vec<Problem>, Instant)> = None;
+    let began = Instant::now();
+    loop {
+        loader.rest().await;
+        let problems = match loader.load() {
+            Ok(loaded) => return loaded,
+            Err(problems) => problems,
+        };
+        let news = said.as_ref().is_none_or(|(before, when)| {
+            *before != problems || when.elapsed() >= patience.saturating_mul(6)
+        });
+        if began.elapsed() >= patience && news {
+            tracing::warn!("no policy yet: waiting for resources");
+            for problem in &problems {
+                tracing::warn!(%problem, "resource");
+            }
+            said = Some((problems, Instant::now()));
+        }
+        let _changed = tokio::time::timeout(patience, changed.notified()).await;
     }
 }
 
@@ -223,11 +303,8 @@ fn reload_keys(path: Option<&Path>, publish: &watch::Sender<Arc<KeyRing>>) -> bo
 }
 
 fn report_reload(result: &Reload, metrics: &Metrics) {
-    let (in_force, problems) = match result {
-        Reload::Applied(problems) => (true, problems),
-        Reload::Kept(problems) => (false, problems),
-    };
-    metrics.reload(in_force, problems.len());
+    let (in_force, problems) = (matches!(result, Reload::Applied(_)), result.problems());
+    metrics.reload(in_force, problems);
     for problem in problems {
         tracing::warn!(%problem, "resource");
     }

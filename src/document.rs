@@ -4,10 +4,12 @@
 
 mod builder;
 mod field;
+mod json;
 mod scalar;
 
 pub use builder::{Fault, parse};
 pub use field::{At, Field, Fields, Located, Sink};
+pub use json::from_json;
 pub use scalar::Scalar;
 
 use std::fmt;

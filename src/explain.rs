@@ -60,7 +60,8 @@ pub enum ExplainError {
 pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, ExplainError> {
     let attributes = attributes(question)?;
     token::self_test().map_err(StartError::from)?;
-    let loaded = Loader::new(parsed).load().map_err(StartError::NoPolicy)?;
+    let mut loader = Loader::once(parsed).await.map_err(StartError::Kubernetes)?;
+    let loaded = loader.load().map_err(StartError::NoPolicy)?;
     let policy = loaded.snapshot;
     let client = classify_client(attributes.method, &attributes.headers);
     let fetch = question.token.is_some() || client == ClientKind::Navigation;

@@ -139,7 +139,20 @@ async fn serve(file: ConfigFile) -> ExitCode {
     };
     telemetry::install(parsed.settings.log);
     print_problems(&parsed.problems);
-    let (app, problems) = match App::start(&parsed, Clock::system()).await {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::hangup()),
+    ) else {
+        return fail("signals cannot be listened to");
+    };
+    // The start may wait for Kubernetes, and the first process of a container has to end itself.
+    let started = tokio::select! {
+        started = App::start(&parsed, Clock::system()) => started,
+        _ = terminate.recv() => return ExitCode::SUCCESS,
+        _ = interrupt.recv() => return ExitCode::SUCCESS,
+    };
+    let (app, problems) = match started {
         Ok(started) => started,
         Err(StartError::NoPolicy(problems)) => {
             print_problems(&problems);
@@ -148,13 +161,6 @@ async fn serve(file: ConfigFile) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     print_problems(&problems);
-    let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hang_up)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::hangup()),
-    ) else {
-        return fail("signals cannot be listened to");
-    };
     let (reload, providers) = (app.reload(), app.providers());
     tokio::spawn(async move {
         while hang_up.recv().await.is_some() {
@@ -202,7 +208,11 @@ async fn print_lint(arguments: LintArgs) -> ExitCode {
         Err(code) => return code,
     };
     let mut problems = parsed.problems.clone();
-    match Loader::new(&parsed).load() {
+    let mut loader = match Loader::once(&parsed).await {
+        Ok(loader) => loader,
+        Err(error) => return fail(&error.to_string()),
+    };
+    match loader.load() {
         Ok(loaded) => {
             problems.extend(loaded.problems);
             let policy = Policy {

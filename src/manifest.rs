@@ -1,6 +1,6 @@
 //! Gloo Portal's resources as people write them, read into [`crate::policy::resource`].
 //!
-//! Pure: no I/O, no clock; [`files`] alone reads the disk.
+//! Pure: no I/O, no clock; [`files`] alone reads the disk, and [`watch`] alone speaks to Kubernetes.
 
 mod access_level;
 mod environment;
@@ -14,9 +14,11 @@ mod reading;
 mod reference;
 mod secret;
 mod selector;
+pub mod watch;
 
 pub use files::{FileText, SecretFile};
 pub use reading::{Manifests, read};
+pub use watch::{Watch, WatchError, WatchStatus, Watched};
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,11 @@
-//! Loads the policy from disk, and again when a file changes or somebody asks.
+//! Loads the policy from disk and from Kubernetes, and again when a file changes or somebody asks.
 //!
 //! The resources are loaded as a whole and published as one snapshot. The settings are not read
 //! again: a change of theirs takes effect at the next start.
 
 use crate::config::{Parsed, Places, Settings};
 use crate::document::At;
-use crate::manifest::{self, Manifests, files};
+use crate::manifest::{self, Manifests, Watch, WatchError, files};
 use crate::name::{Kind, ResourceId};
 use crate::policy::{self, Held, Input, Snapshot};
 use crate::problem::Problem;
@@ -28,6 +28,7 @@ const ROUNDS: u32 = 10;
 pub struct Loader {
     settings: Arc<Settings>,
     places: Arc<Places>,
+    kubernetes: Option<Watch>,
     held: Arc<Held>,
 }
 
@@ -51,6 +52,16 @@ pub enum Reload {
     Kept(Vec<Problem>),
 }
 
+impl Reload {
+    /// What is wrong with what was read.
+    #[must_use]
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Applied(problems) | Self::Kept(problems) => problems,
+        }
+    }
+}
+
 impl Loader {
     /// Nothing held yet.
     #[must_use]
@@ -58,30 +69,59 @@ impl Loader {
         Self {
             settings: Arc::new(parsed.settings.clone()),
             places: Arc::new(parsed.places.clone()),
+            kubernetes: None,
             held: Arc::default(),
         }
     }
 
-    /// Loads everything from disk.
+    /// For a command that reads everything once: what is in Kubernetes is listed, and not followed.
     ///
     /// # Errors
     ///
-    /// The problems, where a place is missing or cannot be listed, since nobody then knows which
+    /// [`WatchError`]: it is not known how to reach Kubernetes.
+    pub async fn once(parsed: &Parsed) -> Result<Self, WatchError> {
+        let kubernetes = match &parsed.settings.resources.kubernetes {
+            Some(places) => Some(Watch::list(places).await?),
+            None => None,
+        };
+        Ok(Self::new(parsed).beside(kubernetes))
+    }
+
+    /// The same, with what is followed in Kubernetes besides the files.
+    #[must_use]
+    pub fn beside(self, kubernetes: Option<Watch>) -> Self {
+        Self { kubernetes, ..self }
+    }
+
+    /// Loads everything from disk, and what is known of Kubernetes.
+    ///
+    /// # Errors
+    ///
+    /// The problems, where a place is missing or was not listed yet, since nobody then knows which
     /// resources are gone; and where there are no resources at all, which is a slip more often than
     /// a wish. Nothing changes then.
     pub fn load(&mut self) -> Result<Loaded, Vec<Problem>> {
         let disk = files::load(&self.settings.resources, &self.places.folder);
         let mut problems = disk.problems;
-        if !disk.complete {
+        let view = self.kubernetes.as_ref().map(Watch::view);
+        let listed = view.as_ref().is_none_or(|view| view.complete);
+        let view = view.unwrap_or_default();
+        problems.extend(view.problems);
+        if !disk.complete || !listed {
             return Err(problems);
         }
-        let manifests = Manifests { files: &disk.files, secrets: &disk.secrets };
+        let manifests =
+            Manifests { files: &disk.files, watched: &view.objects, secrets: &disk.secrets };
         let (resources, found) = manifest::read(&manifests, &self.held);
         let decides = |id: &ResourceId| !matches!(id.kind, Kind::Secret | Kind::ConfigMap);
         if !resources.declared.iter().any(decides) {
             problems.extend(found);
-            let message = "expected resources such as a Portal in resources.paths; there are none";
-            let At { line, path } = self.places.at("resources.paths");
+            let place = match self.kubernetes {
+                Some(_) => "resources.kubernetes",
+                None => "resources.paths",
+            };
+            let message = format!("expected resources such as a Portal in {place}; there are none");
+            let At { line, path } = self.places.at(place);
             problems.push(Problem { path, ..Problem::of_file(&self.places.file, line, message) });
             return Err(problems);
         }
@@ -102,21 +142,41 @@ impl Loader {
     /// changed meanwhile. `None`: it does not come to rest. Sleeps; not for an async task.
     fn load_at_rest(&mut self) -> Option<(Fingerprint, Result<Loaded, Vec<Problem>>)> {
         let mut before = self.fingerprint();
-        for _round in 0..ROUNDS {
+        for round in 1..=ROUNDS {
             std::thread::sleep(REST);
             let mut next = self.clone();
-            let loaded = (next.fingerprint() == before).then(|| next.load());
+            let now = next.fingerprint();
+            // Only files can be half written. What the API server sends is whole at any time: where it
+            // never rests, it is gathered for so long and no longer.
+            let same = |left: &Fingerprint, right: &Fingerprint| {
+                left.files == right.files && (left.watched == right.watched || round == ROUNDS)
+            };
+            let loaded = same(&now, &before).then(|| next.load());
             let after = next.fingerprint();
-            if let Some(loaded) = loaded.filter(|_| after == before) {
+            if let Some(loaded) = loaded.filter(|_| same(&after, &now)) {
                 *self = next;
-                return Some((after, loaded));
+                return Some((now, loaded));
             }
             before = after;
         }
         None
     }
 
-    /// What the files look like from outside; another value, and one of them may have changed.
+    /// Waits until nothing more comes from Kubernetes, for a while at most: kinds are listed one by one,
+    /// and what lies between is nobody's policy.
+    pub async fn rest(&self) {
+        let version = || self.kubernetes.as_ref().map(Watch::version);
+        for _round in 0..ROUNDS {
+            let before = version();
+            tokio::time::sleep(REST).await;
+            if version() == before {
+                return;
+            }
+        }
+    }
+
+    /// What the files look like from outside, and which state of Kubernetes is known; another value, and
+    /// something may have changed.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         let mut paths = files::watched(&self.settings.resources);
@@ -129,13 +189,17 @@ impl Loader {
             });
             (path, seen)
         };
-        Fingerprint(paths.into_iter().map(look).collect())
+        let watched = self.kubernetes.as_ref().map(Watch::version).unwrap_or_default();
+        Fingerprint { files: paths.into_iter().map(look).collect(), watched }
     }
 }
 
-/// Paths, and what they lead to, where that is there.
+/// Paths, and what they lead to, where that is there; the state of Kubernetes.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Fingerprint(Vec<(PathBuf, Option<Look>)>);
+pub struct Fingerprint {
+    files: Vec<(PathBuf, Option<Look>)>,
+    watched: u64,
+}
 
 /// What a file looks like from outside.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,16 +2,16 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::ResourcePlaces;
-use super::read::{Base, not_offered, path};
-use crate::document::Field;
+use super::read::{Base, path};
+use super::{KubernetesPlaces, Pace, ResourcePlaces, WatchedSecrets};
+use crate::document::{Field, Fields};
+use crate::name::ResourceName;
 use crate::problem::Severity;
 
 pub(super) fn read(field: Option<Field<'_>>, base: &Base) -> Option<ResourcePlaces> {
     let mut fields = field?.fields()?;
     let kubernetes = fields.take("kubernetes");
-    kubernetes.iter().for_each(not_offered);
-    let paths = fields.require("paths");
+    let paths = if kubernetes.is_some() { fields.take("paths") } else { fields.require("paths") };
     let listed = paths.as_ref().map(Field::list).unwrap_or_default();
     if let Some(paths) = paths.filter(|_| listed.is_empty()) {
         paths.error("expected at least one file or folder");
@@ -22,7 +22,74 @@ pub(super) fn read(field: Option<Field<'_>>, base: &Base) -> Option<ResourcePlac
     let allowed = allowed.as_ref().map(Field::list).unwrap_or_default();
     let allow_cross_namespace = allowed.iter().filter_map(pair).collect();
     fields.finish(Severity::Error);
-    Some(ResourcePlaces { paths, secrets_dir, allow_cross_namespace })
+    let kubernetes = kubernetes.and_then(|field| read_kubernetes(&field, base));
+    Some(ResourcePlaces { paths, kubernetes, secrets_dir, allow_cross_namespace })
+}
+
+/// Section `resources.kubernetes`.
+fn read_kubernetes(field: &Field<'_>, base: &Base) -> Option<KubernetesPlaces> {
+    let mut fields = field.fields()?;
+    let listed = fields.require("namespaces");
+    let namespaces = listed.as_ref().and_then(namespaces);
+    let secrets = secrets(&mut fields, namespaces.as_deref().unwrap_or_default());
+    let kubeconfig = fields.take("kubeconfig").and_then(|field| path(&field, base));
+    fields.finish(Severity::Error);
+    let (namespaces, pace) = (namespaces?, Pace::default());
+    Some(KubernetesPlaces { namespaces, secrets, kubeconfig, pace })
+}
+
+/// The namespaces, each once; none for `['*']`.
+fn namespaces(field: &Field<'_>) -> Option<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    let listed = field.strings();
+    for name in &listed {
+        if name.value != "*" && !is_namespace(&name.value) {
+            field
+                .error(format!("expected names of namespaces, or '*' alone; not {:?}", name.value));
+            return None;
+        }
+        if !names.contains(&name.value) {
+            names.push(name.value.clone());
+        }
+    }
+    let all = names.iter().any(|name| name == "*");
+    if names.is_empty() || (all && names.len() > 1) {
+        field.error("expected at least one namespace, or '*' alone");
+        return None;
+    }
+    if all {
+        field.warn(
+            "expected the namespaces by name: with '*' whoever may write resources or Secrets \
+             anywhere in the cluster defines the policy",
+        );
+        names.clear();
+    }
+    Some(names)
+}
+
+/// `secret_selector` or `secret_names`; neither is all.
+fn secrets(fields: &mut Fields<'_>, namespaces: &[String]) -> WatchedSecrets {
+    let selector = fields.take("secret_selector");
+    let names = fields.take("secret_names");
+    if let (Some(_), Some(names)) = (&selector, &names) {
+        names.error("expected secret_selector or secret_names, not both");
+    }
+    if let Some(names) = names {
+        let known = |field: &Field<'_>| {
+            let name = field.string().and_then(|text| ResourceName::parse(&text));
+            let watched = |name: &ResourceName| {
+                namespaces.is_empty() || namespaces.iter().any(|one| one == name.namespace())
+            };
+            let name = name.filter(watched);
+            if name.is_none() {
+                field.error("expected <name>.<namespace>, in a namespace that is listed");
+            }
+            name
+        };
+        return WatchedSecrets::Named(names.list().iter().filter_map(known).collect());
+    }
+    let selector = selector.and_then(|field| field.string());
+    selector.map_or(WatchedSecrets::All, WatchedSecrets::Selected)
 }
 
 /// `from -> to`: two namespaces, each by its name.

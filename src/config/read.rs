@@ -102,7 +102,8 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
     let listen = listen::read(section(&mut fields, "listen"), base);
     let resources = places::read(fields.require("resources"), base);
     let session = section(&mut fields, "session");
-    let session = session::read(session, fields.field(), base);
+    let in_cluster = base.in_pod || resources.as_ref().is_some_and(|one| one.kubernetes.is_some());
+    let session = session::read(session, fields.field(), base, in_cluster);
     let cookies = session::cookies(section(&mut fields, "cookies"));
     let tokens = tokens::read(section(&mut fields, "tokens"));
     let identity_headers = headers::identity(fields.take("identity_headers"));
@@ -173,10 +174,6 @@ pub(super) fn path(field: &Field<'_>, base: &Base) -> Option<PathBuf> {
     field.string().map(|text| base.path(&text))
 }
 
-/// Says that a part of the contract is not offered by this version.
-pub(super) fn not_offered(field: &Field<'_>) {
-    field.error("this version does not offer it yet; leave it out");
-}
 
 fn log(mut section: Option<Fields<'_>>) -> LogSettings {
     let formats = [("json", LogFormat::Json), ("text", LogFormat::Text)];

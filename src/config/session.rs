@@ -19,16 +19,18 @@ const DEFAULT: SessionLimits = SessionLimits {
     outage_grace: HOUR.saturating_mul(2),
 };
 
-/// `whole` is the settings file, for what is said of a section that is not there.
+/// `whole` is the settings file, for what is said of a section that is not there. `in_cluster`: in a
+/// pod, or with resources of a cluster, where there are replicas.
 pub(super) fn read(
     mut section: Option<Fields<'_>>,
     whole: &Field<'_>,
     base: &Base,
+    in_cluster: bool,
 ) -> SessionSettings {
     let store = value(&mut section, "store", store, StoreKind::Cookie);
     let keys_file = optional(&mut section, "keys_file", |field| path(field, base));
     if store == StoreKind::Cookie && keys_file.is_none() {
-        no_keys(section.as_ref().map_or(whole, |fields| fields.field()), base);
+        no_keys(section.as_ref().map_or(whole, |fields| fields.field()), in_cluster);
     }
     let mut length = |key, default| value(&mut section, key, lifetime, default);
     let limits = SessionLimits {
@@ -72,10 +74,11 @@ fn store(field: &Field<'_>) -> Option<StoreKind> {
 }
 
 /// Says what it means that no sealing keys are kept.
-fn no_keys(field: &Field<'_>, base: &Base) {
-    if base.in_pod {
+fn no_keys(field: &Field<'_>, in_cluster: bool) {
+    if in_cluster {
         field.error(
-            "expected session.keys_file in a Kubernetes pod: replicas and restarts share the keys",
+            "expected session.keys_file in a Kubernetes pod, and with resources.kubernetes: replicas \
+             and restarts share the keys",
         );
     } else {
         field.warn("expected session.keys_file; without it sessions end when this process ends");

@@ -79,12 +79,75 @@ pub struct TlsSettings {
 /// Section `resources`.
 #[derive(Clone, Debug)]
 pub struct ResourcePlaces {
-    /// Files, or folders of them, absolute.
+    /// Files, or folders of them, absolute; none where only the API server is read.
     pub paths: Vec<PathBuf>,
+    /// What is read from the API server of Kubernetes.
+    pub kubernetes: Option<KubernetesPlaces>,
     /// `<namespace>/<name>/<key>` files of Secrets, as Kubernetes mounts them.
     pub secrets_dir: Option<PathBuf>,
     /// Pairs of namespaces: a resource in the first may name a Secret in the second.
     pub allow_cross_namespace: Vec<(String, String)>,
+}
+
+/// Section `resources.kubernetes`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KubernetesPlaces {
+    /// The namespaces that are read; none means all.
+    pub namespaces: Vec<String>,
+    /// Which Secrets of them.
+    pub secrets: WatchedSecrets,
+    /// How the API server is reached; none: as a pod, else by `KUBECONFIG`.
+    pub kubeconfig: Option<PathBuf>,
+    /// How long to wait for what. Not from the file: tests are in a hurry.
+    pub pace: Pace,
+}
+
+/// Which Secrets are asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum WatchedSecrets {
+    /// All of the namespaces.
+    All,
+    /// Those with these labels.
+    Selected(String),
+    /// These; what a role can be limited to.
+    Named(Vec<ResourceName>),
+}
+
+/// How long the source in Kubernetes waits for what.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pace {
+    /// For a page of a list.
+    pub list: Duration,
+    /// How long a watch is asked to last; then it is asked for again.
+    pub watch: Duration,
+    /// What a watch may be silent beyond that, before it counts as cut.
+    pub silence: Duration,
+    /// Before the first try after a failure; each further one waits twice as long,
+    pub retry_first: Duration,
+    /// and at most this.
+    pub retry_most: Duration,
+    /// Before a kind that the cluster does not serve is asked for again.
+    pub unserved: Duration,
+    /// Before a problem that still holds is told as an Event again.
+    pub retell: Duration,
+    /// Before it is said what the first lists still lack.
+    pub patience: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            list: Duration::from_secs(30),
+            watch: Duration::from_secs(50),
+            silence: Duration::from_secs(10),
+            retry_first: Duration::from_millis(200),
+            retry_most: Duration::from_secs(30),
+            unserved: Duration::from_secs(30),
+            // The API server forgets Events after an hour, unless it is told otherwise.
+            retell: Duration::from_secs(30 * 60),
+            patience: Duration::from_secs(10),
+        }
+    }
 }
 
 /// Where sessions live.

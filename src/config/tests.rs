@@ -274,8 +274,12 @@ fn refuses_places_that_do_not_hold() {
         ("resources: {paths: []}", "settings.yaml:1: resources.paths: expected at least one"),
         ("resources: {paths: ['']}", "settings.yaml:1: resources.paths[0]: expected a string"),
         (
-            "resources: {paths: [a], kubernetes: {namespaces: [portal]}}",
-            "settings.yaml:1: resources.kubernetes: this version does not offer it yet",
+            "resources: {paths: [a], kubernetes: {}}",
+            "settings.yaml:1: resources.kubernetes.namespaces: expected a value; there is none",
+        ),
+        (
+            "resources: {kubernetes: {namespaces: [a]}, paths: []}",
+            "settings.yaml:1: resources.paths: ",
         ),
         (
             "resources: {paths: [a], allow_cross_namespace: [a to b]}",
@@ -303,8 +307,8 @@ fn needs_sealing_keys_in_a_pod() {
     let found = parse(text, &base).expect_err("an error");
     assert_eq!(
         found[0].to_string(),
-        "settings.yaml:1: expected session.keys_file in a Kubernetes pod: replicas and restarts \
-         share the keys"
+        "settings.yaml:1: expected session.keys_file in a Kubernetes pod, and with \
+         resources.kubernetes: replicas and restarts share the keys"
     );
     assert!(parse(&format!("{text}\nsession: {{store: memory}}"), &base).is_ok());
     let parsed = parse(text, &self::base()).expect("settings");
@@ -335,4 +339,56 @@ fn no_collector_is_the_default() {
         let parsed = parse(&format!("{MINIMAL}{text}"), &base()).expect("settings");
         assert_eq!(parsed.settings.telemetry.otlp_endpoint, None, "{text}");
     }
+}
+
+fn places(kubernetes: &str) -> Result<Parsed, String> {
+    let text = format!("resources: {{kubernetes: {kubernetes}}}\nsession: {{keys_file: keys}}\n");
+    let said = |found: Vec<crate::problem::Problem>| {
+        found.iter().map(|problem| format!("{problem}\n")).collect::<String>()
+    };
+    parse(&text, &base()).map_err(said)
+}
+
+#[test]
+fn kubernetes_stands_in_for_paths() {
+    let parsed = places("{namespaces: [portal, other, portal]}").expect("settings");
+    assert!(parsed.settings.resources.paths.is_empty() && parsed.problems.is_empty());
+    let kubernetes = parsed.settings.resources.kubernetes.expect("a section");
+    assert_eq!(kubernetes.namespaces, ["portal", "other"]);
+    assert_eq!((kubernetes.secrets, kubernetes.kubeconfig), (WatchedSecrets::All, None));
+    let parsed =
+        places("{namespaces: ['*'], secret_selector: a=b, kubeconfig: k}").expect("settings");
+    assert!(
+        parsed.problems[0].to_string().contains("anywhere in the cluster"),
+        "{:?}",
+        parsed.problems
+    );
+    let kubernetes = parsed.settings.resources.kubernetes.expect("a section");
+    assert!(kubernetes.namespaces.is_empty());
+    assert_eq!(kubernetes.secrets, WatchedSecrets::Selected("a=b".to_owned()));
+    assert_eq!(kubernetes.kubeconfig, Some("/etc/portcullis/k".into()));
+    let named = places("{namespaces: [a], secret_names: [s.a]}").expect("settings");
+    let name = crate::name::ResourceName::new("s", "a");
+    let secrets = named.settings.resources.kubernetes.map(|kubernetes| kubernetes.secrets);
+    assert_eq!(secrets, Some(WatchedSecrets::Named(vec![name])));
+}
+
+#[test]
+fn kubernetes_has_its_namespaces_named_and_keys_that_replicas_share() {
+    for (kubernetes, want) in [
+        ("{}", "resources.kubernetes.namespaces: expected a value"),
+        ("{namespaces: []}", "expected at least one namespace"),
+        ("{namespaces: [a, '*']}", "or '*' alone"),
+        ("{namespaces: [A.b]}", "expected names of namespaces"),
+        ("{namespaces: [a], secret_names: [s.b]}", "in a namespace that is listed"),
+        ("{namespaces: [a], secret_names: [s]}", "secret_names[0]: expected <name>.<namespace>"),
+        ("{namespaces: [a], secret_names: [s.a], secret_selector: b}", "not both"),
+        ("{namespaces: [a], surprise: 1}", "unknown key"),
+    ] {
+        let said = places(kubernetes).expect_err(kubernetes);
+        assert!(said.contains(want), "{kubernetes}: {said}");
+    }
+    let without =
+        parse("resources: {kubernetes: {namespaces: [a]}}", &base()).expect_err("no keys");
+    assert!(without[0].to_string().contains("expected session.keys_file"), "{without:?}");
 }

@@ -55,7 +55,8 @@ fn lints(text: &str, settings: &str) -> Vec<String> {
     let parsed = parsed.expect("settings");
     let files = [FileText { name: "p.yaml".into(), text: Ok(text) }];
     let last = Held::default();
-    let (resources, problems) = manifest::read(&Manifests { files: &files, secrets: &[] }, &last);
+    let (resources, problems) =
+        manifest::read(&Manifests { files: &files, watched: &[], secrets: &[] }, &last);
     assert_eq!(problems, []);
     let (settings, places) = (&parsed.settings, &parsed.places);
     let compiled = policy::compile(&Input { settings, places, resources: &resources, last: &last });

@@ -4,6 +4,7 @@
 
 use super::files::{FileText, SecretFile};
 use super::metadata::{self, Metadata};
+use super::watch::Watched;
 use super::{environment, group, portal, product, secret};
 use crate::document::{self, Node, Sink, Value};
 use crate::name::{Kind, ResourceId, ResourceName};
@@ -18,6 +19,8 @@ use std::sync::Arc;
 pub struct Manifests<'a> {
     /// Files of documents, in the order of reading.
     pub files: &'a [FileText],
+    /// Objects of the API server, read after the files: of what stands in both places, the file holds.
+    pub watched: &'a [Arc<Watched>],
     /// Files of Secrets.
     pub secrets: &'a [SecretFile],
 }
@@ -44,6 +47,20 @@ pub fn read(manifests: &Manifests<'_>, last: &Held) -> (Resources, Vec<Problem>)
                 let first = reading.order;
                 unread.push((&file.name, first));
                 reading.order = first.saturating_add(OF_A_FILE);
+            }
+        }
+    }
+    for object in manifests.watched {
+        match document::from_json(&object.body) {
+            Ok(node) => {
+                reading.resources.declared.extend(identify(&node));
+                reading.resource(&object.name, &node);
+            }
+            Err(fault) => {
+                reading.problems.push(Problem::of_file(&object.name, fault.line, fault.message));
+                let first = reading.order;
+                unread.push((&object.name, first));
+                reading.order = first.saturating_add(1);
             }
         }
     }
@@ -118,7 +135,9 @@ impl Reading {
         };
         let id = metadata.id.clone();
         if let Some((other, line)) = self.seen.get(&id) {
-            let message = format!("expected {id} once; it is in {other}:{line} already");
+            // What comes from an API server has no lines.
+            let line = if *line == 0 { String::new() } else { format!(":{line}") };
+            let message = format!("expected {id} once; it is in {other}{line} already");
             let problem = Problem::of_file(file, node.line, message);
             self.problems.push(Problem { resource: Some(id), ..problem });
             return;

@@ -145,7 +145,7 @@ fn file(name: &str, text: &str) -> FileText {
 fn compile_files(files: &[FileText], settings: &str, last: &Held) -> Compiled {
     let parsed =
         config::parse(settings, &Base::from(Path::new("/etc/portcullis"))).expect("settings");
-    let (resources, problems) = read(&Manifests { files, secrets: &[] }, last);
+    let (resources, problems) = read(&Manifests { files, watched: &[], secrets: &[] }, last);
     let input =
         Input { settings: &parsed.settings, places: &parsed.places, resources: &resources, last };
     let mut compiled = policy::compile(&input);

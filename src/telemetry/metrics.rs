@@ -3,8 +3,10 @@
 
 use super::LoginFailure;
 use crate::decision::{Checked, Reason};
+use crate::manifest::WatchStatus;
 use crate::name::ResourceName;
 use crate::policy::Table;
+use crate::problem::{Problem, Severity};
 use crate::provider::{Counts, IssuerStatus};
 use crate::time::UnixTime;
 use crate::trace::SpanCounts;
@@ -196,6 +198,24 @@ struct FetchLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ProblemLabels {
+    severity: &'static str,
+    kind: &'static str,
+    resource: String,
+    field: String,
+}
+
+/// Most problems that have a series of their own; all of them are counted.
+const MAX_PROBLEMS: usize = 100;
+/// Longest path of a field in a label.
+const MAX_FIELD: usize = 200;
+
 /// All metrics; clones count into the same ones.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -216,6 +236,9 @@ pub struct Metrics {
     reloads: Family<ReloadLabels, Counter>,
     last_reload: Family<LoadedLabels, Gauge>,
     policy_problems: Gauge,
+    resource_problems: Family<ProblemLabels, Gauge>,
+    kubernetes_silence: Gauge,
+    kubernetes_followed: Family<KindLabels, Gauge>,
     groups_maybe_truncated: Counter,
     bearer_signatures: Family<SignatureLabels, Counter>,
     remembered_signatures: Counter,
@@ -255,6 +278,9 @@ impl Metrics {
             reloads: Family::default(),
             last_reload: Family::default(),
             policy_problems: Gauge::default(),
+            resource_problems: Family::default(),
+            kubernetes_silence: Gauge::default(),
+            kubernetes_followed: Family::default(),
             groups_maybe_truncated: Counter::default(),
             bearer_signatures: Family::default(),
             remembered_signatures: Counter::default(),
@@ -316,6 +342,22 @@ impl Metrics {
             "policy_problems",
             "Problems in the resources in force",
             metrics.policy_problems.clone(),
+        );
+        r.register(
+            "resource_problems",
+            "Problems of single resources at the last load, by field",
+            metrics.resource_problems.clone(),
+        );
+        r.register_with_unit(
+            "kubernetes_contact_age",
+            "Time since the API server of Kubernetes was heard",
+            Unit::Seconds,
+            metrics.kubernetes_silence.clone(),
+        );
+        r.register(
+            "kubernetes_followed",
+            "Whether a kind is listed and watched in all namespaces",
+            metrics.kubernetes_followed.clone(),
         );
         r.register(
             "groups_maybe_truncated",
@@ -467,16 +509,44 @@ impl Metrics {
     }
 
     /// Counts a load of the policy, in force or refused, and the problems that are left.
-    pub fn reload(&self, in_force: bool, problems: usize) {
+    pub fn reload(&self, in_force: bool, problems: &[Problem]) {
         let outcome = if in_force { "in_force" } else { "refused" };
+        self.policy_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        self.resource_problems.clear();
+        let severity = |problem: &Problem| match problem.severity {
+            Severity::Error => Some("error"),
+            Severity::Warning => Some("warning"),
+            Severity::Notice => None,
+        };
+        let of_resources = problems.iter().filter_map(|problem| {
+            let resource = problem.resource.as_ref()?;
+            Some(ProblemLabels {
+                severity: severity(problem)?,
+                kind: resource.kind.as_str(),
+                resource: resource.name.to_string(),
+                field: problem.path.chars().take(MAX_FIELD).collect(),
+            })
+        });
+        for labels in of_resources.take(MAX_PROBLEMS) {
+            self.resource_problems.get_or_create(&labels).inc();
+        }
+        // Last, so that whoever sees that it is over sees the rest.
         self.reloads.get_or_create(&ReloadLabels { outcome }).inc();
-        self.policy_problems.set(i64::try_from(problems).unwrap_or(i64::MAX));
         self.loaded(Loaded::Policy, in_force);
     }
 
     /// What was loaded is in force, or was refused.
     pub fn loaded(&self, what: Loaded, in_force: bool) {
         self.last_reload.get_or_create(&LoadedLabels { what }).set(i64::from(in_force));
+    }
+
+    /// Takes over how the API server of Kubernetes stands.
+    pub fn kubernetes(&self, status: &WatchStatus) {
+        let silence = i64::try_from(status.silent.as_secs()).unwrap_or(i64::MAX);
+        self.kubernetes_silence.set(silence);
+        for (kind, followed) in &status.followed {
+            self.kubernetes_followed.get_or_create(&KindLabels { kind }).set(i64::from(*followed));
+        }
     }
 
     /// Counts a token with as many groups as Okta lists at most.

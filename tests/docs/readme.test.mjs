@@ -12,7 +12,7 @@ const BINARY = path.resolve(REPOSITORY, process.env.PORTCULLIS_BIN ?? 'target/de
 
 const read = (file) => readFileSync(path.join(REPOSITORY, file), 'utf8');
 const readme = read('README.md');
-const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'deploy/demo/README.md', 'deploy/envoy/README.md', 'deploy/gateways/README.md', 'deploy/ghz/README.md', 'deploy/observability/README.md', 'deploy/gloo-portal.md', 'benches/README.md', 'deploy/README.md', 'deploy/helm/README.md', 'deploy/kustomize/README.md', 'deploy/crds/README.md'];
+const documents = ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'deploy/demo/README.md', 'deploy/envoy/README.md', 'deploy/kubernetes/README.md', 'deploy/gateways/README.md', 'deploy/ghz/README.md', 'deploy/observability/README.md', 'deploy/gloo-portal.md', 'benches/README.md', 'deploy/README.md', 'deploy/helm/README.md', 'deploy/kustomize/README.md', 'deploy/crds/README.md'];
 
 /** The text below a heading, up to the next one of the same or a higher level. */
 function section(title) {
@@ -54,7 +54,9 @@ function run([command, ...rest], cwd = REPOSITORY) {
   return { status, stdout, stderr };
 }
 
-const example = blocks(section('Settings'), 'yaml')[0];
+const whole = blocks(section('Settings'), 'yaml')[0];
+// Nobody answers for a cluster here.
+const example = whole.replace(/^ {2}kubernetes:.*\n(?: {4}.*\n)+/m, '');
 
 test('every reason, and no other, has a row in the table of reasons', () => {
   const reasons = all(read('src/decision/reason.rs'), /Self::\w+ => "([a-z_]+)"/g);
@@ -67,6 +69,13 @@ test('the full settings are accepted; http for the demo\'s provider is all that 
   const { status, stdout, stderr } = lint(example.replace('allow_http: false', 'allow_http: true'));
   assert.equal(status, 0, stdout + stderr);
   assert.match(stdout, /^0 errors, /m);
+});
+
+test('the settings of Kubernetes are read as well: all that is missing is the kubeconfig that they name', () => {
+  assert.notEqual(whole, example);
+  const { status, stderr } = lint(whole.replace('allow_http: false', 'allow_http: true'));
+  assert.equal(status, 1);
+  assert.match(stderr, /^portcullis: resources\.kubernetes: kubeconfig: [^\n]*cluster\.yaml/);
 });
 
 test('the shortest policy and settings are accepted as they stand', () => {
@@ -96,17 +105,16 @@ test('every settings key stands in the full settings, or among those refused by 
     ...all(sources, /\b(?:value|optional|section)\(\s*&mut \w+,\s*"([a-z_0-9]+)"/g),
   ]);
   assert.ok(keys.size > 50, `found only ${keys.size} keys in src/config`);
-  const written = new Set(all(example, /(?<![\w.-])([a-z_]+):(?=\s)/g));
+  const written = new Set(all(whole, /(?<![\w.-])([a-z_]+):(?=\s)/g));
   const refused = section('Settings').split('\n\n').filter((text) => /^Refused by name|has no effect/.test(text)).join();
   for (const key of keys) {
-    assert.ok(written.has(key) || refused?.includes(key), `README.md does not have the settings key ${key}`);
+    assert.ok(written.has(key) || whole.includes(`${key}: `) || refused?.includes(key), `README.md does not have the settings key ${key}`);
   }
 });
 
 test('what is said to be refused by name is refused by name', () => {
   const cases = {
     'session.store: redis': example.replace('store: cookie', 'store: redis'),
-    'resources.kubernetes': example.replace('  paths:', '  kubernetes: { namespaces: [portal] }\n  paths:'),
   };
   for (const [name, settings] of Object.entries(cases)) {
     assert.ok(readme.includes(`\`${name}\``), name);
@@ -121,7 +129,7 @@ test('every key of the full settings has its meaning in the table', () => {
   const names = new Set(table.join(' ').match(/[a-z_]+/g));
   // Section names, names of headers and of resources.
   const others = new Set(['id', 'issuer', 'email', 'groups', 'tls', 'cookies', 'limits', 'default']);
-  for (const key of all(example, /(?<![\w.-])([a-z_]+):(?=\s)/g)) {
+  for (const key of all(whole, /(?<![\w.-])([a-z_]+):(?=\s)/g)) {
     assert.ok(names.has(key) || others.has(key), `the table of settings does not have ${key}`);
   }
 });

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The only places that may name a crate.
-const DOORS: [(&str, &str); 8] = [
+const DOORS: [(&str, &str); 9] = [
     ("base64_simd::", "src/base64url"),
     ("envoy_types::", "src/envoy"),
     ("hashbrown::", "src/policy"),
     ("jsonwebtoken::", "src/token"),
+    ("kube::", "src/manifest/watch"),
     ("moka::", "src/store"),
     ("quick_cache::", "src/store"),
     ("reqwest::", "src/provider"),

@@ -3,6 +3,7 @@
 pub(crate) mod answer;
 pub(crate) mod ask;
 pub(crate) mod browser;
+pub(crate) mod cluster;
 pub(crate) mod collector;
 pub(crate) mod gateway;
 pub(crate) mod knobs;
@@ -18,6 +19,7 @@ pub(crate) mod ways;
 pub(crate) use answer::Answer;
 pub(crate) use ask::Ask;
 pub(crate) use browser::Browser;
+pub(crate) use cluster::{Cluster, Fate};
 pub(crate) use gateway::{Gateway, eventually};
 pub(crate) use line::{Line, Trouble};
 pub(crate) use log::Log;

@@ -21,7 +21,7 @@ pub(crate) fn run(data: &[u8]) {
     // YAML ends lines at a lone carriage return as well (YAML 1.2.2 §5.4).
     let lines = secret.matches(['\n', '\r']).count() + 1;
     let file = FileText { name: name.into(), text: Ok(secret) };
-    let manifests = Manifests { files: &[file], secrets: &[] };
+    let manifests = Manifests { files: &[file], watched: &[], secrets: &[] };
     let held = Held::default();
     let (resources, found) = manifest::read(&manifests, &held);
     let parsed = parsed();

@@ -72,7 +72,7 @@ pub(super) fn parsed() -> Parsed {
 
 fn snapshot(parsed: &Parsed, text: &str) -> Snapshot {
     let file = FileText { name: "world.yaml".into(), text: Ok(text.to_owned()) };
-    let manifests = Manifests { files: &[file], secrets: &[] };
+    let manifests = Manifests { files: &[file], watched: &[], secrets: &[] };
     let held = Held::default();
     let (resources, found) = manifest::read(&manifests, &held);
     let input = Input {

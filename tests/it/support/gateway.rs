@@ -79,7 +79,10 @@ impl Gateway {
         let folder = tempfile::tempdir().expect("a folder");
         setup.write(folder.path(), &provider.issuer);
         let parsed = config::load_at(&folder.path().join("portcullis.yaml"), clock.now());
-        let parsed = parsed.expect("settings that hold");
+        let mut parsed = parsed.expect("settings that hold");
+        if let Some(places) = &mut parsed.settings.resources.kubernetes {
+            places.pace = super::cluster::PACE;
+        }
         let (app, problems) = App::start(&parsed, clock.clone()).await.expect("starts");
         let grpc = app.grpc_address();
         let admin = app.admin_address().expect("an address");
