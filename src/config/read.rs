@@ -174,7 +174,6 @@ pub(super) fn path(field: &Field<'_>, base: &Base) -> Option<PathBuf> {
     field.string().map(|text| base.path(&text))
 }
 
-
 fn log(mut section: Option<Fields<'_>>) -> LogSettings {
     let formats = [("json", LogFormat::Json), ("text", LogFormat::Text)];
     let levels = [

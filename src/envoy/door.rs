@@ -152,7 +152,8 @@ impl<H: Handler> Inner<H> {
             Ok(message) => message,
             Err(status) => return status.into_http().map(Answer::other),
         };
-        let answer = catch_unwind(AssertUnwindSafe(|| self.handler.answer(message, timeout, trace)));
+        let answer =
+            catch_unwind(AssertUnwindSafe(|| self.handler.answer(message, timeout, trace)));
         let answer = match answer {
             Ok(Answering::Ready(answer)) => Ok(answer),
             Ok(Answering::Waits(answer)) => AssertUnwindSafe(answer).catch_unwind().await,

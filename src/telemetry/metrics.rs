@@ -216,6 +216,10 @@ const MAX_PROBLEMS: usize = 100;
 /// Longest path of a field in a label.
 const MAX_FIELD: usize = 200;
 
+/// Of a metric that is there only once there is something to say.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct NoLabels {}
+
 /// All metrics; clones count into the same ones.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -237,7 +241,7 @@ pub struct Metrics {
     last_reload: Family<LoadedLabels, Gauge>,
     policy_problems: Gauge,
     resource_problems: Family<ProblemLabels, Gauge>,
-    kubernetes_silence: Gauge,
+    kubernetes_silence: Family<NoLabels, Gauge>,
     kubernetes_followed: Family<KindLabels, Gauge>,
     groups_maybe_truncated: Counter,
     bearer_signatures: Family<SignatureLabels, Counter>,
@@ -279,7 +283,7 @@ impl Metrics {
             last_reload: Family::default(),
             policy_problems: Gauge::default(),
             resource_problems: Family::default(),
-            kubernetes_silence: Gauge::default(),
+            kubernetes_silence: Family::default(),
             kubernetes_followed: Family::default(),
             groups_maybe_truncated: Counter::default(),
             bearer_signatures: Family::default(),
@@ -543,7 +547,7 @@ impl Metrics {
     /// Takes over how the API server of Kubernetes stands.
     pub fn kubernetes(&self, status: &WatchStatus) {
         let silence = i64::try_from(status.silent.as_secs()).unwrap_or(i64::MAX);
-        self.kubernetes_silence.set(silence);
+        self.kubernetes_silence.get_or_create(&NoLabels {}).set(silence);
         for (kind, followed) in &status.followed {
             self.kubernetes_followed.get_or_create(&KindLabels { kind }).set(i64::from(*followed));
         }

@@ -40,10 +40,11 @@ async fn a_decision_s_line_has_every_field_of_the_contract_that_is_known() {
     let log = Log::start(LogFormat::Json, tracing::Level::DEBUG);
     let gateway = Gateway::new().await;
     let pets = || Ask::get(&format!("{API}/pets"));
-    let place = ["portal", "environment", "product"];
+    let place = ["host", "method", "portal", "environment", "product"];
+    let caller = ["subject", "issuer", "login_portals", "caller_groups", "email_verified"];
     let token = gateway.provider.id_token(&json!({}));
     gateway.ask(pets().bearer(&token)).await.granted();
-    let allowed = last(&log, "check", &[&place[..], &["subject", "groups"]].concat());
+    let allowed = last(&log, "check", &[&place[..], &caller, &["groups"]].concat());
     assert_eq!(allowed["level"], "DEBUG");
     assert_eq!((&allowed["decision"], &allowed["reason"]), (&json!("allow"), &json!("granted")));
     assert_eq!(allowed["portal"], "petstore-portal.default");
@@ -56,7 +57,8 @@ async fn a_decision_s_line_has_every_field_of_the_contract_that_is_known() {
     assert!(subject.len() == 16 && subject.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let other = gateway.provider.id_token(&json!({"groups": ["Others"]}));
     gateway.ask(pets().bearer(&other)).await.refused(403, "not_granted");
-    let denied = last(&log, "check", &[&place[..], &["subject", "hint"]].concat());
+    let denied = last(&log, "check", &[&place[..], &caller, &["hint"]].concat());
+    assert_eq!(denied["caller_groups"], "", "none that a Group names");
     assert_eq!((&denied["level"], &denied["subject"]), (&json!("INFO"), &allowed["subject"]));
     gateway.ask(pets()).await.refused(401, "no_credentials");
     assert_eq!(last(&log, "check", &place)["credential"], "none");

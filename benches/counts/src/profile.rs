@@ -4,8 +4,20 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Crates that carry a check to us and its answer back.
 const TRANSPORT: [&str; 14] = [
-    "bytes", "futures-util", "h2", "http", "http-body", "httparse", "hyper", "hyper-util", "indexmap",
-    "mio", "slab", "tokio", "tokio-util", "want",
+    "bytes",
+    "futures-util",
+    "h2",
+    "http",
+    "http-body",
+    "httparse",
+    "hyper",
+    "hyper-util",
+    "indexmap",
+    "mio",
+    "slab",
+    "tokio",
+    "tokio-util",
+    "want",
 ];
 /// What they are shown as, with the rest.
 const GROUPS: [(&str, &[&str]); 4] = [
