@@ -42,7 +42,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools chromium lint deny unit crds-check charts differential fuzz soak-short validate gateway gateways observability catalogue demo-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: tools chromium lint deny unit crds-check charts differential fuzz soak-short validate gateway gateways observability catalogue demo-check bench-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything

@@ -209,7 +209,7 @@ for (const [name, objects] of entries) {
     mkdirSync(path.join(root, 'settings'));
     const file = path.join(root, 'settings/portcullis.yaml');
     writeFileSync(file, settings.replaceAll('/etc/portcullis/', `${root}/`));
-    const { status, stdout, stderr } = run(BINARY, ['lint', '--offline', '--config', file], { env: { ...process.env, KUBERNETES_SERVICE_HOST: '192.0.2.1' } });
+    const { status, stdout, stderr } = run(BINARY, ['lint', '--offline', '--config', file], { env: { ...process.env, KUBERNETES_SERVICE_HOST: '127.0.0.1', KUBERNETES_SERVICE_PORT: '1' } });
     const said = stdout + stderr;
     if (/kubernetes:/.test(settings)) {
       // Who has no API server at hand can say nothing of the resources; every other section has to hold.
