@@ -82,8 +82,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(parsed: &Parsed) -> Result<Self, StartError> {
-        let loaded = Loader::new(parsed).load().map_err(StartError::NoPolicy)?;
+    async fn new(parsed: &Parsed) -> Result<Self, StartError> {
+        let mut loader = Loader::once(parsed).await?;
+        let loaded = loader.load().map_err(StartError::NoPolicy)?;
         let key_ring = app::load_keys(parsed.settings.session.keys_file.as_deref())?;
         let checker = explain::unasked(parsed, &loaded.snapshot, key_ring)?;
         Ok(Self { policy: loaded.snapshot, checker, problems: loaded.problems })
@@ -110,8 +111,11 @@ pub async fn replay(question: &Question<'_>) -> Result<Report, ReplayError> {
                 .to_owned(),
         ));
     }
-    let new = Bench::new(question.new)?;
-    let old = question.old.map(Bench::new).transpose()?;
+    let new = Bench::new(question.new).await?;
+    let old = match question.old {
+        Some(old) => Some(Bench::new(old).await?),
+        None => None,
+    };
     let mut report = Report::new(question.each, new.problems.clone());
     lines(&recorded, &new, old.as_ref(), &mut report).await;
     if let Some(old) = &old {

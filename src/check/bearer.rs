@@ -4,7 +4,6 @@ mod judge;
 
 use super::answers;
 use super::call::Call;
-use crate::credential::is_token;
 use crate::decision::{Denied, Facts};
 use crate::identity::Identity;
 use crate::policy::{Environment, PlanIssuer, PortalId, Route, SharedSet};
@@ -50,8 +49,7 @@ fn refuse(refused: Refused, facts: &mut Facts) -> Denied {
     match refused {
         Refused::KeysUnavailable => answers::keys_unavailable(),
         Refused::Token(error) if error.is_expired() => answers::expired_token(),
-        Refused::NoToken
-        | Refused::Token(_)
+        Refused::Token(_)
         | Refused::UnknownIssuer
         | Refused::NoBearerIdTokens
         | Refused::NoPrincipal
@@ -62,8 +60,6 @@ fn refuse(refused: Refused, facts: &mut Facts) -> Denied {
 /// Why a bearer is refused; the client hears less.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 enum Refused {
-    #[error("no token behind Bearer")]
-    NoToken,
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error("no Portal, and no plan of this Environment, has the token's issuer")]
@@ -104,9 +100,6 @@ async fn identify(
         && let Some(verdict) = remembered(call, &known)
     {
         return verdict;
-    }
-    if !is_token(token) {
-        return Err(Refused::NoToken);
     }
     let jws = Jws::parse(token, max_bytes)?;
     let origin = origin(call, route, jws.unverified_issuer()?)?;

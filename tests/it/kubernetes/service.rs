@@ -77,6 +77,15 @@ async fn one_broken_resource_of_twenty_is_named_by_lint_log_metric_and_event() {
     let run = lint.await.expect("runs");
     assert_eq!(run.status.code(), Some(1));
     assert!(text(&run.stdout).contains(&named), "{}", text(&run.stdout));
+    // What was logged is judged by what stands in the cluster now.
+    let folder = gateway.folder.path().to_owned();
+    std::fs::write(folder.join("decisions.jsonl"), log.text()).expect("written");
+    let replay = tokio::task::spawn_blocking(move || {
+        portcullis(&folder, &["replay", "--config", "portcullis.yaml", "decisions.jsonl"])
+    });
+    let replayed = replay.await.expect("runs");
+    let said = text(&replayed.stdout);
+    assert!(said.contains(" recorded check"), "{said}{}", text(&replayed.stderr));
     assert!(!log.text().contains("hush") && !text(&run.stdout).contains("hush"), "a secret");
     // Mended, nothing is told, and no metric is left.
     cluster.apply(group("group-7", &json!(["Group7"])));
