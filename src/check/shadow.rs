@@ -5,7 +5,8 @@ use super::endpoints;
 use crate::decision::{Allowed, Checked, Denied, Facts, Reason, RouteNames};
 
 /// Whether the Portal that a request is for stands in shadow: the host's own, or the one that the
-/// gateway names; where several publish an Environment and none is named, all of them have to.
+/// gateway names; where several publish an Environment and none is named, all of them have to, those that
+/// are left out for a problem among them, of which nothing is known.
 pub(super) fn is_on(call: &Call<'_>) -> bool {
     if call.is_recorded() {
         return false;
@@ -15,7 +16,10 @@ pub(super) fn is_on(call: &Call<'_>) -> bool {
         Some(name) => {
             portals.any(|portal| portal.name.as_str() == name && portal.is_shadowed(call.now))
         }
-        None => portals.peek().is_some() && portals.all(|portal| portal.is_shadowed(call.now)),
+        None => {
+            let known = call.environment().is_none_or(|place| !place.is_published_by_left_out);
+            known && portals.peek().is_some() && portals.all(|portal| portal.is_shadowed(call.now))
+        }
     }
 }
 

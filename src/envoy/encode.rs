@@ -191,7 +191,10 @@ fn header_of(
 /// What Envoy's other filters and its access log may use, on allowed and denied checks.
 fn metadata(to: &mut Vec<u8>, checked: &Checked) {
     let Facts { caller, portal, environment, product, usage_plan, limit, .. } = &checked.facts;
-    let caller = caller.as_deref();
+    // Who passes in shadow alone is told of as nobody: another filter must not take it for a grant.
+    let caller = caller.as_deref().filter(|_| !checked.facts.shadow);
+    let (usage_plan, limit) =
+        if checked.facts.shadow { (&None, &None) } else { (usage_plan, limit) };
     entry(to, "decision", Some(checked.decision()));
     entry(to, "reason", Some(checked.reason.as_str()));
     entry(to, "shadow", checked.facts.shadowed());

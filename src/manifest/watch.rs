@@ -31,12 +31,22 @@ pub enum WatchError {
     /// Neither a pod nor a kubeconfig.
     #[error("resources.kubernetes: expected a pod with a service account, or KUBECONFIG: {0}")]
     NoCluster(#[source] kube::config::InClusterError),
-    /// The kubeconfig does not hold.
-    #[error("resources.kubernetes: kubeconfig: {0}")]
+    /// The kubeconfig does not hold. What its reader says may quote it, and it has credentials.
+    #[error("resources.kubernetes: kubeconfig: {}", told(_0))]
     Kubeconfig(#[from] kube::config::KubeconfigError),
     /// No client can be made of it.
     #[error("resources.kubernetes: {0}")]
     Client(String),
+}
+
+/// A kubeconfig's fault, without a word of what stands in it.
+fn told(error: &kube::config::KubeconfigError) -> String {
+    match error {
+        kube::config::KubeconfigError::Parse(_) => {
+            "expected a kubeconfig; the file is no YAML that holds one".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 /// What the API server has, as far as it was heard; followed until the last clone is gone.

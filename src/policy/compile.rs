@@ -68,7 +68,7 @@ pub fn compile(input: &Input<'_>) -> Compiled {
         held.products.extend(version.map(|product| (slot.name.clone(), product)));
     }
     sites(input, &mut held, &mut problems);
-    let one_issuer = group::share_one_issuer(&held);
+    let one_issuer = group::share_one_issuer(&held, &input.resources.portals);
     for slot in &input.resources.groups {
         let judge = |group: &_| group::judge(group, input, one_issuer);
         let last = last.groups.get(&slot.name);
@@ -130,8 +130,14 @@ fn sites(input: &Input<'_>, held: &mut Held, problems: &mut Vec<Problem>) {
                 };
                 let version = settle(slot, last, judge, problems);
                 version.iter().for_each(|held| claims.take(&held.origin, &held.domains));
-                if let (None, Some(portal)) = (&version, &slot.current) {
-                    held.left_out.extend(left_out(&portal.origin, &portal.domains));
+                match (&version, &slot.current) {
+                    (None, Some(portal)) => {
+                        held.left_out.extend(left_out(&portal.origin, &portal.domains));
+                        let published = portal.published.iter().map(|name| name.value.clone());
+                        held.published_by_left_out.extend(published);
+                    }
+                    (None, None) => held.has_unread_portal = true,
+                    (Some(_), _) => {}
                 }
                 held.portals.extend(version.map(|version| (slot.name.clone(), version)));
             }

@@ -174,6 +174,9 @@ pub struct Environment {
     pub plan_issuers: Vec<PlanIssuer>,
     /// Where access tokens carry groups, if not where the Portal says.
     pub group_claim: Option<String>,
+    /// Whether a Portal publishes it, or may, that is left out for a problem: then what the others say of
+    /// it is not all.
+    pub is_published_by_left_out: bool,
 }
 
 /// Usage plan `authPolicy.oauth.jwtValidation`.

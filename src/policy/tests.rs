@@ -45,6 +45,7 @@ pub(super) fn environment(text: &str, portals: &[usize], products: Vec<Product>)
         audiences: BTreeSet::new(),
         plans: BTreeMap::new(),
         plan_issuers: Vec::new(),
+        is_published_by_left_out: false,
         group_claim: None,
     }
 }

@@ -44,7 +44,8 @@ where
 {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
         let metadata = event.metadata();
-        let mut line = LINE.take();
+        // At the end of a thread there may be none any more.
+        let mut line = LINE.try_with(Cell::take).unwrap_or_default();
         line.clear();
         #[expect(clippy::disallowed_methods, reason = "when a line was written judges nothing")]
         let now = SystemTime::now();
@@ -70,7 +71,7 @@ where
         // Nobody is left who could be told that a line cannot be written.
         let _written = self.writer.make_writer_for(metadata).write_all(&line);
         if line.capacity() <= KEPT {
-            LINE.set(line);
+            let _kept = LINE.try_with(|kept| kept.set(line));
         }
     }
 }

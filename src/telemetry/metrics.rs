@@ -479,6 +479,7 @@ impl Metrics {
 
     /// Takes over which Portals stand in shadow, and until when.
     pub fn shadows<'p>(&self, portals: impl IntoIterator<Item = (&'p ResourceName, UnixTime)>) {
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.shadow_until.clear();
         for (name, until) in portals {
             let labels = PortalLabels { portal: NameLabel(Some(name.clone())) };
@@ -516,6 +517,7 @@ impl Metrics {
     pub fn reload(&self, in_force: bool, problems: &[Problem]) {
         let outcome = if in_force { "in_force" } else { "refused" };
         self.policy_problems.set(i64::try_from(problems.len()).unwrap_or(i64::MAX));
+        let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.resource_problems.clear();
         let severity = |problem: &Problem| match problem.severity {
             Severity::Error => Some("error"),

@@ -83,10 +83,17 @@ test('every pod meets the restricted Pod Security Standard, and more', () => {
   }
 });
 
+test('what else a pod has to reach can be said', () => {
+  const ports = (name) => of(rendered[name], 'NetworkPolicy')[0].spec.egress.flatMap((rule) => rule.ports.map(({ port }) => port));
+  assert.ok(ports('everywhere').includes(4318) && !ports('service').includes(4318));
+});
+
 test('every pod is probed, and has the time to answer what runs', () => {
   for (const [name, { spec }] of pods) {
     const [container] = [...(spec.initContainers ?? []), ...spec.containers].filter((one) => one.name === 'portcullis');
-    for (const [probe, expected] of [['startupProbe', '/readyz'], ['readinessProbe', '/readyz'], ['livenessProbe', '/livez']]) {
+    // The sidecar keeps the gateway waiting; a service that waits for its policy is alive.
+    const start = name.includes('sidecar') ? '/readyz' : '/livez';
+    for (const [probe, expected] of [['startupProbe', start], ['readinessProbe', '/readyz'], ['livenessProbe', '/livez']]) {
       assert.deepEqual(container[probe].httpGet, { path: expected, port: 'admin' }, `${name} ${probe}`);
     }
     assert.ok(container.ports.some((port) => port.name === 'admin'), name);

@@ -155,6 +155,14 @@ fn a_group_without_portals_needs_one_issuer() {
         ]
     );
     assert!(!may_call(&compiled, "PetstoreUsers"));
+    // Nor does it reach further because that Portal is left out for a problem, or cannot be read.
+    let broken = other.replace("petstore-portaloidc-secret", "no-such-secret");
+    for left_out in [broken, other.replace("https://other.okta.com", "[]")] {
+        assert_ne!(left_out, other);
+        let compiled = compile(&format!("{nowhere}{left_out}"));
+        assert!(errors(&compiled).len() > 1, "{:?}", errors(&compiled));
+        assert!(!may_call(&compiled, "PetstoreUsers"));
+    }
     // One that names its Portal is for that Portal's callers alone.
     let compiled = compile(&format!("{GUIDE}{other}"));
     assert_eq!(errors(&compiled), [""; 0]);

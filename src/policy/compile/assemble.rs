@@ -40,7 +40,9 @@ pub(super) fn assemble(held: &Held, problems: &mut Vec<Problem>) -> Snapshot {
     for (found, id) in held.environments.values().zip((0..).map(EnvironmentId)) {
         parts.hosts.take(&found.domains, Site::Environment(id));
         let portals = publishing.remove(&id).into_iter().flatten().collect();
-        let environment = environment(found, &ids, portals, &shelf, problems);
+        let mut environment = environment(found, &ids, portals, &shelf, problems);
+        environment.is_published_by_left_out = held.has_unread_portal
+            || held.published_by_left_out.contains(&environment.name);
         parts.environments.push(environment);
     }
     parts.hosts.leave_out(&held.left_out);
@@ -114,6 +116,7 @@ fn environment(
             })
             .collect(),
         group_claim: found.group_claim.clone(),
+        is_published_by_left_out: false,
     }
 }
 

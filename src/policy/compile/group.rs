@@ -6,7 +6,7 @@ use super::held::{Held, HeldGroup};
 use super::portal::references;
 use super::{Findings, Input, Judged};
 use crate::name::Kind;
-use crate::policy::resource::Group;
+use crate::policy::resource::{Group, Portal, Slot};
 use std::collections::BTreeSet;
 
 pub(super) fn judge(group: &Group, input: &Input<'_>, one_issuer: bool) -> Judged<HeldGroup> {
@@ -33,10 +33,23 @@ pub(super) fn judge(group: &Group, input: &Input<'_>, one_issuer: bool) -> Judge
     (Some(version), found.problems)
 }
 
-/// Whether all logins are at one issuer, or there are none.
-pub(super) fn share_one_issuer(held: &Held) -> bool {
+/// Whether all logins are at one issuer, or there are none. A Portal that is left out for a problem counts
+/// as well, and as another issuer where it does not say which: a Group must not reach further because of it.
+pub(super) fn share_one_issuer(held: &Held, declared: &[Slot<Portal>]) -> bool {
     let logins = held.portals.values().filter_map(|portal| portal.login.as_ref());
-    let issuers: BTreeSet<_> = logins.map(|login| &login.issuer).collect();
+    let mut issuers: BTreeSet<Option<&str>> =
+        logins.map(|login| Some(login.issuer.as_str())).collect();
+    for slot in declared.iter().filter(|slot| !held.portals.contains_key(&slot.name)) {
+        match &slot.current {
+            Some(Portal { oidc: None, .. }) => {}
+            Some(Portal { oidc: Some(oidc), .. }) => {
+                issuers.insert(oidc.issuer.as_ref().map(|issuer| issuer.value.as_str()));
+            }
+            None => {
+                issuers.insert(None);
+            }
+        }
+    }
     issuers.len() < 2
 }
 

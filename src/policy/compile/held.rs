@@ -31,6 +31,10 @@ pub struct Held {
     pub secrets: BTreeMap<ResourceName, Arc<SecretData>>,
     /// Host names of Portals and Environments that do not hold and never did.
     pub left_out: Domains,
+    /// Environments that a Portal publishes that does not hold and never did.
+    pub published_by_left_out: BTreeSet<ResourceName>,
+    /// Whether there is a Portal that cannot be read and never could: it may publish any.
+    pub has_unread_portal: bool,
 }
 
 /// A Portal that holds.

@@ -102,11 +102,20 @@ ports:
 - { name: grpc, containerPort: {{ .Values.ports.grpc }}, protocol: TCP }
 {{- end }}
 - { name: admin, containerPort: {{ .Values.ports.admin }}, protocol: TCP }
-# Until the policy is loaded and each provider was asked once.
+{{- if eq .Values.mode "sidecar" }}
+# The gateway starts after this: once the policy is loaded and each provider was asked. What that waits for, such as a right in
+# the cluster, no restart mends.
 startupProbe:
   httpGet: { path: /readyz, port: admin }
   periodSeconds: 1
+  failureThreshold: 86400
+{{- else }}
+# Alive before there is a policy: that may wait for the API server, and no restart mends it. Ready is another probe.
+startupProbe:
+  httpGet: { path: /livez, port: admin }
+  periodSeconds: 1
   failureThreshold: 60
+{{- end }}
 readinessProbe:
   httpGet: { path: /readyz, port: admin }
   periodSeconds: 5

@@ -126,7 +126,10 @@ fn field(name: &str, value: &str, action: HeaderAppendAction) -> HeaderValueOpti
 fn metadata(checked: &Checked) -> Struct {
     let Facts { caller, portal, environment, product, usage_plan, limit, .. } = &checked.facts;
     let named = |name: &Option<crate::policy::ResourceName>| name.as_ref().map(ToString::to_string);
-    let caller = caller.as_deref();
+    let shadow = checked.facts.shadow;
+    let caller = caller.as_deref().filter(|_| !shadow);
+    let usage_plan = usage_plan.as_ref().filter(|_| !shadow);
+    let limit = limit.as_ref().filter(|_| !shadow);
     let texts = [
         ("decision", Some(checked.decision().to_owned())),
         ("reason", Some(checked.reason.as_str().to_owned())),
@@ -137,7 +140,7 @@ fn metadata(checked: &Checked) -> Struct {
         ("portal", named(portal)),
         ("environment", named(environment)),
         ("product", named(product)),
-        ("usage_plan", usage_plan.clone()),
+        ("usage_plan", usage_plan.cloned()),
     ];
     let texts = texts.into_iter().filter_map(|(name, value)| Some((name, text(value?))));
     let mut fields: std::collections::HashMap<String, Value> =

@@ -116,6 +116,7 @@ fn environment(bases: &[&str]) -> Snapshot {
         plans: BTreeMap::new(),
         plan_issuers: Vec::new(),
         group_claim: None,
+        is_published_by_left_out: false,
     };
     Parts { environments: vec![environment], ..Parts::default() }.into()
 }
