@@ -41,8 +41,8 @@ pub(super) fn assemble(held: &Held, problems: &mut Vec<Problem>) -> Snapshot {
         parts.hosts.take(&found.domains, Site::Environment(id));
         let portals = publishing.remove(&id).into_iter().flatten().collect();
         let mut environment = environment(found, &ids, portals, &shelf, problems);
-        environment.is_published_by_left_out = held.has_unread_portal
-            || held.published_by_left_out.contains(&environment.name);
+        environment.is_published_by_left_out =
+            held.has_unread_portal || held.published_by_left_out.contains(&environment.name);
         parts.environments.push(environment);
     }
     parts.hosts.leave_out(&held.left_out);
