@@ -98,8 +98,9 @@ impl Loader {
     /// # Errors
     ///
     /// The problems, where a place is missing or was not listed yet, since nobody then knows which
-    /// resources are gone; and where there are no resources at all, which is a slip more often than
-    /// a wish. Nothing changes then.
+    /// resources are gone; and where there are no resources at all, which with files is a slip more often
+    /// than a wish, and with Kubernetes, before there ever were any, too early. Nothing changes then. What
+    /// the API server lists in full, and then lists no more, was deleted: nobody is granted anything.
     pub fn load(&mut self) -> Result<Loaded, Vec<Problem>> {
         let disk = files::load(&self.settings.resources, &self.places.folder);
         let mut problems = disk.problems;
@@ -114,8 +115,8 @@ impl Loader {
             Manifests { files: &disk.files, watched: &view.objects, secrets: &disk.secrets };
         let (resources, found) = manifest::read(&manifests, &self.held);
         let decides = |id: &ResourceId| !matches!(id.kind, Kind::Secret | Kind::ConfigMap);
+        problems.extend(found);
         if !resources.declared.iter().any(decides) {
-            problems.extend(found);
             let place = match self.kubernetes {
                 Some(_) => "resources.kubernetes",
                 None => "resources.paths",
@@ -123,7 +124,10 @@ impl Loader {
             let message = format!("expected resources such as a Portal in {place}; there are none");
             let At { line, path } = self.places.at(place);
             problems.push(Problem { path, ..Problem::of_file(&self.places.file, line, message) });
-            return Err(problems);
+            let had_any = !self.held.portals.is_empty() || !self.held.environments.is_empty();
+            if self.kubernetes.is_none() || !had_any {
+                return Err(problems);
+            }
         }
         let compiled = policy::compile(&Input {
             settings: &self.settings,
@@ -131,7 +135,6 @@ impl Loader {
             resources: &resources,
             last: &self.held,
         });
-        problems.extend(found);
         problems.extend(compiled.problems);
         self.held = Arc::new(compiled.held);
         let snapshot = Arc::new(compiled.snapshot);

@@ -129,6 +129,17 @@ async fn the_last_policy_stays_while_the_api_server_is_away_and_that_is_said() {
     assert_eq!(status(&gateway, &["PetstoreUsers"]).await, 403);
 }
 
+/// What was deleted grants nothing, not even where nothing is left: a list from the API server is no slip.
+#[tokio::test]
+async fn where_everything_is_deleted_nobody_is_let_in() {
+    let cluster = Cluster::start().await;
+    let gateway = beside(&cluster, RESOURCES).await;
+    assert_eq!(status(&gateway, &["PetstoreUsers"]).await, 200);
+    cluster.delete_all();
+    let refused = async { while status(&gateway, &["PetstoreUsers"]).await != 403 {} };
+    tokio::time::timeout(Duration::from_secs(10), refused).await.expect("refused at last");
+}
+
 /// A provider and two clusters share the name of a Group: the file has it.
 #[tokio::test]
 async fn a_resource_in_both_places_is_the_files_and_a_problem_of_the_cluster() {

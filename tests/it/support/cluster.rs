@@ -163,6 +163,17 @@ impl Cluster {
         });
     }
 
+    /// Deletes everything of the portal's kinds.
+    pub(crate) fn delete_all(&self) {
+        let keys = self.turn(|state| state.objects.keys().cloned().collect::<Vec<_>>());
+        for (plural, _namespace, name) in keys {
+            let kinds = ["Portal", "Group", "APIProduct", "Environment", "APIDoc", "User"];
+            if let Some(kind) = kinds.iter().find(|kind| self::plural(kind) == plural) {
+                self.delete(kind, &name);
+            }
+        }
+    }
+
     /// Goes away and comes back from a copy of itself, whose versions are older ones.
     pub(crate) fn restore(&self) {
         self.turn(|state| {
