@@ -153,16 +153,23 @@ test('everything that selects pods selects these', () => {
 });
 
 test('rights are those to read the policy and to write events, where they are listed', () => {
+  const verbs = ['get', 'list', 'watch'];
+  const all = [{ apiGroups: [''], resources: ['secrets', 'configmaps'], verbs }];
+  // With names, no other Secret; and none where there is none.
+  const named = { default: [{ apiGroups: [''], resources: ['configmaps'], verbs }] };
+  named.portals = [...named.default, { apiGroups: [''], resources: ['secrets'], resourceNames: ['petstore-oidc'], verbs }];
   for (const name of ['kubernetes', 'everywhere', 'kustomize kubernetes']) {
     const roles = [...of(rendered[name], 'Role'), ...of(rendered[name], 'ClusterRole')];
-    for (const { rules } of roles) {
+    assert.ok(roles.length > 0, name);
+    for (const { metadata, rules } of roles) {
       assert.deepEqual(rules, [
-        { apiGroups: ['portal.gloo.solo.io', 'devportal.solo.io'], resources: ['portals', 'groups', 'apiproducts', 'apidocs', 'environments', 'users'], verbs: ['get', 'list', 'watch'] },
-        { apiGroups: [''], resources: ['secrets', 'configmaps'], verbs: ['get', 'list', 'watch'] },
+        { apiGroups: ['portal.gloo.solo.io', 'devportal.solo.io'], resources: ['portals', 'groups', 'apiproducts', 'apidocs', 'environments', 'users'], verbs },
+        ...named[metadata.namespace] ?? all,
         { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
       ], name);
     }
   }
+  assert.match(of(rendered.kubernetes, 'ConfigMap')[0].data['portcullis.yaml'], /secret_names:\s*- petstore-oidc\.portals/);
   assert.deepEqual(of(rendered.kubernetes, 'Role').map((role) => role.metadata.namespace), ['default', 'portals']);
 });
 

@@ -69,7 +69,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- if .Values.policy.clientSecrets -}}{{- $_ := set $resources "secrets_dir" "/etc/portcullis/secrets" -}}{{- end -}}
 {{- if .Values.policy.kubernetes.enabled -}}
-{{- $_ := set $resources "kubernetes" (dict "namespaces" .Values.policy.kubernetes.namespaces) -}}
+{{- $kubernetes := dict "namespaces" .Values.policy.kubernetes.namespaces -}}
+{{- with .Values.policy.kubernetes.secretNames -}}
+{{- $_ := set $kubernetes "secret_names" . -}}
+{{- end -}}
+{{- $_ := set $resources "kubernetes" $kubernetes -}}
 {{- end -}}
 {{- $_ := set $settings "resources" $resources -}}
 {{- $session := get $settings "session" | default dict -}}
