@@ -19,6 +19,8 @@ const SIZES: [usize; 2] = [10, 100_000];
 /// Different callers, spread evenly over the products.
 const CALLERS: usize = 10_000;
 const CHECKS: usize = 1000;
+/// How often they are counted.
+const TIMES: usize = 3;
 /// The Environment's host.
 const HOST: &str = "api.scale.localhost";
 
@@ -40,8 +42,12 @@ pub(crate) fn count(bench: &Bench) -> Outcome<Counts> {
         let order = |_| uniform(cases.len(), SETTLE + CHECKS);
         let known = cases.len();
         let run = Run { name: &name, cases: &cases, order: &order, known, signatures: 0 };
-        let counted = run.count(&mut service, &place)?;
-        counts.insert(name, counted.into());
+        // The lowest: what a large process does beside its checks, such as a look at its files, is not theirs.
+        let mut lowest = f64::INFINITY;
+        for _time in 0..TIMES {
+            lowest = lowest.min(run.count(&mut service, &place)?);
+        }
+        counts.insert(name.clone(), lowest.into());
     }
     Ok(counts)
 }
