@@ -234,3 +234,17 @@ impl Shared {
         self.change(|store| store.unserved(index));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kubeconfig_that_does_not_parse_is_not_quoted() {
+        let text = "users:\n- name: me\n  user: {token: hush-hush, [\n";
+        let error = kube::config::Kubeconfig::from_yaml(text).expect_err("no YAML");
+        assert!(matches!(error, kube::config::KubeconfigError::Parse(_)), "{error:?}");
+        let said = WatchError::from(error).to_string();
+        assert!(said.contains("kubeconfig") && !said.contains("hush"), "{said}");
+    }
+}
