@@ -17,7 +17,8 @@ const END: u8 = u8::MAX;
 /// Envoy joined them with commas already.
 #[derive(Clone, Debug)]
 pub struct Headers<'m> {
-    /// The first fields, in the order in which they came.
+    /// The first fields, in the order in which they came. They stand in the message: whatever had to be
+    /// changed, and all that came after that, is among `more`.
     fields: ArrayVec<Field<'m>, IN_PLACE>,
     /// Number of the first field of each chain.
     chains: [u8; CHAINS],
@@ -25,10 +26,10 @@ pub struct Headers<'m> {
     more: BTreeMap<Cow<'m, str>, Vec<Cow<'m, str>>>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Field<'m> {
-    name: Cow<'m, str>,
-    value: Cow<'m, str>,
+    name: &'m str,
+    value: &'m str,
     /// Number of the next field of the chain.
     next: u8,
     /// Whether a field before it has the same name.
@@ -55,12 +56,12 @@ impl<'m> Headers<'m> {
         let number = self.fields.len();
         if let Some(first) = self.chains.get_mut(chain_of(name))
             && *first == END
-            && number < IN_PLACE
+            && self.more.is_empty()
             && !may_have_upper_case(name.as_bytes())
+            && self.fields.try_push(Field { name, value, next: END, repeats: false }).is_ok()
         {
             *first = u8::try_from(number).unwrap_or(END);
-            let (name, value) = (Cow::Borrowed(name), Cow::Borrowed(value));
-            return self.fields.try_push(Field { name, value, next: END, repeats: false }).is_ok();
+            return true;
         }
         self.insert(lower_case(Cow::Borrowed(name)), Cow::Borrowed(value), false)
     }
@@ -78,16 +79,20 @@ impl<'m> Headers<'m> {
             last = Some(at);
             at = field.next;
         }
-        if repeats && !may_repeat {
+        if !may_repeat && (repeats || self.more.contains_key(&name)) {
             return false;
         }
-        if self.fields.is_full() {
-            if !may_repeat && self.more.contains_key(&name) {
-                return false;
+        let (name, value) = match (name, value) {
+            (Cow::Borrowed(name), Cow::Borrowed(value))
+                if self.more.is_empty() && !self.fields.is_full() =>
+            {
+                (name, value)
             }
-            self.more.entry(name).or_default().push(value);
-            return true;
-        }
+            (name, value) => {
+                self.more.entry(name).or_default().push(value);
+                return true;
+            }
+        };
         match last.and_then(|last| self.fields.get_mut(usize::from(last))) {
             Some(last) => last.next = number,
             None => {
@@ -123,8 +128,8 @@ impl<'m> Headers<'m> {
 
     /// Whether there is none.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.fields.is_empty()
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.more.is_empty()
     }
 
     /// Whether the field is there at all.
@@ -136,7 +141,7 @@ impl<'m> Headers<'m> {
 
     /// The names, each once, in lower case.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let first = self.fields.iter().filter(|field| !field.repeats).map(|field| &*field.name);
+        let first = self.fields.iter().filter(|field| !field.repeats).map(|field| field.name);
         let more = self.more.keys().map(|name| &**name);
         first.chain(more.filter(|name| self.in_place(name).next().is_none()))
     }
@@ -167,7 +172,7 @@ impl<'h> Iterator for InPlace<'h, '_> {
         while let Some(field) = self.fields.get(usize::from(self.at)) {
             self.at = field.next;
             if field.name == self.name {
-                return Some(&field.value);
+                return Some(field.value);
             }
         }
         None

@@ -27,30 +27,32 @@ pub struct Ambiguous<'m> {
 /// [`Ambiguous`].
 #[expect(clippy::result_large_err, reason = "no larger than what it stands beside")]
 pub fn decode(message: &[u8]) -> Result<Attributes<'_>, Ambiguous<'_>> {
-    let mut view = View::default();
+    let mut headers = Headers::default();
+    let mut view = View::new(&mut headers, Entries::Plain(0));
     let mut read = view.read(message);
     if matches!(view.entries, Entries::Odd) {
-        view = View::as_they_came();
+        *view.fields = Headers::default();
+        view = View::new(view.fields, Entries::AsTheyCame(Vec::new()));
         read = view.read(message);
     }
+    let View { context, method, host, path, body, raw_body, fields, entries } = view;
     if read.is_err() {
         return Err(Ambiguous { part: "message", ..Ambiguous::default() });
     }
-    let View { mut fields, entries, .. } = view;
     if let Entries::AsTheyCame(entries) = entries {
-        merge(&mut fields, &entries);
+        merge(fields, &entries);
     }
-    let read = host(view.host, &fields).ok_or("host").and_then(|host| {
-        let method = Method::parse(view.method).ok_or("method")?;
-        let path = RequestPath::parse(view.path).ok_or("path")?;
-        Ok((host, method, path))
-    });
-    let (host, method, path) = match read {
-        Ok(read) => read,
-        Err(part) => return Err(Ambiguous { headers: fields, part }),
+    let body = if raw_body.is_empty() { body.as_bytes() } else { raw_body };
+    let Some(host) = self::host(host, fields) else {
+        return Err(Ambiguous { headers, part: "host" });
     };
-    let body = if view.raw_body.is_empty() { view.body.as_bytes() } else { view.raw_body };
-    Ok(Attributes { host, method, path, headers: fields, context: view.context, body })
+    let Some(method) = Method::parse(method) else {
+        return Err(Ambiguous { headers, part: "method" });
+    };
+    let Some(path) = RequestPath::parse(path) else {
+        return Err(Ambiguous { headers, part: "path" });
+    };
+    Ok(Attributes { host, method, path, headers, context, body })
 }
 
 /// The host. Envoy makes one of `:authority` and `host`; who sends another one along names two.

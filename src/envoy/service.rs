@@ -72,14 +72,15 @@ impl AuthorizationService {
         traceparent: Option<&str>,
         started: Instant,
     ) -> Result<Bytes, Option<Open>> {
-        let request = Request::read(message);
+        let read = Request::read(message);
+        let request = Request::of(&read);
         if let Some(span) = self.tracer.as_ref().and_then(|tracer| {
             let own = || request.headers().only("traceparent");
             tracer.open(traceparent.or_else(own)?, CHECK_SPAN)
         }) {
             return Err(Some(span));
         }
-        let checked = match &request.read {
+        let checked = match &read {
             // Decides, whatever happens: even where our own code is at fault.
             Ok(attributes) => catch_unwind(AssertUnwindSafe(|| {
                 self.checker.check_at_once(attributes, request.client)
@@ -99,8 +100,9 @@ impl AuthorizationService {
         deadline: Option<Instant>,
         span: Option<Open>,
     ) -> Bytes {
-        let request = Request::read(message.as_deref());
-        let checked = match (&request.read, &span) {
+        let read = Request::read(message.as_deref());
+        let request = Request::of(&read);
+        let checked = match (&read, &span) {
             (Ok(attributes), None) => {
                 guarded(self.checker.check(attributes, request.client, deadline), deadline).await
             }
@@ -118,7 +120,7 @@ impl AuthorizationService {
     }
 
     /// Counts, logs, encodes.
-    fn ended(&self, request: &Request<'_>, checked: &Checked, started: Instant) -> Bytes {
+    fn ended(&self, request: &Request<'_, '_>, checked: &Checked, started: Instant) -> Bytes {
         let Request { read, id, client } = request;
         let told = telemetry::Request { id: id.as_str(), attributes: read.as_ref().ok() };
         self.metrics.ended(checked, &told, || self.checker.policy(), started.elapsed());
@@ -127,27 +129,36 @@ impl AuthorizationService {
 }
 
 /// A request, as far as it could be read.
-struct Request<'m> {
-    read: Result<Attributes<'m>, Ambiguous<'m>>,
+struct Request<'r, 'm> {
+    read: &'r Read<'m>,
     id: RequestId,
     client: ClientKind,
 }
 
-impl<'m> Request<'m> {
-    fn read(message: Option<&'m [u8]>) -> Self {
-        let unreadable = || Ambiguous { part: "message", ..Ambiguous::default() };
-        let read = message.ok_or_else(unreadable).and_then(decode);
+/// What became of reading it.
+type Read<'m> = Result<Attributes<'m>, Ambiguous<'m>>;
+
+impl<'r, 'm> Request<'r, 'm> {
+    #[expect(clippy::result_large_err, reason = "no larger than what it stands beside")]
+    fn read(message: Option<&'m [u8]>) -> Read<'m> {
+        match message {
+            Some(message) => decode(message),
+            None => Err(Ambiguous { part: "message", ..Ambiguous::default() }),
+        }
+    }
+
+    fn of(read: &'r Read<'m>) -> Self {
         let method = read.as_ref().map_or(Method::Get, |attributes| attributes.method);
-        let headers = headers(&read);
+        let headers = headers(read);
         let (id, client) = (RequestId::of(headers), classify_client(method, headers));
         Self { read, id, client }
     }
 
-    fn headers(&self) -> &Headers<'m> {
-        headers(&self.read)
+    const fn headers(&self) -> &'r Headers<'m> {
+        headers(self.read)
     }
 
-    fn host(&self) -> &str {
+    fn host(&self) -> &'r str {
         self.read.as_ref().map_or("", |attributes| attributes.host.name.as_str())
     }
 }

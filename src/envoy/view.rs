@@ -64,8 +64,8 @@ mod number {
 pub(super) type Entry<'m> = (&'m str, &'m str);
 
 /// `attributes`, as far as it counts.
-#[derive(Debug, Default)]
-pub(super) struct View<'m> {
+#[derive(Debug)]
+pub(super) struct View<'v, 'm> {
     pub(super) context: Context<'m>,
     pub(super) method: &'m str,
     pub(super) host: &'m str,
@@ -73,7 +73,7 @@ pub(super) struct View<'m> {
     pub(super) body: &'m str,
     pub(super) raw_body: &'m [u8],
     /// `header_map`, or else `headers`, without pseudo headers.
-    pub(super) fields: Headers<'m>,
+    pub(super) fields: &'v mut Headers<'m>,
     /// How `headers` are read.
     pub(super) entries: Entries<'m>,
 }
@@ -92,16 +92,11 @@ pub(super) enum Entries<'m> {
 /// As many entries as a request has that nobody made to cost us time.
 const MOST_PLAIN: usize = 100;
 
-impl Default for Entries<'_> {
-    fn default() -> Self {
-        Self::Plain(0)
-    }
-}
-
-impl<'m> View<'m> {
-    /// For a second reading, after [`Entries::Odd`].
-    pub(super) fn as_they_came() -> Self {
-        Self { entries: Entries::AsTheyCame(Vec::new()), ..Self::default() }
+impl<'v, 'm> View<'v, 'm> {
+    /// Before anything is read; headers go into `fields`, which has none.
+    pub(super) fn new(fields: &'v mut Headers<'m>, entries: Entries<'m>) -> Self {
+        let context = Context::default();
+        Self { context, method: "", host: "", path: "", body: "", raw_body: &[], fields, entries }
     }
 
     /// Reads a `CheckRequest`.
@@ -176,9 +171,11 @@ impl<'m> View<'m> {
             SCHEME, SIZE,
         };
         loop {
-            while wire.next_is(HEADERS) {
+            self.plain_headers(wire);
+            if wire.next_is(HEADERS) {
                 let entry = entry(wire)?;
                 self.add(entry);
+                continue;
             }
             let Some((number, kind)) = wire.field()? else { return Ok(()) };
             match number {
@@ -208,7 +205,25 @@ impl<'m> View<'m> {
         }
     }
 
+    /// Reads the headers that come next, as long as each is as nearly all are.
     #[inline]
+    fn plain_headers(&mut self, wire: &mut Wire<'m>) {
+        let Entries::Plain(count) = self.entries else { return };
+        // Fields that are there without being counted are those of `header_map`.
+        if count == 0 && !self.fields.is_empty() {
+            return;
+        }
+        let (mut read, mut is_plain) = (count, true);
+        wire.short_entries(number::http_request::HEADERS, |name, value| {
+            read = read.wrapping_add(1);
+            is_plain =
+                read <= MOST_PLAIN && (name.starts_with(':') || self.fields.add_new(name, value));
+            is_plain
+        });
+        self.entries = if is_plain { Entries::Plain(read) } else { Entries::Odd };
+    }
+
+    #[inline(never)]
     fn add(&mut self, (name, value): Entry<'m>) {
         match &mut self.entries {
             Entries::Plain(count) => {

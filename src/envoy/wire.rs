@@ -145,26 +145,53 @@ impl<'m> Wire<'m> {
     }
 
     /// An entry of a map of text, as everybody writes it: key and value, all of it shorter than 128
-    /// bytes. Nothing is read where it is anything else.
+    /// bytes, of text that is known to be UTF-8. Nothing is read where it is anything else.
     #[inline]
     pub(super) fn short_entry(&mut self) -> Option<(&'m str, &'m str)> {
+        let (key, value, end) = self.short_entry_at(self.at)?;
+        self.at = end;
+        Some((key, value))
+    }
+
+    /// As many entries of the map with this number, which is below 16, as come next and are such as
+    /// [`Self::short_entry`] takes, until `take` says that this was enough.
+    #[inline]
+    pub(super) fn short_entries(
+        &mut self,
+        number: u32,
+        mut take: impl FnMut(&'m str, &'m str) -> bool,
+    ) {
+        let tag = number << 3 | 2;
+        let mut at = self.at;
+        while self.whole.get(at).is_some_and(|byte| u32::from(*byte) == tag)
+            && let Some((key, value, end)) = self.short_entry_at(at.wrapping_add(1))
+        {
+            at = end;
+            if !take(key, value) {
+                break;
+            }
+        }
+        self.at = at;
+    }
+
+    /// Key and value of such an entry, from its length on, and where it ends.
+    #[inline]
+    fn short_entry_at(&self, at: usize) -> Option<(&'m str, &'m str, usize)> {
         const KEY: u8 = 1 << 3 | 2;
         const VALUE: u8 = 2 << 3 | 2;
-        let rest = self.whole.get(self.at..self.end)?;
+        let rest = self.whole.get(at..self.end)?;
         let [length, KEY, key_length, inside @ ..] = rest else { return None };
         let (length, key_length) = (usize::from(*length), usize::from(*key_length));
-        let [VALUE, value_length, ..] = inside.get(key_length..)? else { return None };
+        let [VALUE, value_length, behind @ ..] = inside.get(key_length..)? else { return None };
         let value_length = usize::from(*value_length);
-        let short = length < 0x80 && key_length + value_length + 4 == length;
-        if !short || rest.len() <= length {
+        if length >= 0x80 || key_length + value_length + 4 != length || behind.len() < value_length
+        {
             return None;
         }
-        let key = self.at.wrapping_add(3);
+        let key = at.wrapping_add(3);
         let value = key.wrapping_add(key_length).wrapping_add(2);
         let end = value.wrapping_add(value_length);
-        let entry = (self.part(key, value.wrapping_sub(2))?, self.part(value, end)?);
-        self.at = end;
-        Some(entry)
+        Some((self.part(key, value.wrapping_sub(2))?, self.part(value, end)?, end))
     }
 
     /// What is known to be UTF-8 already.
