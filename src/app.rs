@@ -99,6 +99,9 @@ impl App {
         let reload = Arc::new(Notify::new());
         let endpoint = settings.telemetry.otlp_endpoint.as_ref();
         let collector = endpoint.map(Collector::new).transpose()?;
+        // What does not hold is said at once, and not when there is a policy at last.
+        let tls = settings.listen.tls.as_ref().map(Tls::read).transpose()?;
+        let providers = Providers::new(&settings.provider, clock.clone())?;
         let tracing = collector.map(|collector| {
             let (tracer, queue) = Tracer::new(clock.clone());
             (tracer, Exporter::start(queue, collector))
@@ -128,7 +131,6 @@ impl App {
             kubernetes.tell(&loaded.problems);
         }
         metrics.loaded(telemetry::Loaded::SealingKeys, true);
-        let providers = Providers::new(&settings.provider, clock.clone())?;
         providers.set_issuers(sources(&loaded.snapshot));
         metrics.portals(logins(&loaded.snapshot));
         let (publish, policy) = watch::channel(loaded.snapshot);
@@ -141,7 +143,6 @@ impl App {
             clock: clock.clone(),
             metrics: metrics.clone(),
         })?;
-        let tls = settings.listen.tls.as_ref().map(Tls::read).transpose()?;
         let listener = Listener::bind(&settings.listen.grpc).await?;
         let keys_file = settings.session.keys_file.clone();
         let told = metrics.clone();

@@ -383,6 +383,10 @@ fn kubernetes_has_its_namespaces_named_and_keys_that_replicas_share() {
         ("{namespaces: [a], secret_names: [s.b]}", "in a namespace that is listed"),
         ("{namespaces: [a], secret_names: [s]}", "secret_names[0]: expected <name>.<namespace>"),
         ("{namespaces: [a], secret_names: [s.a], secret_selector: b}", "not both"),
+        (
+            "{namespaces: [a], secret_selector: ''}",
+            "secret_selector: expected a string that is not empty",
+        ),
         ("{namespaces: [a], surprise: 1}", "unknown key"),
     ] {
         let said = places(kubernetes).expect_err(kubernetes);

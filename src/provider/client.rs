@@ -8,6 +8,7 @@ use crate::secret::Secret;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, Proxy, RequestBuilder, redirect, retry};
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
@@ -21,11 +22,16 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 #[derive(Debug, thiserror::Error)]
 pub enum ProvidersError {
     /// `provider.ca_file` cannot be read.
-    #[error("provider.ca_file cannot be read")]
-    UnreadableCa(#[source] std::io::Error),
+    #[error("provider.ca_file: {}: {source}", path.display())]
+    UnreadableCa {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// `provider.ca_file` holds no PEM certificates.
-    #[error("provider.ca_file holds no PEM certificates")]
-    BadCa,
+    #[error("provider.ca_file: {}: expected certificates as PEM", .0.display())]
+    BadCa(PathBuf),
     /// `provider.proxy` is no proxy.
     #[error("provider.proxy is not the URL of a proxy")]
     BadProxy,
@@ -102,11 +108,12 @@ impl HttpClient {
             builder = builder.proxy(proxy);
         }
         if let Some(file) = &settings.ca_file {
-            let pem = std::fs::read(file).map_err(ProvidersError::UnreadableCa)?;
-            let certificates =
-                Certificate::from_pem_bundle(&pem).map_err(|_unread| ProvidersError::BadCa)?;
+            let pem = std::fs::read(file)
+                .map_err(|source| ProvidersError::UnreadableCa { path: file.clone(), source })?;
+            let certificates = Certificate::from_pem_bundle(&pem)
+                .map_err(|_unread| ProvidersError::BadCa(file.clone()))?;
             if certificates.is_empty() {
-                return Err(ProvidersError::BadCa);
+                return Err(ProvidersError::BadCa(file.clone()));
             }
             builder = builder.tls_certs_merge(certificates);
         }

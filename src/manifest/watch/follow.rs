@@ -112,6 +112,10 @@ async fn one_watch(
         let event = match event {
             Ok(Ok(Some(event))) => event,
             Ok(Ok(None)) => return None,
+            // From this version on it would come again, and hold up whatever is behind it; a list does not.
+            Ok(Err(kube::Error::SerdeError(_))) => {
+                return Some(End::Failed("a change that cannot be read".to_owned()));
+            }
             Ok(Err(error)) => {
                 tracing::debug!(%target, why = client::why(&error), "kubernetes: a watch was cut");
                 return None;

@@ -197,6 +197,30 @@ async fn it_waits_for_the_first_policy_and_says_what_is_missing() {
     cluster.befall(Fate::End);
 }
 
+/// No half a service: what does not hold is said before anybody waits for a policy.
+#[tokio::test]
+async fn settings_that_do_not_hold_are_said_before_there_is_a_policy() {
+    let cluster = Cluster::start().await;
+    let cases = [
+        (
+            "listen",
+            "{grpc: 'unix:authz.sock', tls: {cert_file: none.pem, key_file: none.pem}}",
+            "none.pem",
+        ),
+        ("provider", "{ca_file: none.pem}", "none.pem"),
+    ];
+    for (section, value, want) in cases {
+        let setup = Setup::default().setting("resources", RESOURCES).setting(section, value);
+        let folder = folder(&setup);
+        std::fs::write(folder.path().join("kubeconfig"), cluster.kubeconfig()).expect("a file");
+        let parsed = config::load(&folder.path().join("portcullis.yaml")).expect("settings");
+        let started = App::start(&parsed, Clock::manual(UnixTime(NOW)));
+        let started = tokio::time::timeout(Duration::from_secs(10), started).await;
+        let error = started.expect("at once").expect_err("it does not hold").to_string();
+        assert!(error.contains(want), "{section}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn lint_says_what_may_not_be_read_and_a_replica_that_may_write_no_events_goes_on() {
     let cluster = Cluster::start().await;

@@ -127,6 +127,18 @@ async fn watches_that_end_or_are_cut_go_on_from_where_they_were() {
     assert_eq!(followed.cluster.asked("/groups?&limit"), lists, "nothing had to be listed anew");
 }
 
+/// What can never be read would otherwise hold up all that comes after it.
+#[tokio::test]
+async fn a_change_that_cannot_be_read_is_passed_over_by_a_list() {
+    let followed = guided().await;
+    followed.goes_on("First").await;
+    let lists = followed.cluster.asked("/groups?&limit");
+    followed.cluster.turn(|state| state.garbled = Some(state.version + 1));
+    followed.goes_on("Behind").await;
+    assert!(followed.cluster.asked("/groups?&limit") > lists);
+    followed.goes_on("Later").await;
+}
+
 #[tokio::test]
 async fn a_version_that_is_too_old_is_listed_anew_whichever_way_that_is_said() {
     let followed = guided().await;

@@ -58,7 +58,7 @@ pub(crate) struct State {
     objects: BTreeMap<(String, String, String), Value>,
     /// Changes: version, plural, what happened, object.
     history: Vec<(u64, String, &'static str, Value)>,
-    version: u64,
+    pub(crate) version: u64,
     /// What is older was forgotten.
     pub(crate) oldest: u64,
     fates: Vec<Fate>,
@@ -72,6 +72,8 @@ pub(crate) struct State {
     pub(crate) away: bool,
     /// Takes requests, and says nothing.
     pub(crate) silent: bool,
+    /// The change of this version is written so that nobody can read it.
+    pub(crate) garbled: Option<u64>,
     /// Events that were created, and the patches of them.
     pub(crate) events: Vec<Value>,
     pub(crate) patches: Vec<Value>,
@@ -100,6 +102,7 @@ impl Cluster {
             page: 500,
             away: false,
             silent: false,
+            garbled: None,
             events: Vec::new(),
             patches: Vec::new(),
             asked: Vec::new(),
@@ -415,12 +418,18 @@ async fn watch_until_end(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).await?;
     loop {
-        let (lines, happened, away, silent) = {
+        let (lines, happened, away, silent, garbled) = {
             let state = shared.state();
             let lines = state.since(path, version);
+            let garbled = state.garbled.is_some_and(|at| version < at && at <= state.version);
             version = version.max(state.version);
-            (lines, state.fates[fates..].to_vec(), state.away, state.silent)
+            let happened = state.fates[fates..].to_vec();
+            (lines, happened, state.away, state.silent, garbled)
         };
+        if garbled && !lines.is_empty() {
+            chunk(stream, "{]\n").await?;
+            return stream.write_all(b"0\r\n\r\n").await;
+        }
         fates += happened.len();
         if away {
             return Ok(());
