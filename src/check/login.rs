@@ -22,6 +22,9 @@ pub(super) const LOGIN_TIME: Duration = Duration::from_secs(600);
 const FLOW: &str = "l-";
 /// Flow cookies that one answer clears.
 const MOST_CLEARED: usize = 50;
+/// Flow cookies that are opened to see which of them are over. A browser has a few; what has more was made
+/// up, and must not cost us more than it costs to send.
+const MOST_OPENED: usize = 100;
 /// Characters of a flow's id.
 const FLOW_ID_CHARACTERS: usize = 8;
 
@@ -190,9 +193,9 @@ fn begin(call: &Call<'_>, portal: &Portal, issuer: &str, return_to: &ReturnTo) -
 fn make_room(call: &Call<'_>) -> Vec<SetCookie> {
     let most = call.settings().limits.max_pending_logins.saturating_sub(1);
     let (mut pending, mut cleared) = (Vec::new(), Vec::new());
-    for name in call.cookies.names() {
-        let Some(suffix) = call.names.suffix(name) else { continue };
-        let Some(id) = suffix.strip_prefix(FLOW) else { continue };
+    let suffixes = call.cookies.names().filter_map(|name| call.names.suffix(name));
+    let flows = suffixes.filter_map(|suffix| Some((suffix, suffix.strip_prefix(FLOW)?)));
+    for (suffix, id) in flows.take(MOST_OPENED) {
         match read_flow(call, id) {
             Ok(flow) if !is_over(call, flow.started_at) => pending.push((flow.started_at, suffix)),
             Ok(_) | Err(_) => cleared.push(suffix),
