@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use super::view::{Entries, Entry, View};
-use crate::attributes::{Attributes, Headers, Host, Method, RequestPath};
+use crate::attributes::{Attributes, Headers, Host, Method, RequestPath, Source};
 use std::collections::BTreeMap;
 
 /// A request that could be read in two ways, that has no host, path or method at all, or that is no
@@ -50,7 +50,8 @@ pub fn decode(message: &[u8]) -> Result<Attributes<'_>, Ambiguous<'_>> {
         Err(part) => return Err(Ambiguous { headers: fields, part }),
     };
     let body = if view.raw_body.is_empty() { view.body.as_bytes() } else { view.raw_body };
-    Ok(Attributes { host, method, path, headers: fields, context: view.context, body })
+    let (headers, context, source) = (fields, view.context, Source::new(view.source));
+    Ok(Attributes { host, method, path, headers, context, body, source })
 }
 
 /// The host. Envoy makes one of `:authority` and `host`; who sends another one along names two.

@@ -3,7 +3,7 @@
 use super::Bench;
 use super::line::Line;
 use super::report::{Answer, Change, Place, Verdict};
-use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
+use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath, Source};
 use crate::check::Presumed;
 use crate::config::Routing;
 use crate::credential::CredentialKind;
@@ -176,7 +176,7 @@ fn attributes<'l>(
         context.add("product", product);
     }
     let path = RequestPath::parse("/")?;
-    Some(Attributes { host, method, path, headers, context, body: &[] })
+    Some(Attributes { host, method, path, headers, context, body: &[], source: Source::default() })
 }
 
 enum Caller {

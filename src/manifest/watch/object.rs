@@ -3,7 +3,10 @@
 //! Pure: no I/O, no clock.
 
 use super::target::Target;
+use crate::api_key::{DIGEST, KeyDigest, PLAIN, SECRET_TYPE};
 use crate::name::Kind;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::sync::Arc;
@@ -62,10 +65,28 @@ pub(super) fn version_of(object: &Value) -> Option<String> {
     object.get("metadata")?.get("resourceVersion")?.as_str().map(ToOwned::to_owned)
 }
 
+/// Has the digest of an API key stand for the key, which is kept nowhere. A key that cannot be one stays,
+/// for whoever reads it to say so.
+fn conceal(members: &mut Map<String, Value>) {
+    if members.get("type").and_then(Value::as_str) != Some(SECRET_TYPE) {
+        return;
+    }
+    let Some(Value::Object(data)) = members.get_mut("data") else { return };
+    let plain = data.get(PLAIN).and_then(Value::as_str).filter(|_| !data.contains_key(DIGEST));
+    let plain = plain.and_then(|text| STANDARD.decode(text).ok());
+    let plain = plain.and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some(digest) = plain.and_then(|plain| KeyDigest::of(plain.trim_end()).ok()) else { return };
+    data.remove(PLAIN);
+    data.insert(DIGEST.to_owned(), json!(STANDARD.encode(digest.to_hex())));
+}
+
 /// Whatever else is in an object changes without any change of the policy: times, managers, its
 /// status, which belongs to another controller.
 fn body(target: &Target, mut members: Map<String, Value>, metadata: &Map<String, Value>) -> Value {
     members.remove("status");
+    if target.kind == Kind::Secret {
+        conceal(&mut members);
+    }
     if target.kind == Kind::ConfigMap {
         // Nothing is made of them, and they may be large.
         members.clear();

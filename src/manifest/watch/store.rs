@@ -4,6 +4,7 @@
 
 use super::object::Watched;
 use super::target::{Api, Target};
+use crate::name::Kind;
 use crate::problem::{Problem, Severity};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,6 +116,12 @@ impl Store {
     /// Whether everything that decides was listed once.
     pub(super) fn is_complete(&self) -> bool {
         self.entries.iter().all(|entry| entry.listed || !entry.target.decides())
+    }
+
+    /// Whether it is known which objects of a kind there are.
+    pub(super) fn knows(&self, kind: Kind) -> bool {
+        let mut entries = self.entries.iter().filter(|entry| entry.target.kind == kind);
+        entries.all(|entry| entry.listed)
     }
 
     /// All objects, the oldest first, as who was first keeps what two ask for.

@@ -149,6 +149,6 @@ async fn n08_any_number_of_random_keys_costs_nobody_anything() {
     let mut headers = Headers::default();
     headers.add("api-key", "k".repeat(64));
     for _time in 0..1_000_000 {
-        assert_eq!(classify(&headers), Credential::ApiKey);
+        assert!(matches!(classify(&headers), Credential::ApiKey(_)));
     }
 }
