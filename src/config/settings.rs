@@ -98,6 +98,8 @@ pub struct KubernetesPlaces {
     pub namespaces: Vec<String>,
     /// Which Secrets of them.
     pub secrets: WatchedSecrets,
+    /// Whether API keys are asked for beside those.
+    pub api_keys: bool,
     /// How the API server is reached; none: as a pod, else by `KUBECONFIG`.
     pub kubeconfig: Option<PathBuf>,
     /// How long to wait for what. Not from the file: tests are in a hurry.

@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use super::resource::{ApiKey, KeyTerms};
-use super::{EnvironmentId, PlanAuth, Product, Route, Snapshot};
+use super::{EnvironmentId, PlanAuth, Product, ResourceName, Route, Snapshot};
 use crate::api_key::KeyDigest;
 use crate::time::UnixTime;
 use hashbrown::HashTable;
@@ -130,6 +130,13 @@ impl ApiKeys {
         let known = |place: &u32| self.keys.get(usize::try_from(*place).ok()?);
         let is_it = |place: &u32| known(place).is_some_and(|known| known.key.digest == *digest);
         self.places.find(self.hasher.hash_one(digest), is_it).and_then(known)
+    }
+
+    /// Which products they open, and where.
+    pub fn grants(&self) -> impl Iterator<Item = (EnvironmentId, &ResourceName)> {
+        let opens = |known: &'_ KnownKey| known.environment.ok();
+        let keys = self.keys.iter().filter_map(move |known| Some((opens(known)?, known)));
+        keys.map(|(environment, known)| (environment, &known.key.terms.product))
     }
 
     /// How many.

@@ -17,6 +17,7 @@ const INCOMPLETE: &str =
 const NO_PATH: &str = "the request led to no product, and the log has no paths";
 const MOVED: &str =
     "the request's host belongs to something else by this policy, and the log has no paths";
+const NO_KEY: &str = "the request came with an API key, and the log has no keys";
 const NO_TOKEN: &str = "the request was refused for its token, and the log has no tokens";
 
 /// What `line` would come to. `unshown` are groups that this policy names, and that nobody looked for
@@ -195,6 +196,9 @@ fn caller(
 ) -> Result<Caller, String> {
     if !matches!(reason, Reason::Granted | Reason::NotGranted | Reason::EmailUnverified) {
         return Ok(Caller::Nobody);
+    }
+    if line.credential.as_deref() == Some(CredentialKind::ApiKey.as_str()) {
+        return Err(NO_KEY.to_owned());
     }
     let portals = line.login_portals.as_deref().filter(|_| line.has_caller_groups());
     let (Some(issuer), Some(portals)) = (line.issuer.as_deref(), portals) else {

@@ -100,3 +100,34 @@ fn body(target: &Target, mut members: Map<String, Value>, metadata: &Map<String,
     members.insert("metadata".to_owned(), Value::Object(kept.collect()));
     Value::Object(members)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n11_of_an_api_key_only_the_digest_is_kept() {
+        let secret = |kind: &str, data: Value| {
+            let Value::Object(mut members) = json!({"type": kind, "data": data}) else {
+                panic!("an object")
+            };
+            conceal(&mut members);
+            members.remove("data").unwrap_or_default()
+        };
+        // FIPS 180-2, B.1: the SHA-256 of "abc".
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let digest = STANDARD.encode(digest);
+        for plain in ["abc", "abc\n"] {
+            let data = json!({"api-key": STANDARD.encode(plain), "plan": "YQ=="});
+            let want = json!({"api-key-digest": digest, "plan": "YQ=="});
+            assert_eq!(secret(SECRET_TYPE, data.clone()), want);
+            assert_eq!(secret("Opaque", data.clone()), data);
+        }
+        // What is wrong is left for whoever says so.
+        let both = json!({"api-key": "YWJj", "api-key-digest": "YWJj"});
+        for odd in [both, json!({"api-key": "?"}), json!({"api-key": ""}), json!({"plan": "YQ=="})]
+        {
+            assert_eq!(secret(SECRET_TYPE, odd.clone()), odd);
+        }
+    }
+}

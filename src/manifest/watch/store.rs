@@ -130,6 +130,8 @@ impl Store {
         let mut objects: Vec<_> = objects.cloned().collect();
         objects
             .sort_by(|left, right| (&left.created, &left.name).cmp(&(&right.created, &right.name)));
+        // An API key may be in the list of keys and in another one as well.
+        objects.dedup_by(|left, right| left.name == right.name);
         objects
     }
 
