@@ -123,7 +123,7 @@ impl Hash for KeyDigest {
 
 /// The key that these random bits make.
 #[must_use]
-pub fn mint(random: Secret<[u8; 32]>) -> Secret<String> {
+pub fn mint(random: &Secret<[u8; 32]>) -> Secret<String> {
     let mut number = *random.expose();
     let mut digits = [0; RANDOM];
     for digit in digits.iter_mut().rev() {
@@ -180,7 +180,7 @@ mod tests {
     use std::collections::HashSet;
 
     fn minted(random: [u8; 32]) -> String {
-        mint(Secret::new(random)).expose().clone()
+        mint(&Secret::new(random)).expose().clone()
     }
 
     #[test]
@@ -222,7 +222,7 @@ mod tests {
             ("k\u{e9}y", MalformedKey::Characters),
             (PREFIX, MalformedKey::Checksum),
             (key.trim_end_matches(|c: char| c != '_'), MalformedKey::Checksum),
-            (&key[..59], MalformedKey::Checksum),
+            (key.split_at(59).0, MalformedKey::Checksum),
             (&format!("{key}0"), MalformedKey::Checksum),
             (&"k".repeat(MAX_BYTES + 1), MalformedKey::TooLong),
         ];
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(abc.to_hex(), hex);
         assert_eq!(KeyDigest::parse(hex), Some(abc));
         assert_eq!(KeyDigest::parse(&hex.to_uppercase()), Some(abc));
-        for other in ["", "ba", &hex[1..], &format!("{hex}0"), &hex.replace('b', "g")] {
+        for other in ["", "ba", hex.split_at(1).1, &format!("{hex}0"), &hex.replace('b', "g")] {
             assert_eq!(KeyDigest::parse(other), None, "{other}");
         }
         assert!(!format!("{abc:?}").contains("ba78"));

@@ -93,7 +93,8 @@ struct NewKeyArgs {
 fn resource(text: &str) -> Result<ResourceName, String> {
     let parsed = ResourceName::parse(text).filter(|parsed| parsed.as_str() == text);
     let parsed = parsed.ok_or("expected <name>.<namespace>")?;
-    (name(parsed.name())?, namespace(parsed.namespace())?);
+    name(parsed.name())?;
+    namespace(parsed.namespace())?;
     Ok(parsed)
 }
 
@@ -394,7 +395,7 @@ fn print_key() -> ExitCode {
 fn print_api_key(arguments: NewKeyArgs) -> ExitCode {
     let random = random::bytes::<32>().and_then(|key| Ok((key, random::bytes::<5>()?)));
     let (key, suffix) = match random {
-        Ok((key, suffix)) => (api_key::mint(Secret::new(key)), suffix),
+        Ok((key, suffix)) => (api_key::mint(&Secret::new(key)), suffix),
         Err(error) => return fail(&error.to_string()),
     };
     let Ok(digest) = KeyDigest::of(key.expose()) else { return fail("no key was made") };

@@ -14,7 +14,7 @@ pub(crate) const PLAIN: &str = "N2YwMDIxZTEtNGUzNS1jNzgz";
 
 /// A minted one, of which the Secret has the digest.
 pub(crate) fn minted() -> String {
-    mint(Secret::new([7; 32])).expose().clone()
+    mint(&Secret::new([7; 32])).expose().clone()
 }
 
 /// The Secret of a key; `more` are further lines of its data.

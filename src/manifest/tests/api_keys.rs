@@ -49,7 +49,7 @@ fn good(name: &str, key: &str) -> String {
     secret(name, "", &data(&format!("api-key: {key}"), "dev.default", "petstore.default", "basic"))
 }
 
-fn find<'c>(compiled: &'c Compiled, key: &str) -> Option<&'c crate::policy::KnownKey> {
+fn find<'c>(compiled: &'c Compiled, key: &str) -> Option<&'c policy::KnownKey> {
     compiled.snapshot.api_keys.find(&KeyDigest::of(key).expect("a key"))
 }
 
@@ -108,8 +108,8 @@ fn ways_without_type(data: &str) -> String {
 
 #[test]
 fn a_key_that_is_malformed_is_a_problem_of_that_secret_alone() {
-    let minted = mint(crate::secret::Secret::new([7; 32])).expose().clone();
-    let mistyped = format!("{}0", &minted[..59]);
+    let minted = mint(&Secret::new([7; 32])).expose().clone();
+    let mistyped = format!("{}0", minted.split_at(59).0);
     let hex = KeyDigest::of("x").expect("a key").to_hex();
     let label = "environments.portal.gloo.solo.io: prod.default";
     let whole = |key: &str| data(key, "dev.default", "petstore.default", "basic");
@@ -127,7 +127,7 @@ fn a_key_that_is_malformed_is_a_problem_of_that_secret_alone() {
         (secret("k", "", &whole("api-key: 'a,b'")), "api-key: expected a key that can be sent"),
         (secret("k", "", &whole(&format!("api-key: {mistyped}"))), "checksum"),
         (
-            secret("k", "", &whole(&format!("api-key-digest: {}", &hex[1..]))),
+            secret("k", "", &whole(&format!("api-key-digest: {}", hex.split_at(1).1))),
             "api-key-digest: expected the SHA-256",
         ),
         (
