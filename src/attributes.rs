@@ -9,6 +9,7 @@ mod host;
 mod method;
 mod path;
 mod short;
+mod source;
 
 pub use context::Context;
 pub use few::Few;
@@ -17,6 +18,7 @@ pub use host::{Host, HostName};
 pub use method::Method;
 pub use path::RequestPath;
 pub use short::Short;
+pub use source::Source;
 
 /// A request that reads the same to everybody.
 ///
@@ -37,4 +39,6 @@ pub struct Attributes<'m> {
     pub context: Context<'m>,
     /// The body, where the gateway sends it (`with_request_body`).
     pub body: &'m [u8],
+    /// Where it came from, as the gateway has it.
+    pub source: Source<'m>,
 }

@@ -1,6 +1,7 @@
 //! One check, from [`Attributes`] to an answer.
 
 mod answers;
+mod api_key;
 mod authenticate;
 mod bearer;
 mod call;
@@ -34,7 +35,7 @@ use crate::provider::Providers;
 use crate::random::NoRandomness;
 use crate::session::KeyRing;
 use crate::store::{
-    Completions, MemorySessions, Refreshes, Replays, Revocations, TokenCache, Users,
+    Completions, Failures, MemorySessions, Refreshes, Replays, Revocations, TokenCache, Users,
 };
 use crate::telemetry::Metrics;
 use crate::trace;
@@ -101,6 +102,7 @@ struct Inner {
     completions: Completions<SignedIn>,
     replays: Replays,
     users: Users,
+    failures: Failures,
     /// Work that outlives its check.
     tasks: TaskTracker,
 }
@@ -122,7 +124,9 @@ impl Checker {
     pub fn new(parts: Parts) -> Result<Self, NoRandomness> {
         let settings = &parts.settings;
         Ok(Self(Arc::new(Inner {
-            headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers).into(),
+            headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers)
+                .keys_in(&settings.api_keys.header)
+                .into(),
             secure_names: CookieNames::new(&settings.cookies.prefix, true),
             plain_names: CookieNames::new(&settings.cookies.prefix, false),
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
@@ -132,6 +136,7 @@ impl Checker {
             completions: Completions::default(),
             replays: Replays::default(),
             users: Users::default(),
+            failures: Failures::new(settings.api_keys.max_failures),
             tasks: TaskTracker::new(),
             parts,
         })))
@@ -248,6 +253,11 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
             let allowed = allow(call, &route, Some((&identity, &grant)), cookies);
             tell_plan(&route, &identity, facts);
             facts.grant = grant;
+            Ok((Reason::Granted, allowed))
+        }
+        Authenticated::Key(identity) => {
+            let allowed = allow(call, &route, Some((&identity, &Grant::default())), Vec::new());
+            tell_plan(&route, &identity, facts);
             Ok((Reason::Granted, allowed))
         }
         Authenticated::Nobody { stale } => match access {

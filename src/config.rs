@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock; [`load`] alone reads the file.
 
+mod api_keys;
 mod bounds;
 mod endpoints;
 mod headers;

@@ -2,10 +2,8 @@
 //!
 //! Pure: no I/O, no clock.
 
+use crate::api_key::HEADER;
 use crate::attributes::{Headers, split_at_commas};
-
-/// Header name that carries API keys (Gloo Portal).
-pub const API_KEY_HEADER: &str = "api-key";
 
 /// A credential, as far as the header fields tell. Where one of the first four is there, cookies
 /// are not looked at, not even when it does not hold.
@@ -17,8 +15,8 @@ pub enum Credential<'a> {
     MalformedBearer,
     /// `authorization: Bearer` and a token.
     Bearer(&'a str),
-    /// An API key.
-    ApiKey,
+    /// An API key, as it came.
+    ApiKey(&'a str),
     /// None of ours: the session cookie decides, if there is one.
     Cookie,
 }
@@ -57,20 +55,35 @@ impl CredentialKind {
 }
 
 /// Tells credentials apart. Envoy joins fields of one name with commas, so a comma counts as two.
+///
+/// Keys come in [`HEADER`].
 #[must_use]
 pub fn classify<'h>(headers: &'h Headers<'_>) -> Credential<'h> {
+    classify_by(headers, HEADER)
+}
+
+/// The same with keys in this header, named in lower case.
+#[must_use]
+pub fn classify_by<'h>(headers: &'h Headers<'_>, key_header: &'h str) -> Credential<'h> {
     let (mut bearers, mut fields) = (0_usize, 0_usize);
     for field in headers.all("authorization").flat_map(split_at_commas) {
         fields = fields.saturating_add(1);
         bearers = bearers.saturating_add(usize::from(is_bearer(field)));
     }
-    let keys = headers.all(API_KEY_HEADER).flat_map(split_at_commas).count();
+    let keys = headers.all(key_header).flat_map(split_at_commas).count();
     match (bearers, fields, keys) {
         (0, _, 0) => Credential::Cookie,
-        (0, _, 1) => Credential::ApiKey,
+        (0, _, 1) => Credential::ApiKey(headers.only(key_header).unwrap_or_default()),
         (1, 1, 0) => token(headers.only("authorization").unwrap_or_default()),
         _ => Credential::Conflict,
     }
+}
+
+/// Whether a bearer is an API key, where keys may come as that: a JWT has dots, a key that comes so has none.
+/// What it is not is not tried.
+#[must_use]
+pub fn is_key(bearer: &str) -> bool {
+    !bearer.contains('.')
 }
 
 /// Whether a field means to be a bearer, well-formed or not. Schemes ignore letter case
@@ -137,8 +150,8 @@ mod tests {
             (&[(AUTHORIZATION, "Bearer a"), (AUTHORIZATION, "Bearer a")], Conflict),
             (&[(AUTHORIZATION, "Bearer a"), (AUTHORIZATION, "Basic b")], Conflict),
             (&[(AUTHORIZATION, "Basic a, Bearer b")], Conflict),
-            (&[(KEY, "k")], ApiKey),
-            (&[(KEY, "k"), (AUTHORIZATION, "Basic b")], ApiKey),
+            (&[(KEY, "k")], ApiKey("k")),
+            (&[(KEY, "k"), (AUTHORIZATION, "Basic b")], ApiKey("k")),
             (&[(KEY, "k,l")], Conflict),
             (&[(KEY, "k"), (AUTHORIZATION, "Bearer a")], Conflict),
         ];

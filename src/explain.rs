@@ -1,11 +1,11 @@
 //! `portcullis explain`: the steps of one decision, for people.
 
 use crate::app::StartError;
-use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
+use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath, Source};
 use crate::check::{Checker, Parts, Presumed};
 use crate::clock::Clock;
 use crate::config::Parsed;
-use crate::credential::{Credential, CredentialKind, classify};
+use crate::credential::{Credential, CredentialKind, classify_by};
 use crate::decision::{Asked, Checked, ClientKind, Facts, classify_client};
 use crate::identity::Identity;
 use crate::policy::{Membership, NoRoute, Route, Site, Snapshot};
@@ -75,7 +75,9 @@ pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, Exp
         None => checker.check(&attributes, client, None).await,
     };
     let mut text = String::new();
-    let _written = write_steps(&mut text, &policy, &attributes, client, question, &checked);
+    let key_header = &parsed.settings.api_keys.header;
+    let _written =
+        write_steps(&mut text, &policy, &attributes, client, (question, key_header), &checked);
     Ok(text)
 }
 
@@ -113,7 +115,7 @@ fn attributes(question: &Question) -> Result<Attributes<'_>, ExplainError> {
             .ok_or_else(|| usage(format!("--context: expected key=value, got {pair:?}")))?;
         context.add(key, value);
     }
-    Ok(Attributes { host, method, path, headers, context, body: &[] })
+    Ok(Attributes { host, method, path, headers, context, body: &[], source: Source::default() })
 }
 
 /// The service's own checker, with keys that only this process has.
@@ -189,7 +191,7 @@ fn write_steps(
     policy: &Snapshot,
     attributes: &Attributes<'_>,
     client: ClientKind,
-    question: &Question,
+    (question, key_header): (&Question, &str),
     checked: &Checked,
 ) -> std::fmt::Result {
     let Facts { caller, usage_plan, limit, hint, .. } = &checked.facts;
@@ -207,10 +209,10 @@ fn write_steps(
     let credential = if question.groups.is_some() {
         "presumed: a caller with the groups given"
     } else {
-        match classify(&attributes.headers) {
+        match classify_by(&attributes.headers, key_header) {
             Credential::Conflict => "more than one",
             Credential::MalformedBearer | Credential::Bearer(_) => "bearer",
-            Credential::ApiKey => "API key",
+            Credential::ApiKey(_) => "API key",
             Credential::Cookie if attributes.headers.has("cookie") => "cookie",
             Credential::Cookie => "none",
         }

@@ -17,6 +17,7 @@ pub mod cookie;
 pub mod token;
 pub mod name;
 pub mod problem;
+pub mod api_key;
 pub mod document;
 pub mod config;
 pub mod policy;

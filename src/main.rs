@@ -1,17 +1,21 @@
 //! The command line.
 
 use clap::{Args, Parser, Subcommand};
+use portcullis::api_key::{self, KeyDigest, NewKey};
 use portcullis::app::{App, StartError};
 use portcullis::clock::Clock;
 use portcullis::config::{self, LoadError, Parsed};
 use portcullis::explain::{self, Question};
 use portcullis::lint::{Policy, lint, lint_providers};
+use portcullis::name::ResourceName;
 use portcullis::policy::Snapshot;
 use portcullis::problem::Problem;
 use portcullis::provider::{IssuerSource, IssuerStatus, Providers, ProvidersError};
 use portcullis::reload::Loader;
 use portcullis::replay::{self, ReplayError};
+use portcullis::secret::Secret;
 use portcullis::server::Workers;
+use portcullis::time::UnixTime;
 use portcullis::{random, telemetry};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -49,6 +53,76 @@ enum Command {
     Replay(ReplayArgs),
     /// Print a fresh sealing key.
     Keygen,
+    /// API keys.
+    #[command(subcommand)]
+    Apikey(ApikeyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ApikeyCommand {
+    /// Make a key: it goes to stderr, this once; the Secret to apply, with its digest alone, to stdout.
+    New(NewKeyArgs),
+}
+
+#[derive(Args, Debug)]
+struct NewKeyArgs {
+    /// The Environment that it is for.
+    #[arg(long, value_name = "NAME.NAMESPACE", value_parser = resource)]
+    environment: ResourceName,
+    /// The APIProduct that it is for.
+    #[arg(long, value_name = "NAME.NAMESPACE", value_parser = resource)]
+    product: ResourceName,
+    /// The usage plan that it is by.
+    #[arg(long, value_parser = text)]
+    plan: String,
+    /// Whose it is: the username of a User, or any other.
+    #[arg(long, value_parser = text)]
+    username: Option<String>,
+    /// Until when it counts, such as 2027-01-31T00:00:00Z; else until its Secret is deleted.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    expires: Option<String>,
+    /// The name of its Secret, which upstreams see as x-user-id; else a random one.
+    #[arg(long, value_parser = name)]
+    name: Option<String>,
+    /// The namespace of its Secret; else that of the Environment.
+    #[arg(long, value_parser = namespace)]
+    namespace: Option<String>,
+}
+
+/// `<name>.<namespace>`
+fn resource(text: &str) -> Result<ResourceName, String> {
+    let parsed = ResourceName::parse(text).filter(|parsed| parsed.as_str() == text);
+    let parsed = parsed.ok_or("expected <name>.<namespace>")?;
+    name(parsed.name())?;
+    namespace(parsed.namespace())?;
+    Ok(parsed)
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let fits =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
+    let holds = !text.is_empty() && text.len() <= 253 && text.bytes().all(fits);
+    let message = "expected a name of lower-case letters, digits, - and .";
+    if holds { Ok(text.to_owned()) } else { Err(message.to_owned()) }
+}
+
+fn namespace(text: &str) -> Result<String, String> {
+    let holds = text.len() <= 63 && !text.contains('.') && name(text).is_ok();
+    let message = "expected a namespace of lower-case letters, digits and -";
+    if holds { Ok(text.to_owned()) } else { Err(message.to_owned()) }
+}
+
+/// What a value of a Secret keeps: white space behind it would be cut off.
+fn text(text: &str) -> Result<String, String> {
+    let holds = !text.is_empty() && text.trim() == text && !text.contains(char::is_control);
+    let message = "expected a text without white space around it";
+    if holds { Ok(text.to_owned()) } else { Err(message.to_owned()) }
+}
+
+fn time(text: &str) -> Result<String, String> {
+    let parsed = UnixTime::parse_rfc3339(text);
+    let parsed = parsed.ok_or("expected a time such as 2027-01-31T00:00:00Z")?;
+    Ok(parsed.to_rfc3339())
 }
 
 #[derive(Args, Debug)]
@@ -129,6 +203,7 @@ fn main() -> ExitCode {
         Command::Explain(arguments) => runtime.block_on(print_explanation(arguments)),
         Command::Replay(arguments) => runtime.block_on(print_replay(arguments)),
         Command::Keygen => print_key(),
+        Command::Apikey(ApikeyCommand::New(arguments)) => print_api_key(arguments),
     }
 }
 
@@ -315,6 +390,30 @@ fn print_key() -> ExitCode {
         Ok(key) => print(&format!("{key}\n"), ExitCode::SUCCESS),
         Err(error) => fail(&error.to_string()),
     }
+}
+
+fn print_api_key(arguments: NewKeyArgs) -> ExitCode {
+    let random = random::bytes::<32>().and_then(|key| Ok((key, random::bytes::<5>()?)));
+    let (key, suffix) = match random {
+        Ok((key, suffix)) => (api_key::mint(&Secret::new(key)), suffix),
+        Err(error) => return fail(&error.to_string()),
+    };
+    let Ok(digest) = KeyDigest::of(key.expose()) else { return fail("no key was made") };
+    let suffix: String = suffix.iter().map(|byte| format!("{byte:02x}")).collect();
+    let name = arguments.name.unwrap_or_else(|| format!("apikey-{suffix}"));
+    let namespace = arguments.namespace.as_deref();
+    let namespace = namespace.unwrap_or_else(|| arguments.environment.namespace());
+    let secret = NewKey {
+        name: ResourceName::new(&name, namespace),
+        environment: arguments.environment.clone(),
+        product: arguments.product,
+        plan: arguments.plan,
+        username: arguments.username,
+        expires: arguments.expires,
+        digest,
+    };
+    complain(&format!("The key, which is shown this once and kept nowhere:\n{}", key.expose()));
+    print(&secret.to_string(), ExitCode::SUCCESS)
 }
 
 fn print_problems(problems: &[Problem]) {

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock; [`files`] alone reads the disk, and [`watch`] alone speaks to Kubernetes.
 
 mod access_level;
+mod api_key;
 mod environment;
 pub mod files;
 mod group;
@@ -14,6 +15,7 @@ mod reading;
 mod reference;
 mod secret;
 mod selector;
+mod user;
 pub mod watch;
 
 pub use files::{FileText, SecretFile};

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock.
 
 mod access;
+mod api_keys;
 mod catalogue;
 mod compile;
 mod grants;
@@ -19,6 +20,7 @@ mod snapshot;
 
 pub use crate::name::{Kind, ResourceId, ResourceName};
 pub use access::{KeySource, NotGranted};
+pub use api_keys::{ApiKeys, KeyRefused, KnownKey};
 pub use caller_groups::CallerGroups;
 pub use catalogue::Catalogue;
 pub use compile::{Compiled, Held, HeldEnvironment, HeldGroup, HeldPortal, Input, compile};

@@ -106,6 +106,7 @@ impl Loader {
         let mut problems = disk.problems;
         let view = self.kubernetes.as_ref().map(Watch::view);
         let listed = view.as_ref().is_none_or(|view| view.complete);
+        let users_unknown = view.as_ref().is_some_and(|view| !view.knows_users);
         let view = view.unwrap_or_default();
         problems.extend(view.problems);
         if !disk.complete || !listed {
@@ -113,7 +114,8 @@ impl Loader {
         }
         let manifests =
             Manifests { files: &disk.files, watched: &view.objects, secrets: &disk.secrets };
-        let (resources, found) = manifest::read(&manifests, &self.held);
+        let (mut resources, found) = manifest::read(&manifests, &self.held);
+        resources.users_unknown = users_unknown;
         let decides = |id: &ResourceId| !matches!(id.kind, Kind::Secret | Kind::ConfigMap);
         problems.extend(found);
         if !resources.declared.iter().any(decides) {

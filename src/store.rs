@@ -2,6 +2,7 @@
 //! `quick_cache`.
 
 mod completions;
+mod failures;
 mod fingerprint;
 mod refreshes;
 mod replays;
@@ -11,6 +12,7 @@ mod tokens;
 mod users;
 
 pub use completions::{Completion, Completions};
+pub use failures::Failures;
 pub use refreshes::{Refresh, Refreshes, Turn};
 pub use replays::Replays;
 pub use revocations::{Marks, Revocations, Subject};

@@ -12,7 +12,7 @@ pub use export::Exporter;
 pub use login_failure::LoginFailure;
 pub use logs::{dispatch, install, log_check, log_endpoint};
 pub use metrics::{
-    Loaded, LoginOutcome, Metrics, RefreshOutcome, RevocationOutcome, SignatureCheck,
+    KeyFailure, Loaded, LoginOutcome, Metrics, RefreshOutcome, RevocationOutcome, SignatureCheck,
 };
 pub use spans::{CHECK_SPAN, end_span};
 

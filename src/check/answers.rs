@@ -75,6 +75,39 @@ pub(super) fn invalid_token() -> Denied {
     denied.challenge(Challenge::InvalidToken)
 }
 
+/// An API key that does not hold: unknown, taken back, expired, or none at all.
+pub(super) fn invalid_key() -> Denied {
+    let denied = Denied::refuse(
+        Reason::InvalidToken,
+        Status::Unauthorized,
+        "API key refused",
+        "The API key is not valid here.",
+    );
+    denied.challenge(Challenge::InvalidToken)
+}
+
+/// An API key that holds, for something else, or whose owner has it no longer.
+pub(super) fn key_not_granted() -> Denied {
+    Denied::refuse(
+        Reason::NotGranted,
+        Status::Forbidden,
+        "No access",
+        "The API key is not for this. If you think it should be, ask the people who run this API.",
+    )
+}
+
+/// Too many API keys from one address that did not hold.
+pub(super) fn too_many_failures(wait: Duration) -> Denied {
+    let denied = Denied::refuse(
+        Reason::Limit,
+        Status::TooManyRequests,
+        "Too many attempts",
+        "Too many API keys that are not valid came from your address. A key that is valid passes at any \
+         time.",
+    );
+    denied.header("retry-after", wait.as_secs().to_string())
+}
+
 /// A bearer whose time is over.
 pub(super) fn expired_token() -> Denied {
     let denied = Denied::refuse(

@@ -3,9 +3,9 @@
 use super::call::Call;
 use super::origin::has_same_origin_evidence;
 use super::session::{self, Found};
-use super::{Presumed, answers, bearer, said};
+use super::{Presumed, answers, api_key, bearer, said};
 use crate::cookie::SetCookie;
-use crate::credential::{Credential, CredentialKind, classify};
+use crate::credential::{Credential, CredentialKind, classify_by, is_key};
 use crate::decision::{Denied, Facts};
 use crate::identity::Identity;
 use crate::policy::Route;
@@ -15,6 +15,8 @@ use std::sync::Arc;
 pub(super) enum Authenticated {
     /// A known caller, and cookies for the answer.
     Identity(Arc<Identity>, Vec<SetCookie>),
+    /// The holder of an API key that opens what it was shown for.
+    Key(Arc<Identity>),
     /// Somebody who was known, and cannot be asked about.
     Unavailable,
     /// Nobody.
@@ -39,7 +41,8 @@ pub(super) async fn authenticate(
         Some(Presumed::Recorded(None)) => return Ok(Authenticated::Nobody { stale: None }),
         Some(Presumed::AsSaid) => true,
     };
-    match classify(&call.attributes.headers) {
+    let keys = &call.settings().api_keys;
+    match classify_by(&call.attributes.headers, &keys.header) {
         Credential::Conflict => {
             facts.hint = Some("more than one credential".into());
             Err(answers::conflict())
@@ -49,10 +52,11 @@ pub(super) async fn authenticate(
             facts.hint = Some("no token behind Bearer".into());
             Err(answers::invalid_token())
         }
-        Credential::ApiKey => {
-            facts.credential = CredentialKind::ApiKey;
-            facts.hint = Some("no such API key".into());
-            Err(answers::invalid_token())
+        Credential::ApiKey(key) => {
+            api_key::authenticate(call, route, key, facts).map(Authenticated::Key)
+        }
+        Credential::Bearer(key) if keys.bearer && is_key(key) => {
+            api_key::authenticate(call, route, key, facts).map(Authenticated::Key)
         }
         Credential::Bearer(token) => {
             facts.credential = CredentialKind::Bearer;

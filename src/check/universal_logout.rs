@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::{answers, exchange};
 use crate::attributes::Method;
-use crate::credential::{Credential, classify};
+use crate::credential::{Credential, classify_by};
 use crate::decision::{Denied, Facts, Reason, Status};
 use crate::policy::{Login, Portal};
 use crate::store::Owner;
@@ -17,7 +17,9 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
     if call.attributes.method != Method::Post {
         return answers::method_not_allowed("POST");
     }
-    let Credential::Bearer(token) = classify(&call.attributes.headers) else {
+    let Credential::Bearer(token) =
+        classify_by(&call.attributes.headers, &call.settings().api_keys.header)
+    else {
         facts.hint = Some("expected one bearer token".into());
         return answers::invalid_token();
     };

@@ -41,7 +41,9 @@ pub(super) fn is_token(text: &str) -> bool {
 }
 
 /// Header and claim, in the order of the file.
-pub(super) fn identity(field: Option<Field<'_>>) -> Vec<(String, String)> {
+///
+/// `key_header` carries API keys, and so nothing else.
+pub(super) fn identity(field: Option<Field<'_>>, key_header: &str) -> Vec<(String, String)> {
     let Some(field) = field else {
         return IDENTITY.map(|(name, claim)| (name.to_owned(), claim.to_owned())).into();
     };
@@ -51,7 +53,7 @@ pub(super) fn identity(field: Option<Field<'_>>) -> Vec<(String, String)> {
         let claim = value.string();
         // Many servers read `x_user_id` as `x-user-id`.
         let same = |other: &str| other.replace('_', "-") == name.replace('_', "-");
-        if !is_name(&name) {
+        if !is_free(&name) || same(key_header) {
             value.error("expected a header name that is ours to set");
         } else if headers.iter().any(|(other, _)| same(other)) {
             value.error("expected each header once; this one comes again");
@@ -62,13 +64,14 @@ pub(super) fn identity(field: Option<Field<'_>>) -> Vec<(String, String)> {
     headers
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether a header of this name may be given a meaning by the settings.
+pub(super) fn is_free(name: &str) -> bool {
     let ours = name.starts_with("x-portcullis-") || name.starts_with("x-envoy-");
     is_token(name) && !name.contains('*') && !RESERVED.contains(&name) && !ours
 }
 
 /// Names, the last character of which may be a `*` for any rest.
-pub(super) fn strip(field: Option<Field<'_>>) -> Vec<String> {
+pub(super) fn strip(field: Option<Field<'_>>, key_header: &str) -> Vec<String> {
     let Some(field) = field else {
         return STRIP.map(str::to_owned).into();
     };
@@ -80,7 +83,7 @@ pub(super) fn strip(field: Option<Field<'_>>) -> Vec<String> {
         let hits = |name: &&str| if wild { name.starts_with(stem) } else { **name == *stem };
         if !is_token(stem) || stem.contains('*') {
             item.error("expected a header name, or the beginning of one and a *");
-        } else if RESERVED.iter().any(hits) {
+        } else if RESERVED.iter().chain([&key_header]).any(hits) {
             item.error("expected a header that the gateway or the session can do without");
         } else {
             patterns.push(pattern);

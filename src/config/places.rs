@@ -32,10 +32,12 @@ fn read_kubernetes(field: &Field<'_>, base: &Base) -> Option<KubernetesPlaces> {
     let listed = fields.require("namespaces");
     let namespaces = listed.as_ref().and_then(namespaces);
     let secrets = secrets(&mut fields, namespaces.as_deref().unwrap_or_default());
+    let api_keys = fields.take("api_keys").and_then(|field| field.boolean());
     let kubeconfig = fields.take("kubeconfig").and_then(|field| path(&field, base));
     fields.finish(Severity::Error);
-    let (namespaces, pace) = (namespaces?, Pace::default());
-    Some(KubernetesPlaces { namespaces, secrets, kubeconfig, pace })
+    let (namespaces, api_keys) = (namespaces?, api_keys.unwrap_or_default());
+    let pace = Pace::default();
+    Some(KubernetesPlaces { namespaces, secrets, api_keys, kubeconfig, pace })
 }
 
 /// The namespaces, each once; none for `['*']`.

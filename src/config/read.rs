@@ -3,8 +3,8 @@
 //! Pure: no I/O, no clock.
 
 use super::{
-    LogFormat, LogSettings, Settings, TelemetrySettings, endpoints, headers, listen, overrides,
-    places, provider, session, tokens,
+    LogFormat, LogSettings, Settings, TelemetrySettings, api_keys, endpoints, headers, listen,
+    overrides, places, provider, session, tokens,
 };
 use crate::document::{self, At, Field, Fields, Node, Sink};
 use crate::problem::{Problem, Severity};
@@ -106,8 +106,10 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
     let session = session::read(session, fields.field(), base, in_cluster);
     let cookies = session::cookies(section(&mut fields, "cookies"));
     let tokens = tokens::read(section(&mut fields, "tokens"));
-    let identity_headers = headers::identity(fields.take("identity_headers"));
-    let strip_headers = headers::strip(fields.take("strip_headers"));
+    let api_keys = api_keys::read(section(&mut fields, "api_keys"));
+    let key_header = &api_keys.header;
+    let identity_headers = headers::identity(fields.take("identity_headers"), key_header);
+    let strip_headers = headers::strip(fields.take("strip_headers"), key_header);
     let forward_authorization =
         fields.take("forward_authorization").and_then(|field| field.boolean());
     let endpoints = endpoints::read(section(&mut fields, "endpoints"));
@@ -130,6 +132,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
         endpoints,
         provider,
         limits,
+        api_keys,
         portals,
         environments,
         log,

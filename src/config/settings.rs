@@ -35,6 +35,8 @@ pub struct Settings {
     pub provider: ProviderSettings,
     /// Bounds.
     pub limits: Limits,
+    /// API keys.
+    pub api_keys: ApiKeySettings,
     /// Overrides by Portal.
     pub portals: BTreeMap<ResourceName, PortalOverride>,
     /// Overrides by Environment.
@@ -96,6 +98,8 @@ pub struct KubernetesPlaces {
     pub namespaces: Vec<String>,
     /// Which Secrets of them.
     pub secrets: WatchedSecrets,
+    /// Whether API keys are asked for beside those.
+    pub api_keys: bool,
     /// How the API server is reached; none: as a pod, else by `KUBECONFIG`.
     pub kubeconfig: Option<PathBuf>,
     /// How long to wait for what. Not from the file: tests are in a hurry.
@@ -279,6 +283,20 @@ pub struct Limits {
     pub max_pending_logins: usize,
     /// Verified bearer tokens that are remembered.
     pub max_cached_tokens: u64,
+}
+
+/// Section `api_keys`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ApiKeySettings {
+    /// The header that carries a key; lower case.
+    pub header: String,
+    /// Whether a bearer that is no JWT is a key.
+    pub bearer: bool,
+    /// Keys that do not hold, from one address, that are answered 401 within a minute; more are answered 429.
+    pub max_failures: u32,
+    /// Which address of `x-forwarded-for` is the client's, counted from the end; 0: none, the gateway's peer
+    /// is.
+    pub forwarded_for: usize,
 }
 
 /// Whether a portal's pages need a login.

@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::policy::{NoRoute, NotGranted};
+use crate::policy::{KeyRefused, NoRoute, NotGranted};
 use crate::token::TokenError;
 use std::borrow::Cow;
 
@@ -25,6 +25,9 @@ pub enum Hint {
     /// The same of one whose token says nothing of groups.
     #[error("{0}; the token has no groups claim")]
     NoGroupsClaim(NotGranted),
+    /// Why an API key that holds does not open it.
+    #[error(transparent)]
+    Key(#[from] KeyRefused),
     /// What is wrong with the token.
     #[error(transparent)]
     Token(#[from] TokenError),

@@ -4,8 +4,9 @@
 
 use super::FieldValue;
 use super::protected::Protected;
+use crate::api_key::HEADER;
 use crate::attributes::{Few, Headers};
-use crate::credential::{API_KEY_HEADER, Credential, classify};
+use crate::credential::{Credential, classify_by};
 use crate::identity::Identity;
 use crate::name::ResourceName;
 use std::collections::BTreeSet;
@@ -22,8 +23,8 @@ const ROUTE: [&str; 3] =
     ["x-portcullis-portal", "x-portcullis-environment", "x-portcullis-product"];
 /// Envoy's own mark for a request that passed because its authorizer failed.
 const FAILURE_MARK: &str = "x-envoy-auth-failure-mode-allowed";
-/// The fields of credentials that are ours.
-const CREDENTIALS: [&str; 2] = ["authorization", API_KEY_HEADER];
+/// The field of bearers.
+const AUTHORIZATION: &str = "authorization";
 
 /// `<name>.<namespace>` of Portal, Environment and product, where they apply.
 pub type RouteNames = [Option<ResourceName>; 3];
@@ -37,6 +38,8 @@ pub struct HeaderPolicy {
     /// Go whether or not the gateway shows us that they are there.
     always: Vec<String>,
     protected: Protected,
+    /// Carries API keys, where that is not [`HEADER`].
+    key_header: Option<String>,
     /// `always` as the answer has it, which is the same in each; see [`Upstream::removed_always`].
     written: OnceLock<Box<[u8]>>,
 }
@@ -84,7 +87,13 @@ impl HeaderPolicy {
             Protected::new(always.iter().map(String::as_str), prefixes.chain([OWN_PREFIX]));
         let own: BTreeSet<&str> = written.collect();
         let always = always.into_iter().filter(|name| !own.contains(name.as_str())).collect();
-        Self { fields, always, protected, written: OnceLock::new() }
+        Self { fields, always, protected, key_header: None, written: OnceLock::new() }
+    }
+
+    /// The same with API keys in this header, named in lower case.
+    #[must_use]
+    pub fn keys_in(self, header: &str) -> Self {
+        Self { key_header: Some(header.to_owned()), ..self }
     }
 
     /// The changes for a caller, or, without one, for somebody who passes unknown.
@@ -184,15 +193,23 @@ impl Upstream {
     /// Keeps the caller's bearer and API key from the upstream; what another scheme of
     /// `authorization` carries is not ours.
     pub fn remove_credential(&mut self, request: &Headers<'_>) {
-        self.removes_credential = !matches!(classify(request), Credential::Cookie);
+        self.removes_credential = self.has_credential(request);
     }
 
     /// Keeps from the upstream a bearer or API key that nobody has verified, also where the gateway does
     /// not show it to us.
     pub fn remove_unverified_credential(&mut self, request: &Headers<'_>) {
-        let [authorization, _] = CREDENTIALS;
-        let unseen = !request.has(authorization);
-        self.removes_credential = unseen || !matches!(classify(request), Credential::Cookie);
+        let unseen = !request.has(AUTHORIZATION);
+        self.removes_credential = unseen || self.has_credential(request);
+    }
+
+    fn has_credential(&self, request: &Headers<'_>) -> bool {
+        !matches!(classify_by(request, self.key_header()), Credential::Cookie)
+    }
+
+    fn key_header(&self) -> &str {
+        let policy = self.policy.as_deref();
+        policy.and_then(|policy| policy.key_header.as_deref()).unwrap_or(HEADER)
     }
 
     /// Fields that are overwritten, or added: one value each, visible ASCII (the cookie as the client
@@ -235,7 +252,8 @@ impl Upstream {
     pub fn removed_here(&self) -> impl Iterator<Item = &str> {
         let unset = self.fields().filter(|(_name, _slot, len)| *len == 0).map(|(name, ..)| name);
         let cookie = (self.cookie == Cookie::Goes).then_some("cookie");
-        let credential = CREDENTIALS.into_iter().filter(|_| self.removes_credential);
+        let credential = [AUTHORIZATION, self.key_header()];
+        let credential = credential.into_iter().filter(|_| self.removes_credential);
         let forged = self.forged.iter().map(String::as_str);
         unset.chain(forged).chain(cookie).chain(credential)
     }

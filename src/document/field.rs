@@ -108,6 +108,16 @@ impl<'a> Field<'a> {
         self.sink.report(Severity::Warning, &self.at, message);
     }
 
+    /// Remembers an error at another place of the same document.
+    pub fn error_at(&self, at: &At, message: impl Into<String>) {
+        self.sink.report(Severity::Error, at, message);
+    }
+
+    /// The same, a warning.
+    pub fn warn_at(&self, at: &At, message: impl Into<String>) {
+        self.sink.report(Severity::Warning, at, message);
+    }
+
     /// Remembers a notice here.
     pub fn notice(&self, message: impl Into<String>) {
         self.sink.report(Severity::Notice, &self.at, message);

@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use super::view::{Entries, Entry, View};
-use crate::attributes::{Attributes, Headers, Host, Method, RequestPath};
+use crate::attributes::{Attributes, Headers, Host, Method, RequestPath, Source};
 use std::collections::BTreeMap;
 
 /// A request that could be read in two ways, that has no host, path or method at all, or that is no
@@ -35,7 +35,7 @@ pub fn decode(message: &[u8]) -> Result<Attributes<'_>, Ambiguous<'_>> {
         view = View::new(view.fields, Entries::AsTheyCame(Vec::new()));
         read = view.read(message);
     }
-    let View { context, method, host, path, body, raw_body, fields, entries } = view;
+    let View { context, method, host, path, body, raw_body, source, fields, entries } = view;
     if read.is_err() {
         return Err(Ambiguous { part: "message", ..Ambiguous::default() });
     }
@@ -52,7 +52,8 @@ pub fn decode(message: &[u8]) -> Result<Attributes<'_>, Ambiguous<'_>> {
     let Some(path) = RequestPath::parse(path) else {
         return Err(Ambiguous { headers, part: "path" });
     };
-    Ok(Attributes { host, method, path, headers, context, body })
+    let source = Source::new(source);
+    Ok(Attributes { host, method, path, headers, context, body, source })
 }
 
 /// The host. Envoy makes one of `:authority` and `host`; who sends another one along names two.

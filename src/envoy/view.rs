@@ -5,9 +5,9 @@
 //!
 //! Every field of the messages that we enter is held to its kind and, if it is text, to UTF-8, used or
 //! not, as prost holds it: such a message is refused. `source`, `destination`, `time`, the metadata
-//! contexts and `tls_session` are not entered. They are written by the gateway alone, and nothing is
-//! decided by them, so what may be wrong inside cannot let a request pass that would not pass without
-//! them. Pure: no I/O, no clock.
+//! contexts and `tls_session` are not entered. They are written by the gateway alone, and nothing that
+//! passes is decided by them (by `source` is counted who failed), so what may be wrong inside cannot let a
+//! request pass that would not pass without them. Pure: no I/O, no clock.
 
 use super::wire::{Kind, Malformed, Wire};
 use crate::attributes::{Context, Headers};
@@ -72,6 +72,8 @@ pub(super) struct View<'v, 'm> {
     pub(super) path: &'m str,
     pub(super) body: &'m str,
     pub(super) raw_body: &'m [u8],
+    /// `AttributeContext.source`, not entered.
+    pub(super) source: &'m [u8],
     /// `header_map`, or else `headers`, without pseudo headers.
     pub(super) fields: &'v mut Headers<'m>,
     /// How `headers` are read.
@@ -95,8 +97,9 @@ const MOST_PLAIN: usize = 100;
 impl<'v, 'm> View<'v, 'm> {
     /// Before anything is read; headers go into `fields`, which has none.
     pub(super) fn new(fields: &'v mut Headers<'m>, entries: Entries<'m>) -> Self {
-        let context = Context::default();
-        Self { context, method: "", host: "", path: "", body: "", raw_body: &[], fields, entries }
+        let (context, source) = (Context::default(), &[][..]);
+        let (method, host, path, body, raw_body) = ("", "", "", "", &[][..]);
+        Self { context, method, host, path, body, raw_body, source, fields, entries }
     }
 
     /// Reads a `CheckRequest`.
@@ -135,7 +138,11 @@ impl<'v, 'm> View<'v, 'm> {
                     let (key, value) = entry(wire)?;
                     self.context.add(key, value);
                 }
-                SOURCE | DESTINATION | METADATA_CONTEXT | ROUTE_METADATA_CONTEXT | TLS_SESSION => {
+                SOURCE => {
+                    kind.must_be(Kind::Delimited)?;
+                    self.source = wire.bytes()?;
+                }
+                DESTINATION | METADATA_CONTEXT | ROUTE_METADATA_CONTEXT | TLS_SESSION => {
                     kind.must_be(Kind::Delimited)?;
                     wire.bytes()?;
                 }

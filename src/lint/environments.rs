@@ -9,10 +9,11 @@ use crate::document::At;
 use crate::name::ResourceName;
 use crate::policy::{Environment, EnvironmentId, HeldEnvironment};
 use crate::problem::{Problem, Severity};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(super) fn lint(policy: &Policy<'_>, catalogues: &Catalogues<'_>, found: &mut Vec<Problem>) {
     let reach = Reach::of(policy.snapshot);
+    let by_key: HashSet<_> = policy.snapshot.api_keys.grants().collect();
     for (id, environment) in policy.snapshot.environments() {
         let Some(held) = policy.held.environments.get(&environment.name) else { continue };
         if environment.portals.is_empty() {
@@ -21,7 +22,7 @@ pub(super) fn lint(policy: &Policy<'_>, catalogues: &Catalogues<'_>, found: &mut
         }
         ambiguous(environment, held, found);
         selectors(catalogues, held, found);
-        granted(policy, &reach, id, environment, found);
+        granted(policy, (&reach, &by_key), (id, environment), found);
         issuers(policy, environment, held, found);
         for wildcard in &held.domains.wildcards {
             let message = "a wildcard domain takes bearer tokens and API keys, and no logins";
@@ -69,15 +70,14 @@ fn selectors(catalogues: &Catalogues<'_>, held: &HeldEnvironment, found: &mut Ve
 
 fn granted(
     policy: &Policy<'_>,
-    reach: &Reach<'_>,
-    id: EnvironmentId,
-    environment: &Environment,
+    (reach, by_key): (&Reach<'_>, &HashSet<(EnvironmentId, &ResourceName)>),
+    (id, environment): (EnvironmentId, &Environment),
     found: &mut Vec<Problem>,
 ) {
     let names: BTreeSet<&ResourceName> =
         environment.products.iter().map(|product| &product.name).collect();
     for name in names {
-        let grants = reach.is_granted(name, id, environment);
+        let grants = reach.is_granted(name, id, environment) || by_key.contains(&(id, name));
         if let Some(product) = policy.held.products.get(name).filter(|_| !grants) {
             let message =
                 format!("nobody is granted this product in Environment {}", environment.name);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Longest file that is read; what is longer is a problem, not a truth cut short.
 const MAX_BYTES: u64 = 4 << 20;
-/// Most files of a folder.
+/// Most files of a folder; more are a problem as well.
 const MAX_FILES: usize = 10_000;
 
 /// A file of documents. It may hold Secrets, so that its text is never printed.
@@ -155,7 +155,7 @@ fn last(path: &Path) -> String {
 fn entries(place: &Path, folder: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(place).and_then(|entries| {
         let paths = entries.map(|entry| entry.map(|entry| entry.path()));
-        paths.take(MAX_FILES).collect::<Result<Vec<_>, _>>()
+        paths.take(MAX_FILES.saturating_add(1)).collect::<Result<Vec<_>, _>>()
     });
     let mut entries = match entries {
         Ok(entries) => entries,
@@ -165,6 +165,11 @@ fn entries(place: &Path, folder: &Path, problems: &mut Vec<Problem>) -> Vec<Path
             return Vec::new();
         }
     };
+    if entries.len() > MAX_FILES {
+        let message = format!("expected at most {MAX_FILES} files: put more of them into each");
+        problems.push(Problem::of_file(&name(place, folder), 0, message));
+        return Vec::new();
+    }
     entries.retain(|path| !last(path).starts_with('.'));
     entries.sort();
     entries

@@ -2,8 +2,8 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::access_level;
 use super::metadata::Dialect;
+use super::{access_level, selector};
 use crate::document::{Field, Located};
 use crate::policy::resource::{Group, Origin};
 use crate::problem::Severity;
@@ -15,13 +15,14 @@ pub(super) fn read(origin: Origin, root: &Field<'_>, dialect: Dialect) -> Option
     let spec = fields.require("spec");
     fields.finish(Severity::Notice);
     let mut spec = spec?.fields()?;
-    spec.ignore(&["displayName", "description", "userSelector"]);
+    spec.ignore(&["displayName", "description"]);
     let access = spec.take("accessLevel");
     let access = access.and_then(|field| access_level::read(&field, &own, dialect));
     let claim_values = spec.take("oidcGroup").map(|field| names(&field)).unwrap_or_default();
+    let users = spec.take("userSelector").and_then(|field| selector::of_users(&field));
     spec.finish(Severity::Notice);
     let access = access.unwrap_or_default();
-    Some(Group { origin, claim_values, portals: access.portals, apis: access.apis })
+    Some(Group { origin, claim_values, portals: access.portals, apis: access.apis, users })
 }
 
 /// `groupNames`, and the deprecated `groupName`.

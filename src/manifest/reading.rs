@@ -5,11 +5,11 @@
 use super::files::{FileText, SecretFile};
 use super::metadata::{self, Metadata};
 use super::watch::Watched;
-use super::{environment, group, portal, product, secret};
+use super::{api_key, environment, group, portal, product, secret, user};
 use crate::document::{self, Node, Sink, Value};
 use crate::name::{Kind, ResourceId, ResourceName};
 use crate::policy::Held;
-use crate::policy::resource::{Origin, Resources, SecretData, Slot};
+use crate::policy::resource::{Origin, Resources, SecretData, Slot, User};
 use crate::problem::{Problem, Severity};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -93,14 +93,17 @@ fn identify(node: &Node) -> Option<ResourceId> {
     metadata::read(&sink.document_again(node)).map(|metadata| metadata.id)
 }
 
-/// What each file held when it last parsed: its Portals, then its Environments, Groups, products and
-/// Secrets.
+/// What each file held when it last parsed: its Portals, then its Environments, Groups, products, Users,
+/// API keys and Secrets.
 fn by_file(last: &Held) -> HashMap<Arc<str>, Vec<ResourceId>> {
     let portals = last.portals.values().map(|held| &held.origin);
     let environments = last.environments.values().map(|held| &held.origin);
     let groups = last.groups.values().map(|held| &held.origin);
     let products = last.products.values().map(|held| &held.origin);
+    let users = last.users.values().map(|held| &held.origin);
+    let keys = last.api_keys.values().map(|held| &held.origin);
     let documents = portals.chain(environments).chain(groups).chain(products);
+    let documents = documents.chain(users).chain(keys);
     let documents = documents.map(|origin| (&origin.file, origin.id.clone()));
     let secrets = last.secrets.iter();
     let secrets = secrets
@@ -122,6 +125,7 @@ struct Reading {
     problems: Vec<Problem>,
     seen: HashMap<ResourceId, (Arc<str>, usize)>,
     order: usize,
+    shared: api_key::Shared,
 }
 
 impl Reading {
@@ -176,15 +180,29 @@ impl Reading {
                 let current = self.take(sink, read);
                 self.resources.environments.push(Slot { name, order, current });
             }
+            Kind::Secret if api_key::is_one(node) => {
+                let read = api_key::read(origin, &root, metadata, &mut self.shared);
+                let found = sink.into_problems();
+                let failed = found.iter().any(Problem::is_error);
+                self.problems.extend(found);
+                // One that is for nothing here is none of ours, and no version of one that was.
+                if failed || read.is_some() {
+                    let current = read.filter(|_| !failed);
+                    self.resources.api_keys.push(Slot { name, order, current });
+                }
+            }
             Kind::Secret => {
                 let read = secret::read(&origin.file, &root);
                 let current = self.take(sink, read);
                 self.resources.secrets.push(Slot { name, order, current });
             }
             Kind::User => {
-                let message = "Users are not enforced: callers come from the OpenID provider alone";
-                root.notice(message);
-                self.problems.extend(sink.into_problems());
+                let read = user::read(origin, &root, metadata);
+                let found = sink.into_problems();
+                let is_whole = !found.iter().any(Problem::is_error);
+                self.problems.extend(found);
+                let current = read.map(|user| User { is_whole, ..user });
+                self.resources.users.push(Slot { name, order, current });
             }
             Kind::ApiDoc | Kind::Route | Kind::Storage | Kind::ConfigMap => {
                 self.problems.extend(sink.into_problems());
@@ -222,8 +240,14 @@ impl Reading {
                 Kind::ApiProduct => {
                     self.resources.products.push(Slot { name, order, current: None });
                 }
-                Kind::Secret => self.resources.secrets.push(Slot { name, order, current: None }),
-                Kind::ApiDoc | Kind::User | Kind::Route | Kind::Storage | Kind::ConfigMap => {}
+                // Whichever it was, of the other kind there is nothing to keep.
+                Kind::Secret => {
+                    let key = Slot { name: name.clone(), order, current: None };
+                    self.resources.api_keys.push(key);
+                    self.resources.secrets.push(Slot { name, order, current: None });
+                }
+                Kind::User => self.resources.users.push(Slot { name, order, current: None }),
+                Kind::ApiDoc | Kind::Route | Kind::Storage | Kind::ConfigMap => {}
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use crate::document::Field;
+use crate::document::{Field, Located};
 use crate::policy::resource::SecretData;
 use crate::secret::Secret;
 use base64::Engine;
@@ -11,6 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) fn read(file: &Arc<str>, root: &Field<'_>) -> Option<SecretData> {
+    let values = values(root)?.into_iter().map(|(key, found)| (key, found.value)).collect();
+    Some(SecretData { file: Arc::clone(file), values })
+}
+
+/// The values that are text, and where they stand.
+pub(super) fn values(root: &Field<'_>) -> Option<BTreeMap<String, Located<Secret<String>>>> {
     let mut fields = root.fields()?;
     let mut values = BTreeMap::new();
     for (key, field) in fields.take("data").iter().flat_map(Field::entries) {
@@ -19,7 +25,7 @@ pub(super) fn read(file: &Arc<str>, root: &Field<'_>) -> Option<SecretData> {
         let text: String = text.split_ascii_whitespace().collect();
         match STANDARD.decode(text).map(String::from_utf8) {
             Ok(Ok(value)) => {
-                values.insert(key.to_owned(), trimmed(&Secret::new(value)));
+                values.insert(key.to_owned(), field.locate(trimmed(&Secret::new(value))));
             }
             // A key store, say: nothing that is referred to here.
             Ok(Err(_)) => {}
@@ -29,10 +35,10 @@ pub(super) fn read(file: &Arc<str>, root: &Field<'_>) -> Option<SecretData> {
     // As the API server does: `stringData` goes over `data`.
     for (key, field) in fields.take("stringData").iter().flat_map(Field::entries) {
         if let Some(text) = field.text() {
-            values.insert(key.to_owned(), trimmed(&Secret::new(text)));
+            values.insert(key.to_owned(), field.locate(trimmed(&Secret::new(text))));
         }
     }
-    Some(SecretData { file: Arc::clone(file), values })
+    Some(values)
 }
 
 /// Without trailing white space: `echo` adds a line end that no provider knows of.

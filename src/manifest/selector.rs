@@ -26,6 +26,27 @@ pub(super) fn from(fields: &mut Fields<'_>) -> Selector {
     }
 }
 
+/// `userSelector`: `matchLabels` and `namespaces`. One without labels would be everybody, and selects
+/// nobody.
+pub(super) fn of_users(field: &Field<'_>) -> Option<Selector> {
+    let mut fields = field.fields()?;
+    let labels = fields.take("matchLabels");
+    let labels = labels.as_ref().map(Field::entries).unwrap_or_default();
+    let namespaces = strings(fields.take("namespaces").as_ref());
+    fields.finish(Severity::Notice);
+    let rule = |(key, value): (&str, Field<'_>)| {
+        let values = BTreeSet::from([value.text()?]);
+        Some(LabelRule { key: key.to_owned(), operator: Operator::In, values })
+    };
+    // A rule that cannot be read is a problem; without it more would be selected.
+    let labels: Vec<LabelRule> = labels.into_iter().map(rule).collect::<Option<_>>()?;
+    if labels.is_empty() {
+        field.notice("no matchLabels: it selects no User");
+        return None;
+    }
+    Some(Selector { names: BTreeSet::new(), namespaces, labels })
+}
+
 /// The strings of a list that may be absent.
 pub(super) fn strings(field: Option<&Field<'_>>) -> BTreeSet<String> {
     let strings = field.map(Field::strings).unwrap_or_default();

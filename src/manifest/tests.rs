@@ -7,6 +7,7 @@ use crate::problem::{Problem, Severity};
 use crate::secret::Secret;
 use std::path::Path;
 
+mod api_keys;
 mod groups;
 mod last_good;
 mod login;
@@ -300,8 +301,6 @@ metadata: {name: later}
         of(&compiled.problems, Severity::Notice),
         [
             "petstore.yaml:1: notice: apps/v1 Deployment is not a kind that is known here",
-            "petstore.yaml:5: notice: Users are not enforced: callers come from the OpenID provider \
-         alone",
             "petstore.yaml:14: notice: spec.colour: unknown key; known here: accessLevel, description, \
          displayName, oidcGroup, userSelector",
             "petstore.yaml:15: notice: spec.oidcGroup.claim: unknown key; known here: groupName, \

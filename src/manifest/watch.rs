@@ -13,6 +13,7 @@ pub use object::Watched;
 
 use crate::clock::Clock;
 use crate::config::{KubernetesPlaces, Pace};
+use crate::name::Kind;
 use crate::problem::Problem;
 use client::Listing;
 use events::Trouble;
@@ -66,6 +67,8 @@ pub struct View {
     pub problems: Vec<Problem>,
     /// Whether everything that decides was listed once; otherwise nobody knows what there is.
     pub complete: bool,
+    /// Whether the Users were listed once, or are not served.
+    pub knows_users: bool,
 }
 
 /// How the API server stands.
@@ -140,7 +143,8 @@ impl Watch {
     #[must_use]
     pub fn view(&self) -> View {
         let store = self.shared.store();
-        View { objects: store.objects(), problems: store.problems(), complete: store.is_complete() }
+        let (complete, knows_users) = (store.is_complete(), store.knows(Kind::User));
+        View { objects: store.objects(), problems: store.problems(), complete, knows_users }
     }
 
     /// Another value, and something may have changed.

@@ -3,6 +3,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+mod api_keys;
 mod assemble;
 mod base_path;
 mod claims;
@@ -76,7 +77,10 @@ pub fn compile(input: &Input<'_>) -> Compiled {
         let version = settle(slot, last, judge, &mut problems);
         held.groups.extend(version.map(|group| (slot.name.clone(), group)));
     }
+    api_keys::hold(input, &mut held, &mut problems);
     let snapshot = assemble::assemble(&held, &mut problems);
+    let keys = api_keys::in_force(input, &held, &snapshot, &mut problems);
+    let snapshot = snapshot.with_keys(keys);
     overrides(input, &mut problems);
     Compiled { snapshot, problems, held }
 }

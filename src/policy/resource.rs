@@ -4,10 +4,12 @@
 
 use super::Selector;
 use super::snapshot::{PlanAuth, RateLimit};
+use crate::api_key::KeyDigest;
 use crate::document::{At, Located};
 use crate::name::{ResourceId, ResourceName};
 use crate::problem::{Problem, Severity};
 use crate::secret::Secret;
+use crate::time::UnixTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -73,6 +75,12 @@ pub struct Resources {
     pub environments: Vec<Slot<Environment>>,
     /// `Secret`
     pub secrets: Vec<Slot<SecretData>>,
+    /// `Secret` of type `extauth.solo.io/apikey`
+    pub api_keys: Vec<Slot<ApiKey>>,
+    /// `User`
+    pub users: Vec<Slot<User>>,
+    /// Whether there may be Users that nobody has heard of: their list could never be had.
+    pub users_unknown: bool,
     /// Every resource of which there is a document: a reference to one leads somewhere.
     pub declared: BTreeSet<ResourceId>,
 }
@@ -131,6 +139,51 @@ pub struct Group {
     pub portals: Vec<Located<ResourceName>>,
     /// `spec.accessLevel.apis`, or `apiProducts` of v1alpha1.
     pub apis: Vec<ApiSelector>,
+    /// `spec.userSelector`: the Users that belong to it, by their labels.
+    pub users: Option<Selector>,
+}
+
+/// A User as written.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// Its document.
+    pub origin: Origin,
+    /// `metadata.labels`
+    pub labels: BTreeMap<String, String>,
+    /// `spec.username`
+    pub username: Arc<str>,
+    /// `spec.accessLevel.portals`
+    pub portals: Vec<Located<ResourceName>>,
+    /// `spec.accessLevel.apis`, or `apiProducts` of v1alpha1.
+    pub apis: Vec<ApiSelector>,
+    /// Whether all of it could be read: the rest grants nothing.
+    pub is_whole: bool,
+}
+
+/// An API key as written: a Secret of type `extauth.solo.io/apikey`. The key itself is not kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ApiKey {
+    /// Its document.
+    pub origin: Origin,
+    /// What stands for the key.
+    pub digest: KeyDigest,
+    /// What it is for. Keys for the same share it.
+    pub terms: Arc<KeyTerms>,
+    /// `username`: whose it is.
+    pub username: Option<Arc<str>>,
+    /// `expires`: from then on it counts no more.
+    pub expires: Option<UnixTime>,
+}
+
+/// What an API key is for.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct KeyTerms {
+    /// `environment`
+    pub environment: ResourceName,
+    /// `product`
+    pub product: ResourceName,
+    /// `plan`
+    pub plan: String,
 }
 
 /// One entry of `accessLevel.apis`: these products in these Environments.
@@ -142,7 +195,7 @@ pub struct ApiSelector {
     pub products: Selector,
     /// `environments`
     pub environments: Selector,
-    /// `usagePlans`: which plans the members may use; kept, not judged.
+    /// `usagePlans`: which plans the members may use; judged of a User's keys alone.
     pub usage_plans: Vec<String>,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::api_keys::ApiKeys;
 use super::caller_groups::{CallerGroups, Places};
 use super::grants::Grants;
 use super::hosts::Hosts;
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub environments: Vec<Environment>,
     /// Groups that hold.
     pub groups: Vec<Group>,
+    /// API keys in force.
+    pub api_keys: ApiKeys,
     pub(super) hosts: Hosts,
     pub(super) grants: Grants,
     pub(super) logins: Logins,
@@ -66,7 +69,8 @@ impl From<Parts> for Snapshot {
         }
         let grants = Grants::new(&groups, |name| numbers.get(name.as_str()).copied());
         let logins = Logins::new(&portals);
-        Self { epoch: next_epoch(), portals, environments, groups, hosts, grants, logins }
+        let (epoch, api_keys) = (next_epoch(), ApiKeys::default());
+        Self { epoch, portals, environments, groups, api_keys, hosts, grants, logins }
     }
 }
 

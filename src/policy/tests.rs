@@ -57,6 +57,7 @@ pub(super) fn product(text: &str, base_path: &str) -> Product {
 
 pub(super) fn attributes<'m>(path: &'m str, context: &[(&'m str, &'m str)]) -> Attributes<'m> {
     Attributes {
+        source: crate::attributes::Source::default(),
         host: Host::parse("api.example.com").expect("a host"),
         method: Method::Get,
         path: RequestPath::parse(path).expect(path),

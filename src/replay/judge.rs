@@ -3,7 +3,7 @@
 use super::Bench;
 use super::line::Line;
 use super::report::{Answer, Change, Place, Verdict};
-use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath};
+use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath, Source};
 use crate::check::Presumed;
 use crate::config::Routing;
 use crate::credential::CredentialKind;
@@ -17,6 +17,7 @@ const INCOMPLETE: &str =
 const NO_PATH: &str = "the request led to no product, and the log has no paths";
 const MOVED: &str =
     "the request's host belongs to something else by this policy, and the log has no paths";
+const NO_KEY: &str = "the request came with an API key, and the log has no keys";
 const NO_TOKEN: &str = "the request was refused for its token, and the log has no tokens";
 
 /// What `line` would come to. `unshown` are groups that this policy names, and that nobody looked for
@@ -176,7 +177,7 @@ fn attributes<'l>(
         context.add("product", product);
     }
     let path = RequestPath::parse("/")?;
-    Some(Attributes { host, method, path, headers, context, body: &[] })
+    Some(Attributes { host, method, path, headers, context, body: &[], source: Source::default() })
 }
 
 enum Caller {
@@ -195,6 +196,9 @@ fn caller(
 ) -> Result<Caller, String> {
     if !matches!(reason, Reason::Granted | Reason::NotGranted | Reason::EmailUnverified) {
         return Ok(Caller::Nobody);
+    }
+    if line.credential.as_deref() == Some(CredentialKind::ApiKey.as_str()) {
+        return Err(NO_KEY.to_owned());
     }
     let portals = line.login_portals.as_deref().filter(|_| line.has_caller_groups());
     let (Some(issuer), Some(portals)) = (line.issuer.as_deref(), portals) else {

@@ -75,6 +75,19 @@ pub enum SignatureCheck {
     Refused,
 }
 
+/// Why an API key was refused.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum KeyFailure {
+    /// No key looks like it.
+    Malformed,
+    /// There is none, or none any more.
+    Unknown,
+    /// Its time is over.
+    Expired,
+    /// Any of these, and too many came from the same address.
+    Limited,
+}
+
 macro_rules! label {
     ($type:ident { $($variant:ident = $text:literal),* }) => {
         impl EncodeLabelValue for $type {
@@ -90,11 +103,19 @@ label!(LoginOutcome { Started = "started", Completed = "completed", Failed = "fa
 label!(Loaded { Policy = "policy", SealingKeys = "sealing_keys" });
 label!(RefreshOutcome { Refreshed = "refreshed", Ended = "ended", Unavailable = "unavailable" });
 label!(RevocationOutcome { Revoked = "revoked", Failed = "failed" });
+label!(KeyFailure {
+    Malformed = "malformed", Unknown = "unknown", Expired = "expired", Limited = "limited"
+});
 label!(SignatureCheck { Remembered = "remembered", Verified = "verified", Refused = "refused" });
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct SignatureLabels {
     outcome: SignatureCheck,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct KeyFailureLabels {
+    reason: KeyFailure,
 }
 
 /// The labels of every check. A name is shared, not copied.
@@ -246,6 +267,7 @@ pub struct Metrics {
     groups_maybe_truncated: Counter,
     bearer_signatures: Family<SignatureLabels, Counter>,
     remembered_signatures: Counter,
+    key_failures: Family<KeyFailureLabels, Counter>,
     keys: Family<IssuerLabels, Gauge>,
     keys_age: Family<IssuerLabels, Gauge>,
     keys_overdue: Family<IssuerLabels, Gauge>,
@@ -288,6 +310,7 @@ impl Metrics {
             groups_maybe_truncated: Counter::default(),
             bearer_signatures: Family::default(),
             remembered_signatures: Counter::default(),
+            key_failures: Family::default(),
             keys: Family::default(),
             keys_age: Family::default(),
             keys_overdue: Family::default(),
@@ -373,6 +396,11 @@ impl Metrics {
             "Bearer tokens whose signature was verified, refused, or remembered",
             metrics.bearer_signatures.clone(),
         );
+        r.register(
+            "api_key_failures",
+            "API keys that did not hold, by reason",
+            metrics.key_failures.clone(),
+        );
         r.register("provider_keys", "Signing keys that are in force", metrics.keys.clone());
         r.register_with_unit(
             "provider_keys_age",
@@ -416,6 +444,10 @@ impl Metrics {
         use RefreshOutcome::{Ended, Refreshed, Unavailable};
         for outcome in [Refreshed, Ended, Unavailable] {
             drop(self.refreshes.get_or_create(&RefreshLabels { outcome }));
+        }
+        use KeyFailure::{Expired, Limited, Malformed, Unknown};
+        for reason in [Malformed, Unknown, Expired, Limited] {
+            drop(self.key_failures.get_or_create(&KeyFailureLabels { reason }));
         }
         for outcome in [RevocationOutcome::Revoked, RevocationOutcome::Failed] {
             drop(self.revocations.get_or_create(&RevocationLabels { outcome }));
@@ -568,6 +600,11 @@ impl Metrics {
                 self.bearer_signatures.get_or_create(&SignatureLabels { outcome }).inc()
             }
         };
+    }
+
+    /// Counts an API key that did not hold.
+    pub fn key_failure(&self, reason: KeyFailure) {
+        self.key_failures.get_or_create(&KeyFailureLabels { reason }).inc();
     }
 
     /// The text that Prometheus reads, with what the issuers and the spans come to now.

@@ -201,3 +201,118 @@ fn serve_loads_again_on_sighup() {
     }
     assert_eq!(child.wait().expect("ends").code(), Some(0));
 }
+
+#[test]
+fn apikey_new_shows_the_key_once_and_its_secret_is_taken() {
+    let folder = folder(&crate::api_keys::setup());
+    let arguments = [
+        "apikey",
+        "new",
+        "--environment",
+        "dev.default",
+        "--product",
+        "petstore-product.default",
+        "--plan",
+        "basic",
+        "--username",
+        "O'Neil: \"x\"",
+        "--expires",
+        "2099-01-01T00:00:00+01:00",
+    ];
+    let mut keys = Vec::new();
+    for _time in 0..2 {
+        let run = portcullis(folder.path(), &arguments);
+        assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+        let (yaml, told) = (text(&run.stdout), text(&run.stderr));
+        let key = told.lines().last().expect("the key").to_owned();
+        assert!(key.starts_with("portcullis_") && key.len() == 60, "{told}");
+        assert!(!yaml.contains(&key) && yaml.contains("api-key-digest"), "{yaml}");
+        for part in [
+            "type: extauth.solo.io/apikey",
+            "namespace: \"default\"",
+            "2098-12-31T23:00:00Z",
+            "usageplans.portal.gloo.solo.io: \"basic\"",
+        ] {
+            assert!(yaml.contains(part), "{yaml}");
+        }
+        std::fs::write(folder.path().join(format!("portal/key-{}.yaml", keys.len())), &yaml)
+            .expect("written");
+        keys.push(key);
+    }
+    assert_ne!(keys[0], keys[1]);
+    let lint = portcullis(folder.path(), &["lint", "--config", "portcullis.yaml", "--offline"]);
+    assert_eq!(lint.status.code(), Some(0), "{}", text(&lint.stdout));
+    let explain = |key: &str, url: &str| {
+        let header = format!("api-key: {key}");
+        let run = portcullis(
+            folder.path(),
+            &["explain", "--config", "portcullis.yaml", "--url", url, "--header", &header],
+        );
+        assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+        let said = text(&run.stdout);
+        assert!(!said.contains(key), "{said}");
+        said
+    };
+    let url = "http://api.petstore.localhost:10000/pets/1";
+    for key in &keys {
+        let said = explain(key, url);
+        for part in [
+            "credential  API key",
+            "identity    apikey-",
+            "usage plan  basic, 5 a MINUTE",
+            "allow (granted)",
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+    let said = explain(&keys[0], "http://api.petstore.localhost:10000/store/1");
+    assert!(
+        said.contains("deny (not_granted)") && said.contains("is for something else"),
+        "{said}"
+    );
+    let said = explain("nobodys", url);
+    assert!(said.contains("401") && said.contains("no such API key"), "{said}");
+}
+
+#[test]
+fn apikey_new_refuses_what_no_secret_could_hold() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases = [
+        ("dev", "p.default", "basic", "a"),
+        ("Dev.default", "p.default", "basic", "a"),
+        ("dev.default", "p", "basic", "a"),
+        ("dev.default", "p.default", "", "a"),
+        ("dev.default", "p.default", "basic ", "a"),
+        ("dev.default", "p.default", "basic", "A"),
+        ("dev.default", "p.default", "ba\nsic", "a"),
+    ];
+    for (environment, product, plan, name) in cases {
+        let arguments = [
+            "apikey",
+            "new",
+            "--environment",
+            environment,
+            "--product",
+            product,
+            "--plan",
+            plan,
+            "--name",
+            name,
+        ];
+        let run = portcullis(folder.path(), &arguments);
+        assert_eq!(run.status.code(), Some(64), "{arguments:?}");
+        assert!(run.stdout.is_empty() && !text(&run.stderr).contains("portcullis_"));
+    }
+}
+
+#[test]
+fn lint_names_both_secrets_of_one_key_and_never_the_key() {
+    let again =
+        crate::api_keys::secret("again", &format!("api-key: {}", crate::api_keys::PLAIN), "");
+    let folder = folder(&crate::api_keys::setup().add(&again));
+    let run = portcullis(folder.path(), &["lint", "--config", "portcullis.yaml", "--offline"]);
+    let said = text(&run.stdout);
+    assert_eq!(run.status.code(), Some(1), "{said}");
+    assert!(said.contains("Secret plain.keys") && said.contains("Secret again.keys"), "{said}");
+    assert!(!said.contains(crate::api_keys::PLAIN), "{said}");
+}

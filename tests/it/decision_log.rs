@@ -82,3 +82,32 @@ async fn logins_logouts_and_reloads_have_a_line() {
         "{reload:?}"
     );
 }
+
+#[tokio::test]
+async fn a_line_of_an_api_key_names_its_holder_by_a_hash_and_never_the_key() {
+    use crate::api_keys::{PLAIN, minted, setup};
+    let log = Log::start(LogFormat::Json, tracing::Level::TRACE);
+    let gateway = Gateway::with(setup().setting("log", "{level: trace}")).await;
+    let ask = |path: &str, key: &str| Ask::get(&format!("{API}{path}")).header("api-key", key);
+    let place = ["host", "method", "portal", "environment", "product"];
+    let caller = ["subject", "issuer", "caller_groups", "email_verified"];
+    gateway.ask(ask("/pets/1", PLAIN)).await.granted();
+    let allowed = last(&log, "check", &[&place[..], &caller].concat());
+    assert_eq!(
+        (&allowed["credential"], &allowed["issuer"]),
+        (&json!("api_key"), &json!("api-key:keys"))
+    );
+    let subject = allowed["subject"].as_str().expect("text").to_owned();
+    assert!(subject.len() == 16 && subject.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    gateway.ask(ask("/store/1", &minted())).await.refused(403, "not_granted");
+    let denied = last(&log, "check", &[&place[..], &caller, &["hint"]].concat());
+    assert_ne!(denied["subject"], subject.as_str(), "another holder");
+    assert_eq!(denied["hint"], "the API key is for something else");
+    gateway.ask(ask("/pets/1", "portcullis_mistyped")).await.refused(401, "invalid_token");
+    let unknown = last(&log, "check", &[&place[..], &["hint"]].concat());
+    assert_eq!(unknown["credential"], "api_key");
+    let all = log.text();
+    for hidden in [PLAIN, &minted(), "portcullis_mistyped"] {
+        assert!(!all.contains(hidden), "{all}");
+    }
+}

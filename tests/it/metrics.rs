@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Names and labels as README.md has them; `tests/docs` holds its table against the sources.
-const METRICS: [(&str, &[&str]); 21] = [
+const METRICS: [(&str, &[&str]); 22] = [
+    ("portcullis_api_key_failures_total", &["reason"]),
     ("portcullis_bearer_signatures_total", &["outcome"]),
     ("portcullis_build_info", &["version"]),
     ("portcullis_check_duration_seconds_bucket", &["le"]),
@@ -65,6 +66,7 @@ async fn every_metric_is_there_after_what_it_counts_and_has_the_labels_of_its_ta
     let bearer = gateway.provider.id_token(&json!({"groups": groups}));
     gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&bearer)).await;
     gateway.ask(Ask::get(&format!("{PORTAL}/callback?code=x&state=x")).navigate()).await;
+    gateway.ask(Ask::get(&format!("{API}/pets")).header("api-key", "k")).await;
     // The provider of these tests takes no token back.
     let endpoint = format!("{}/revoke", gateway.provider.issuer);
     gateway.provider.turn(|knobs| knobs.discovery = json!({"revocation_endpoint": endpoint}));

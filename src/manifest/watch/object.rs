@@ -3,7 +3,10 @@
 //! Pure: no I/O, no clock.
 
 use super::target::Target;
+use crate::api_key::{DIGEST, KeyDigest, PLAIN, SECRET_TYPE};
 use crate::name::Kind;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::sync::Arc;
@@ -62,10 +65,28 @@ pub(super) fn version_of(object: &Value) -> Option<String> {
     object.get("metadata")?.get("resourceVersion")?.as_str().map(ToOwned::to_owned)
 }
 
+/// Has the digest of an API key stand for the key, which is kept nowhere. A key that cannot be one stays,
+/// for whoever reads it to say so.
+fn conceal(members: &mut Map<String, Value>) {
+    if members.get("type").and_then(Value::as_str) != Some(SECRET_TYPE) {
+        return;
+    }
+    let Some(Value::Object(data)) = members.get_mut("data") else { return };
+    let plain = data.get(PLAIN).and_then(Value::as_str).filter(|_| !data.contains_key(DIGEST));
+    let plain = plain.and_then(|text| STANDARD.decode(text).ok());
+    let plain = plain.and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some(digest) = plain.and_then(|plain| KeyDigest::of(plain.trim_end()).ok()) else { return };
+    data.remove(PLAIN);
+    data.insert(DIGEST.to_owned(), json!(STANDARD.encode(digest.to_hex())));
+}
+
 /// Whatever else is in an object changes without any change of the policy: times, managers, its
 /// status, which belongs to another controller.
 fn body(target: &Target, mut members: Map<String, Value>, metadata: &Map<String, Value>) -> Value {
     members.remove("status");
+    if target.kind == Kind::Secret {
+        conceal(&mut members);
+    }
     if target.kind == Kind::ConfigMap {
         // Nothing is made of them, and they may be large.
         members.clear();
@@ -78,4 +99,35 @@ fn body(target: &Target, mut members: Map<String, Value>, metadata: &Map<String,
         kept.into_iter().filter_map(|key| Some((key.to_owned(), metadata.get(key)?.clone())));
     members.insert("metadata".to_owned(), Value::Object(kept.collect()));
     Value::Object(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn n11_of_an_api_key_only_the_digest_is_kept() {
+        let secret = |kind: &str, data: Value| {
+            let Value::Object(mut members) = json!({"type": kind, "data": data}) else {
+                panic!("an object")
+            };
+            conceal(&mut members);
+            members.remove("data").unwrap_or_default()
+        };
+        // FIPS 180-2, B.1: the SHA-256 of "abc".
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let digest = STANDARD.encode(digest);
+        for plain in ["abc", "abc\n"] {
+            let data = json!({"api-key": STANDARD.encode(plain), "plan": "YQ=="});
+            let want = json!({"api-key-digest": digest, "plan": "YQ=="});
+            assert_eq!(secret(SECRET_TYPE, data.clone()), want);
+            assert_eq!(secret("Opaque", data.clone()), data);
+        }
+        // What is wrong is left for whoever says so.
+        let both = json!({"api-key": "YWJj", "api-key-digest": "YWJj"});
+        for odd in [both, json!({"api-key": "?"}), json!({"api-key": ""}), json!({"plan": "YQ=="})]
+        {
+            assert_eq!(secret(SECRET_TYPE, odd.clone()), odd);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 use super::object::Watched;
 use super::target::{Api, Target};
+use crate::name::Kind;
 use crate::problem::{Problem, Severity};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -117,12 +118,20 @@ impl Store {
         self.entries.iter().all(|entry| entry.listed || !entry.target.decides())
     }
 
+    /// Whether it is known which objects of a kind there are.
+    pub(super) fn knows(&self, kind: Kind) -> bool {
+        let mut entries = self.entries.iter().filter(|entry| entry.target.kind == kind);
+        entries.all(|entry| entry.listed)
+    }
+
     /// All objects, the oldest first, as who was first keeps what two ask for.
     pub(super) fn objects(&self) -> Vec<Arc<Watched>> {
         let objects = self.entries.iter().flat_map(|entry| entry.objects.values());
         let mut objects: Vec<_> = objects.cloned().collect();
         objects
             .sort_by(|left, right| (&left.created, &left.name).cmp(&(&right.created, &right.name)));
+        // An API key may be in the list of keys and in another one as well.
+        objects.dedup_by(|left, right| left.name == right.name);
         objects
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+use crate::api_key::SECRET_TYPE;
 use crate::config::{KubernetesPlaces, WatchedSecrets};
 use crate::name::Kind;
 use std::fmt;
@@ -84,6 +85,12 @@ impl Target {
         }
         let secrets =
             |namespace: &Option<String>| plain(Kind::Secret, Api::Core, "secrets", namespace);
+        if places.api_keys && places.secrets != WatchedSecrets::All {
+            targets.extend(namespaces.iter().map(|namespace| Self {
+                fields: Some(format!("type={SECRET_TYPE}")),
+                ..secrets(namespace)
+            }));
+        }
         match &places.secrets {
             WatchedSecrets::All => targets.extend(namespaces.iter().map(|namespace| Self {
                 fields: Some(NO_CREDENTIALS.to_owned()),

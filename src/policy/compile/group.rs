@@ -19,8 +19,9 @@ pub(super) fn judge(group: &Group, input: &Input<'_>, one_issuer: bool) -> Judge
         claim_values: group.claim_values.clone(),
         portals: group.portals.clone(),
         apis: group.apis.clone(),
+        users: group.users.clone(),
     };
-    if group.claim_values.is_empty() {
+    if group.claim_values.is_empty() && group.users.is_none() {
         found.notice(&group.origin.at(), "no spec.oidcGroup.groupNames: it grants nobody anything");
     } else if !applies(&version, one_issuer) {
         let at = super::missing(&group.origin.at(), "spec.accessLevel.portals");

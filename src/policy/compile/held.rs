@@ -6,8 +6,9 @@ use super::domains::Domains;
 use crate::config::{PortalAccess, Routing, SessionLimits};
 use crate::document::{At, Located};
 use crate::name::ResourceName;
+use crate::policy::Selector;
 use crate::policy::resource::{
-    ApiProduct, ApiSelector, Origin, ProductSelector, SecretData, UsagePlan,
+    ApiKey, ApiProduct, ApiSelector, Origin, ProductSelector, SecretData, UsagePlan, User,
 };
 use crate::policy::snapshot::Login;
 use crate::time::UnixTime;
@@ -29,6 +30,10 @@ pub struct Held {
     pub products: BTreeMap<ResourceName, Arc<ApiProduct>>,
     /// Secrets by name.
     pub secrets: BTreeMap<ResourceName, Arc<SecretData>>,
+    /// API keys by the names of their Secrets, those too that another one has as well.
+    pub api_keys: BTreeMap<ResourceName, Arc<ApiKey>>,
+    /// Users by name.
+    pub users: BTreeMap<ResourceName, Arc<User>>,
     /// Host names of Portals and Environments that do not hold and never did.
     pub left_out: Domains,
     /// Environments that a Portal publishes that does not hold and never did.
@@ -106,4 +111,6 @@ pub struct HeldGroup {
     pub portals: Vec<Located<ResourceName>>,
     /// What it grants.
     pub apis: Vec<ApiSelector>,
+    /// The Users that belong to it.
+    pub users: Option<Selector>,
 }

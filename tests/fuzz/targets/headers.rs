@@ -40,7 +40,7 @@ fn credential(headers: &Headers<'_>, fields: &[(String, &str)]) {
             assert!(!token.is_empty() && !token.contains(',') && token.is_ascii());
             assert!(!token.contains(|c: char| c.is_whitespace() || c.is_control()), "{fields:?}");
         }
-        Credential::ApiKey => assert_eq!((bearers, keys), (0, 1), "{fields:?}"),
+        Credential::ApiKey(_) => assert_eq!((bearers, keys), (0, 1), "{fields:?}"),
         Credential::Cookie => assert_eq!((bearers, keys), (0, 0), "{fields:?}"),
         Credential::MalformedBearer => assert_eq!((bearers, keys), (1, 0), "{fields:?}"),
         Credential::Conflict => assert!(bearers + keys > 0, "{fields:?}"),

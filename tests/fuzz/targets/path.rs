@@ -14,6 +14,7 @@ pub(crate) fn run(data: &[u8]) {
     let bare = text.split('?').next().unwrap_or_default();
     assert_eq!(path.path(), bare);
     let attributes = Attributes {
+        source: portcullis::attributes::Source::default(),
         host: Host::parse("api.petstore.localhost").expect("a host"),
         method: Method::Get,
         path,

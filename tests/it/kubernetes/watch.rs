@@ -327,3 +327,50 @@ async fn a_problem_names_the_resource_and_the_field_and_the_oldest_keeps_a_host(
     }
     assert!(!said.contains("hush"), "a secret");
 }
+
+/// An API key of `ann`, in plain as Gloo Portal stores it.
+fn api_key(name: &str, key: &str) -> serde_json::Value {
+    let mut object = secret(name, "x");
+    object["type"] = json!("extauth.solo.io/apikey");
+    let encode = |text: &str| {
+        use base64::Engine;
+        base64::engine::general_purpose::STANDARD.encode(text)
+    };
+    object["data"] = json!({
+        "api-key": encode(key), "environment": encode("dev.default"), "username": encode("ann"),
+        "product": encode("petstore-product.default"), "plan": encode("basic"),
+    });
+    object
+}
+
+#[tokio::test]
+async fn n11_api_keys_are_listed_beside_the_secrets_that_are_named_and_none_is_kept_in_plain() {
+    const KEY: &str = "N2YwMDIxZTEtNGUzNS1jNzgz";
+    let cluster = Cluster::start().await;
+    guide(ISSUER).into_iter().for_each(|object| cluster.apply(object));
+    cluster.apply(api_key("k", KEY));
+    cluster.apply(secret("unrelated", "not asked for"));
+    cluster.turn(|state| state.refused = [("users", 403)].into());
+    let settings = "namespaces: [default], secret_names: [petstore-secret.default], api_keys: true";
+    let followed = follow(cluster, settings, PACE).await;
+    eventually(|| followed.watch.view().complete).await;
+    let digest = portcullis::api_key::KeyDigest::of(KEY).expect("a key");
+    let has = || {
+        let policy = followed.policy().expect("a policy");
+        policy.api_keys.find(&digest).is_some()
+    };
+    assert!(has());
+    let held: String =
+        followed.watch.view().objects.iter().map(|one| one.body.to_string()).collect();
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(KEY);
+    assert!(
+        !held.contains(KEY) && !held.contains(&encoded) && !held.contains("unrelated"),
+        "{held}"
+    );
+    // The plan is none of the product's here; and nobody can say whether `ann` has a User.
+    let said = followed.problems();
+    assert!(said.iter().any(|said| said.contains("default/Secret/k: warning: ")), "{said:?}");
+    followed.cluster.delete("Secret", "k");
+    eventually(|| !has()).await;
+}

@@ -1,6 +1,7 @@
 //! A check as Envoy sends it.
 
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
+use envoy_types::pb::envoy::config::core::v3::{Address, SocketAddress, address};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, CheckRequest};
 use std::collections::HashMap;
 
@@ -9,6 +10,7 @@ use std::collections::HashMap;
 pub(crate) struct Ask {
     http: HttpRequest,
     context: HashMap<String, String>,
+    source: Option<Peer>,
 }
 
 impl Ask {
@@ -29,7 +31,7 @@ impl Ask {
             headers: [("x-request-id".to_owned(), "req-1".to_owned())].into(),
             ..HttpRequest::default()
         };
-        Self { http, context: HashMap::new() }
+        Self { http, context: HashMap::new(), source: None }
     }
 
     /// POST of an absolute URL.
@@ -68,6 +70,14 @@ impl Ask {
         self
     }
 
+    /// From this address, as the gateway sees it.
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        let socket = SocketAddress { address: address.to_owned(), ..SocketAddress::default() };
+        let address = Address { address: Some(address::Address::SocketAddress(socket)) };
+        self.source = Some(Peer { address: Some(address), ..Peer::default() });
+        self
+    }
+
     pub(crate) fn body(mut self, body: &str) -> Self {
         body.clone_into(&mut self.http.body);
         self
@@ -103,6 +113,7 @@ impl Ask {
         let attributes = AttributeContext {
             request: Some(request),
             context_extensions: self.context,
+            source: self.source,
             ..AttributeContext::default()
         };
         CheckRequest { attributes: Some(attributes) }

@@ -348,7 +348,8 @@ impl State {
 
     fn list(&self, path: &str, query: &BTreeMap<String, String>) -> (u16, Value) {
         let (namespace, plural) = place(path);
-        let fits = |((kind, of, name), _): &(&(String, String, String), &Value)| {
+        let fits = |((kind, of, name), object): &(&(String, String, String), &Value)| {
+            let typed = query.get("fieldSelector").and_then(|text| text.strip_prefix("type="));
             let named =
                 query.get("fieldSelector").and_then(|text| text.strip_prefix("metadata.name="));
             // The old group has none.
@@ -356,6 +357,7 @@ impl State {
                 && kind == plural
                 && namespace.is_none_or(|namespace| namespace == of)
                 && named.is_none_or(|named| named == name)
+                && typed.is_none_or(|typed| object["type"] == *typed)
         };
         let items: Vec<Value> = self
             .objects

@@ -124,6 +124,7 @@ fn environment(bases: &[&str]) -> Snapshot {
 /// The product that we take a path to be of; `None` where it is refused.
 fn judged(snapshot: &Snapshot, path: &str) -> Option<String> {
     let attributes = Attributes {
+        source: portcullis::attributes::Source::default(),
         host: Host::parse("api.example.com").expect("a host"),
         method: Method::Get,
         path: RequestPath::parse(path)?,

@@ -113,6 +113,10 @@ async fn p18_labels_have_names_of_the_policy_and_reasons_of_the_contract_alone()
         "ended",
         "unavailable",
         "revoked",
+        "malformed",
+        "unknown",
+        "expired",
+        "limited",
     ];
     known.extend(LoginFailure::ALL.map(LoginFailure::as_str));
     for line in series(&gateway).await {
