@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock; [`load`] alone reads the file.
 
 mod bounds;
+mod documents;
 mod endpoints;
 mod headers;
 mod listen;

@@ -30,12 +30,30 @@ pub struct Fault {
 ///
 /// [`Fault`]: the text does not parse, or goes beyond a bound.
 pub fn parse(text: &str) -> Result<Vec<Node>, Fault> {
+    parse_within(text, &Bounds { bytes: MAX_BYTES, nodes: MAX_NODES })
+}
+
+/// How much is read of a text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Bounds {
+    /// Longest text.
+    pub bytes: usize,
+    /// Most values in it, those counted again that an alias repeats.
+    pub nodes: usize,
+}
+
+/// The same within other bounds.
+///
+/// # Errors
+///
+/// [`Fault`].
+pub fn parse_within(text: &str, bounds: &Bounds) -> Result<Vec<Node>, Fault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.len() > MAX_BYTES {
-        return Err(fault(1, format!("expected at most {MAX_BYTES} bytes")));
+    if text.len() > bounds.bytes {
+        return Err(fault(1, format!("expected at most {} bytes", bounds.bytes)));
     }
     let mut parser = Parser::new_from_str(text);
-    let mut builder = Builder::default();
+    let mut builder = Builder { most: bounds.nodes, ..Builder::default() };
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
             fault(error.marker().line(), format!("expected YAML: {}", error.info()))
@@ -55,6 +73,8 @@ struct Builder {
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    /// Most nodes.
+    most: usize,
 }
 
 /// A list or mapping whose end has not come yet.
@@ -102,8 +122,8 @@ impl Builder {
         };
         // Counted before it is copied: that is what bounds a bomb.
         let nodes = self.nodes.saturating_add(node.size);
-        if nodes > MAX_NODES {
-            return Err(too_many(line));
+        if nodes > self.most {
+            return Err(too_many(line, self.most));
         }
         self.nodes = nodes;
         let depth = self.open.len().saturating_add(depth(node));
@@ -135,8 +155,8 @@ impl Builder {
     fn put(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
         let copies = if anchor == 0 { 0 } else { node.size };
         self.nodes = self.nodes.saturating_add(1).saturating_add(copies);
-        if self.nodes > MAX_NODES {
-            return Err(too_many(node.line));
+        if self.nodes > self.most {
+            return Err(too_many(node.line, self.most));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
@@ -206,6 +226,6 @@ fn too_deep(line: usize) -> Fault {
     fault(line, format!("expected at most {MAX_DEPTH} levels"))
 }
 
-fn too_many(line: usize) -> Fault {
-    fault(line, format!("expected at most {MAX_NODES} values, those behind aliases counted again"))
+fn too_many(line: usize, most: usize) -> Fault {
+    fault(line, format!("expected at most {most} values, those behind aliases counted again"))
 }

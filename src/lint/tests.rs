@@ -59,7 +59,13 @@ fn lints(text: &str, settings: &str) -> Vec<String> {
         manifest::read(&Manifests { files: &files, watched: &[], secrets: &[] }, &last);
     assert_eq!(problems, []);
     let (settings, places) = (&parsed.settings, &parsed.places);
-    let compiled = policy::compile(&Input { settings, places, resources: &resources, last: &last });
+    let compiled = policy::compile(&Input {
+        settings,
+        places,
+        resources: &resources,
+        last: &last,
+        known: &(),
+    });
     assert!(!compiled.problems.iter().any(Problem::is_error), "{:?}", compiled.problems);
     let (snapshot, held) = (&compiled.snapshot, &compiled.held);
     let found = lint(&Policy { settings, places, snapshot, held });

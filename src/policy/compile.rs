@@ -6,6 +6,7 @@
 mod assemble;
 mod base_path;
 mod claims;
+mod docs;
 mod domains;
 mod environment;
 mod group;
@@ -13,6 +14,7 @@ mod held;
 mod portal;
 mod products;
 
+pub use docs::{HeldDoc, Known};
 pub use held::{Held, HeldEnvironment, HeldGroup, HeldPortal};
 
 use super::resource::{Origin, Resources, Slot};
@@ -37,6 +39,8 @@ pub struct Input<'a> {
     pub resources: &'a Resources,
     /// What held before; empty at start.
     pub last: &'a Held,
+    /// Documents that APIDocs have fetched.
+    pub known: &'a dyn Known,
 }
 
 /// What came of it.
@@ -62,6 +66,17 @@ pub fn compile(input: &Input<'_>) -> Compiled {
             held.secrets.insert(slot.name.clone(), secret);
         }
     }
+    for slot in &input.resources.config_maps {
+        let current = slot.current.clone().map(Arc::new);
+        if let Some(found) = current.or_else(|| last.config_maps.get(&slot.name).cloned()) {
+            held.config_maps.insert(slot.name.clone(), found);
+        }
+    }
+    for slot in &input.resources.docs {
+        let judge = |doc: &_| docs::judge(doc, input, &held.config_maps);
+        let version = settle(slot, last.docs.get(&slot.name), judge, &mut problems);
+        held.docs.extend(version.map(|doc| (slot.name.clone(), doc)));
+    }
     for slot in &input.resources.products {
         let judge = |product: &_| products::judge(product, input);
         let version = settle(slot, last.products.get(&slot.name), judge, &mut problems);
@@ -76,7 +91,8 @@ pub fn compile(input: &Input<'_>) -> Compiled {
         let version = settle(slot, last, judge, &mut problems);
         held.groups.extend(version.map(|group| (slot.name.clone(), group)));
     }
-    let snapshot = assemble::assemble(&held, &mut problems);
+    let snapshot = assemble::assemble(&held, input.settings.documents.unknown, &mut problems);
+    products::unlisted(&held, &mut problems);
     overrides(input, &mut problems);
     Compiled { snapshot, problems, held }
 }

@@ -85,6 +85,7 @@ impl HttpClient {
         let resolver = Resolver {
             rules: rules.clone(),
             proxy: proxy.and_then(Url::host_str).map(str::to_owned),
+            setting: "provider.allow_addresses",
         };
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())

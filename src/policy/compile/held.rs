@@ -2,12 +2,13 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::docs::HeldDoc;
 use super::domains::Domains;
 use crate::config::{PortalAccess, Routing, SessionLimits};
 use crate::document::{At, Located};
 use crate::name::ResourceName;
 use crate::policy::resource::{
-    ApiProduct, ApiSelector, Origin, ProductSelector, SecretData, UsagePlan,
+    ApiProduct, ApiSelector, ConfigMapData, Origin, ProductSelector, SecretData, UsagePlan,
 };
 use crate::policy::snapshot::Login;
 use crate::time::UnixTime;
@@ -27,6 +28,10 @@ pub struct Held {
     pub groups: BTreeMap<ResourceName, Arc<HeldGroup>>,
     /// Products by name.
     pub products: BTreeMap<ResourceName, Arc<ApiProduct>>,
+    /// APIDocs by name.
+    pub docs: BTreeMap<ResourceName, Arc<HeldDoc>>,
+    /// ConfigMaps by name.
+    pub config_maps: BTreeMap<ResourceName, Arc<ConfigMapData>>,
     /// Secrets by name.
     pub secrets: BTreeMap<ResourceName, Arc<SecretData>>,
     /// Host names of Portals and Environments that do not hold and never did.
