@@ -1,4 +1,4 @@
-//! `OpenAPI` documents (2.0 and 3.x, JSON or YAML), read for one thing: which methods and paths there are.
+//! OpenAPI documents (2.0 and 3.x, JSON or YAML), read for one thing: which methods and paths there are.
 //!
 //! Pure: no I/O, no clock.
 

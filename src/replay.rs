@@ -85,6 +85,7 @@ impl Bench {
     async fn new(parsed: &Parsed) -> Result<Self, StartError> {
         let mut loader = Loader::once(parsed).await?;
         let loaded = loader.load().map_err(StartError::NoPolicy)?;
+        let loaded = explain::described(parsed, &mut loader).await?.unwrap_or(loaded);
         let key_ring = app::load_keys(parsed.settings.session.keys_file.as_deref())?;
         let checker = explain::unasked(parsed, &loaded.snapshot, key_ring)?;
         Ok(Self { policy: loaded.snapshot, checker, problems: loaded.problems })

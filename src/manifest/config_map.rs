@@ -7,7 +7,7 @@ use crate::policy::resource::ConfigMapData;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Whether a text can be an `OpenAPI` document, which says so by one of these keys. A namespace may hold many
+/// Whether a text can be an OpenAPI document, which says so by one of these keys. A namespace may hold many
 /// large ConfigMaps, few of which are; of the others only the keys are kept.
 pub(super) fn may_be_document(text: &str) -> bool {
     text.contains("openapi") || text.contains("swagger")

@@ -7,6 +7,7 @@ use crate::problem::{Problem, Severity};
 use crate::secret::Secret;
 use std::path::Path;
 
+mod docs;
 mod groups;
 mod last_good;
 mod login;

@@ -227,6 +227,9 @@ impl Reading {
         let member = |name: &str| members.iter().find(|(key, _)| *key == name);
         let id = member("operationId").and_then(|(_, field)| {
             let id = field.string()?;
+            if id.contains(char::is_control) {
+                field.error("expected no control characters");
+            }
             if !self.ids.insert(id.clone()) {
                 field.error("expected each operationId once; this one comes again");
             }

@@ -80,6 +80,7 @@ fn says_what_does_not_hold_and_where() {
             "line 3: paths./a.put.operationId: expected each operationId once",
         ),
         (paths("/a: {get: {operationId: 1}}"), "expected a string"),
+        (paths("/a: {get: {operationId: \"a\\nb\"}}"), "expected no control characters"),
         (
             "openapi: 3.0.3\nservers: [{url: '/{a}'}]\npaths: {}".to_owned(),
             "line 2: servers[0].url: expected a default of each variable",

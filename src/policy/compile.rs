@@ -82,6 +82,7 @@ pub fn compile(input: &Input<'_>) -> Compiled {
         let version = settle(slot, last.products.get(&slot.name), judge, &mut problems);
         held.products.extend(version.map(|product| (slot.name.clone(), product)));
     }
+    docs::stay(&mut held, last);
     sites(input, &mut held, &mut problems);
     let one_issuer = group::share_one_issuer(&held, &input.resources.portals);
     for slot in &input.resources.groups {

@@ -2,7 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::{Findings, Input, Judged};
+use super::{Findings, Held, Input, Judged};
 use crate::document::Located;
 use crate::name::ResourceName;
 use crate::openapi::{self, Description};
@@ -72,6 +72,18 @@ pub(super) fn judge(doc: &ApiDoc, input: &Input<'_>, config_maps: &ConfigMaps) -
         held.text = text;
     }
     (Some(held), found.problems)
+}
+
+/// Keeps the APIDocs that are gone, and that a product names which stays as it last held: else its path would be
+/// open to what it never listed.
+pub(super) fn stay(held: &mut Held, last: &Held) {
+    let products = held.products.values();
+    let apis = products.flat_map(|product| &product.versions).flat_map(|version| &version.apis);
+    let named = apis.filter_map(|api| api.doc.as_ref()).map(|doc| &doc.value);
+    let gone = named.filter(|name| !held.docs.contains_key(*name));
+    let kept = gone.filter_map(|name| Some((name.clone(), Arc::clone(last.docs.get(name)?))));
+    let kept: Vec<_> = kept.collect();
+    held.docs.extend(kept);
 }
 
 fn text_of(
