@@ -190,7 +190,7 @@ fn says_what_is_hardly_meant_and_where() {
 fn described(name: &str, path: &str) -> String {
     format!(
         "---\napiVersion: portal.gloo.solo.io/v1beta1\nkind: APIDoc\nmetadata: {{name: {name}}}\n\
-         spec: {{openApi: {{content: {{inlineString: 'openapi: 3.0.0\n\n  paths: {{{path}: {{get: {{operationId: x}}}}}}'}}}}}}\n\
+         spec: {{openApi: {{content: {{inlineString: '{{\"openapi\": \"3.0.0\", \"paths\": {{\"{path}\": {{\"get\": {{\"operationId\": \"x\"}}}}}}}}'}}}}}}\n\
          ---\napiVersion: portal.gloo.solo.io/v1beta1\nkind: APIProduct\nmetadata: {{name: {name}}}\n\
          spec: {{versions: [{{name: v1, apis: [{{apiDoc: {{name: {name}}}}}]}}]}}\n"
     )

@@ -185,6 +185,12 @@ impl Products {
         *first..first.saturating_add(count)
     }
 
+    /// Takes what is named for what it is, whatever the path.
+    pub(super) fn forget_operations(&mut self) {
+        self.operations = Operations::new();
+        self.list.iter_mut().for_each(|product| product.rest = Rest::Unknown);
+    }
+
     /// How many operations are listed.
     #[must_use]
     pub fn operations(&self) -> usize {

@@ -38,6 +38,13 @@ pub enum NoRoute {
 }
 
 impl Snapshot {
+    /// Has every product take whatever path it is named for: for those who do not know the path.
+    pub fn forget_operations(&mut self) {
+        self.environments
+            .iter_mut()
+            .for_each(|environment| environment.products.forget_operations());
+    }
+
     /// The Portal with this id.
     #[must_use]
     pub fn portal(&self, id: PortalId) -> Option<&Portal> {
