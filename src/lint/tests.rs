@@ -210,7 +210,7 @@ fn says_which_operations_two_products_list() {
     let both = policy("dogs", "/a/{y}");
     assert!(
         matches!(&*both, [one] if one.starts_with(
-            "p.yaml:6: warning: spec.apiProducts: cats.default and dogs.default both list x (GET /a/{x}): "
+            "p.yaml:6: warning: spec.apiProducts: cats.default and dogs.default both list x (GET /a/{y}): "
         )),
         "{both:#?}"
     );

@@ -40,7 +40,7 @@ pub struct BadDocument(String);
 /// [`BadDocument`]: it is none, or one part of it does not hold. Nothing of it counts then: of a part
 /// nobody could tell which.
 pub fn read(text: &str, max_bytes: usize) -> Result<Description, BadDocument> {
-    let bounds = Bounds { bytes: max_bytes, nodes: max_bytes / BYTES_A_NODE };
+    let bounds = Bounds { bytes: max_bytes, nodes: max_bytes / BYTES_A_NODE, keep: is_read };
     let documents = document::parse_within(text, &bounds)
         .map_err(|fault| BadDocument(format!("line {}: {}", fault.line, fault.message)))?;
     let [root] = documents.as_slice() else {
@@ -52,6 +52,17 @@ pub fn read(text: &str, max_bytes: usize) -> Result<Description, BadDocument> {
     match description {
         Some(description) if problems.is_empty() => Ok(description),
         Some(_) | None => Err(told(&problems)),
+    }
+}
+
+/// Most of a document describes what is sent and answered: kept, it would take many times the text's length.
+fn is_read(depth: usize, above: Option<&str>, key: &str) -> bool {
+    let method = || METHODS.iter().any(|(name, _)| *name == key);
+    match (depth, above) {
+        (1, _) => matches!(key, "swagger" | "openapi" | "basePath" | "servers" | "paths"),
+        (3, Some("paths")) => matches!(key, "$ref" | "servers") || method(),
+        (4, Some("paths")) => matches!(key, "operationId" | "servers"),
+        _ => true,
     }
 }
 

@@ -368,7 +368,7 @@ async fn config_maps_that_cannot_be_had_hold_up_no_policy() {
         followed
             .problems()
             .iter()
-            .any(|problem| problem.contains("ConfigMap: expected a list: 403"))
+            .any(|problem| problem.contains("ConfigMap: warning: expected a list: 403"))
     })
     .await;
 }
