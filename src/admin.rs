@@ -1,6 +1,7 @@
 //! `/livez`, `/readyz` and `/metrics`, on a listener of their own: never where checks come in.
 
 use crate::clock::Clock;
+use crate::documents::{DocumentStatus, Documents};
 use crate::manifest::Watch;
 use crate::policy::{Portal, Snapshot};
 use crate::provider::{IssuerStatus, Providers};
@@ -38,6 +39,8 @@ pub struct Loaded {
     pub policy: watch::Receiver<Arc<Snapshot>>,
     /// Providers.
     pub providers: Providers,
+    /// Documents that APIDocs name by URL.
+    pub documents: Documents,
 }
 
 impl Admin {
@@ -51,16 +54,18 @@ impl Admin {
     }
 }
 
-/// Ready once there is a policy, and the first fetch of each issuer's keys is over, well or not: an
-/// outage of one provider takes no replica out, nor does one of the API server. The body says what is
+/// Ready once there is a policy, and the first fetch of each issuer's keys and of each document is over,
+/// well or not: an outage of one provider takes no replica out, nor does one of the API server. The body says what is
 /// missing.
 async fn ready(State(admin): State<Admin>) -> Response {
     let kubernetes = admin.kubernetes.as_ref().map(Watch::status);
     let mut lacking = kubernetes.as_ref().map(|status| status.missing.clone()).unwrap_or_default();
     let (ready, mut body) = match admin.loaded.get() {
-        Some(Loaded { policy, providers }) => {
+        Some(Loaded { policy, providers, documents }) => {
             let statuses = providers.report();
             lacking.extend(statuses.iter().filter_map(missing));
+            let described = documents.report(admin.clock.now());
+            lacking.extend(described.iter().filter_map(undescribed));
             let policy = Arc::clone(&policy.borrow());
             let body = json!({
                 "portals": policy.portals.len(),
@@ -68,7 +73,7 @@ async fn ready(State(admin): State<Admin>) -> Response {
                 "shadow": policy.shadows(admin.clock.now()).map(shadow).collect::<Vec<_>>(),
                 "issuers": statuses.iter().map(issuer).collect::<Vec<_>>(),
             });
-            (providers.first_fetches_over(), body)
+            (providers.first_fetches_over() && documents.first_fetches_over(), body)
         }
         None => {
             lacking.insert(0, "a policy: no resources were loaded yet".to_owned());
@@ -103,6 +108,18 @@ fn missing(status: &IssuerStatus) -> Option<String> {
     unfit.then(|| format!("logins at {issuer}: it does not announce PKCE with S256"))
 }
 
+fn undescribed(status: &DocumentStatus) -> Option<String> {
+    let doc = &status.doc;
+    if !status.first_fetch_over {
+        return Some(format!("the first fetch of the document of APIDoc {doc} is under way"));
+    }
+    let why = status.last_error.as_deref()?;
+    Some(match status.operations {
+        Some(_) => format!("document of APIDoc {doc}: {why}; its last operations stay in force"),
+        None => format!("document of APIDoc {doc}: {why}; its operations are not known"),
+    })
+}
+
 /// A Portal that enforces nothing for now.
 fn shadow((portal, until): (&Portal, UnixTime)) -> Value {
     json!({"portal": portal.name.as_str(), "until": until.to_rfc3339()})
@@ -120,8 +137,9 @@ fn issuer(status: &IssuerStatus) -> Value {
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     let mut statuses = Vec::new();
-    if let Some(Loaded { policy, providers }) = admin.loaded.get() {
+    if let Some(Loaded { policy, providers, documents }) = admin.loaded.get() {
         statuses = providers.report();
+        admin.metrics.documents(&documents.report(admin.clock.now()), documents.counts());
         let policy = Arc::clone(&policy.borrow());
         let shadows = policy.shadows(admin.clock.now());
         admin.metrics.shadows(shadows.map(|(portal, until)| (&portal.name, until)));

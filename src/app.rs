@@ -4,12 +4,13 @@ use crate::admin::{self, Admin};
 use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::Parsed;
+use crate::documents::Documents;
 use crate::envoy::AuthorizationService;
 use crate::manifest::{Watch, WatchError};
 use crate::name::ResourceName;
 use crate::policy::Snapshot;
 use crate::problem::Problem;
-use crate::provider::{Collector, IssuerSource, Providers, ProvidersError};
+use crate::provider::{Collector, DocumentFetcher, IssuerSource, Providers, ProvidersError};
 use crate::random::{self, NoRandomness};
 use crate::reload::{self, Loaded, Loader, Reload};
 use crate::server::{self, ListenError, Listener, Tls, Workers};
@@ -79,6 +80,9 @@ pub struct App {
     metrics: Metrics,
     tracing: Option<(Tracer, Exporter)>,
     reload: Arc<Notify>,
+    documents: Documents,
+    /// Fetches until the value is gone.
+    _fetcher: DocumentFetcher,
 }
 
 impl App {
@@ -133,6 +137,13 @@ impl App {
         metrics.loaded(telemetry::Loaded::SealingKeys, true);
         providers.set_issuers(sources(&loaded.snapshot));
         metrics.portals(logins(&loaded.snapshot));
+        let documents = loader.documents().clone();
+        let fetcher = DocumentFetcher::start(
+            &settings.documents,
+            clock.clone(),
+            documents.clone(),
+            Arc::clone(&reload),
+        )?;
         let (publish, policy) = watch::channel(loaded.snapshot);
         let (publish_keys, key_ring) = watch::channel(key_ring);
         let checker = Checker::new(Parts {
@@ -158,7 +169,8 @@ impl App {
         tokio::spawn(follow(policy.clone(), providers.clone(), metrics.clone()));
         tokio::spawn(shadow::remind(policy.clone(), clock));
         // Nobody else sets it.
-        let _set = kept.set(admin::Loaded { policy, providers: providers.clone() });
+        let (told, described) = (providers.clone(), documents.clone());
+        let _set = kept.set(admin::Loaded { policy, providers: told, documents: described });
         let app = Self {
             listener,
             tls,
@@ -169,6 +181,8 @@ impl App {
             metrics,
             tracing,
             reload,
+            documents,
+            _fetcher: fetcher,
         };
         Ok((app, loaded.problems))
     }
@@ -195,6 +209,12 @@ impl App {
     #[must_use]
     pub fn providers(&self) -> Providers {
         self.providers.clone()
+    }
+
+    /// The documents that APIDocs name by URL, to have them fetched at once.
+    #[must_use]
+    pub fn documents(&self) -> Documents {
+        self.documents.clone()
     }
 
     /// As [`Self::run_on`], all in the runtime that this is called in.

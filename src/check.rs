@@ -218,6 +218,7 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
             | NoRoute::ContextDisagrees
             | NoRoute::ContextMissing
             | NoRoute::NoProduct
+            | NoRoute::NotListed
             | NoRoute::SeveralProducts => answers::no_route(),
         }
     };
@@ -233,7 +234,11 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
         return Err(Box::pin(endpoints::answer(call, endpoint, facts)).await);
     }
     let route = call.policy.route(site, call.attributes);
-    let route = route.map_err(|no_route| unrouted(facts, no_route))?;
+    let route = route.map_err(|no_route| match unrouted(facts, no_route) {
+        // No document lists what only browsers send ahead of a request.
+        _ if no_route == NoRoute::NotListed && call.is_preflight() => answers::preflight(),
+        denied => denied,
+    })?;
     tell_route(call, &route, facts);
     let access = access(call, &route, facts)?;
     if access == Access::Public {

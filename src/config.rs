@@ -4,6 +4,7 @@
 
 mod api_keys;
 mod bounds;
+mod documents;
 mod endpoints;
 mod headers;
 mod listen;

@@ -7,7 +7,7 @@ mod field;
 mod json;
 mod scalar;
 
-pub use builder::{Fault, parse};
+pub use builder::{Bounds, Fault, parse, parse_within};
 pub use field::{At, Field, Fields, Located, Sink};
 pub use json::from_json;
 pub use scalar::Scalar;

@@ -8,12 +8,13 @@ use crate::config::Parsed;
 use crate::credential::{Credential, CredentialKind, classify_by};
 use crate::decision::{Asked, Checked, ClientKind, Facts, classify_client};
 use crate::identity::Identity;
-use crate::policy::{Membership, NoRoute, Route, Site, Snapshot};
-use crate::provider::{IssuerSource, Providers};
+use crate::policy::{Membership, NoRoute, Rest, Route, Site, Snapshot};
+use crate::provider::{DocumentFetcher, IssuerSource, Providers};
 use crate::random;
-use crate::reload::Loader;
+use crate::reload::{Loaded, Loader};
 use crate::session::KeyRing;
 use crate::telemetry::Metrics;
+use crate::time::UnixTime;
 use crate::token;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -62,6 +63,7 @@ pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, Exp
     token::self_test().map_err(StartError::from)?;
     let mut loader = Loader::once(parsed).await.map_err(StartError::Kubernetes)?;
     let loaded = loader.load().map_err(StartError::NoPolicy)?;
+    let loaded = described(parsed, &mut loader).await?.unwrap_or(loaded);
     let policy = loaded.snapshot;
     let client = classify_client(attributes.method, &attributes.headers);
     let fetch = question.token.is_some() || client == ClientKind::Navigation;
@@ -79,6 +81,23 @@ pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, Exp
     let _written =
         write_steps(&mut text, &policy, &attributes, client, (question, key_header), &checked);
     Ok(text)
+}
+
+/// The policy once more, where documents have been fetched that it names.
+///
+/// # Errors
+///
+/// [`StartError`].
+pub async fn described(parsed: &Parsed, loader: &mut Loader) -> Result<Option<Loaded>, StartError> {
+    if loader.documents().report(UnixTime::default()).is_empty() {
+        return Ok(None);
+    }
+    let (settings, clock) = (&parsed.settings.documents, Clock::system());
+    let documents = loader.documents().clone();
+    let fetcher = DocumentFetcher::start(settings, clock, documents.clone(), Arc::default())?;
+    documents.first_fetches(settings.timeout).await;
+    drop(fetcher);
+    loader.load().map(Some).map_err(StartError::NoPolicy)
 }
 
 fn attributes(question: &Question) -> Result<Attributes<'_>, ExplainError> {
@@ -296,15 +315,20 @@ fn route(policy: &Snapshot, attributes: &Attributes<'_>) -> String {
     let site = policy.site(attributes.host.name.as_str()).ok_or(NoRoute::UnknownHost);
     match site.and_then(|site| policy.route(site, attributes)) {
         Ok(Route::Portal(_, portal)) => format!("the pages of Portal {}", portal.name),
-        Ok(Route::Product { product, environment, portal, .. }) => {
+        Ok(Route::Product { product, environment, portal, operation, .. }) => {
             let portal = portal.and_then(|id| policy.portal(id));
             let portal = portal.map_or_else(
                 || "no single Portal".to_owned(),
                 |portal| format!("Portal {}", portal.name),
             );
             let base = product.base_path.join("/");
+            let how = match (operation, product.rest) {
+                (Some(operation), _) => format!(" by its operation {operation}"),
+                (None, Rest::Included) => " with what it does not list".to_owned(),
+                (None, Rest::Unknown | Rest::Refused) => String::new(),
+            };
             format!(
-                "product {} in {}, below /{base}, published by {portal}",
+                "product {} in {}, below /{base}{how}, published by {portal}",
                 product.name, environment.name
             )
         }

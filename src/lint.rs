@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+mod documents;
 mod environments;
 mod groups;
 mod portals;
@@ -9,6 +10,7 @@ mod providers;
 mod reach;
 mod same_site;
 
+pub use documents::lint_documents;
 pub use providers::lint_providers;
 
 use crate::config::{Places, Settings};
@@ -38,6 +40,7 @@ pub fn lint(policy: &Policy<'_>) -> Vec<Problem> {
     portals::lint(policy, &mut found);
     environments::lint(policy, &catalogues, &mut found);
     groups::lint(policy, &catalogues, &mut found);
+    documents::unknown(policy, &mut found);
     found.sort_by(|left, right| (&left.file, left.line).cmp(&(&right.file, right.line)));
     found
 }

@@ -6,7 +6,7 @@ use portcullis::app::{App, StartError};
 use portcullis::clock::Clock;
 use portcullis::config::{self, LoadError, Parsed};
 use portcullis::explain::{self, Question};
-use portcullis::lint::{Policy, lint, lint_providers};
+use portcullis::lint::{Policy, lint, lint_documents, lint_providers};
 use portcullis::name::ResourceName;
 use portcullis::policy::Snapshot;
 use portcullis::problem::Problem;
@@ -136,7 +136,7 @@ struct ConfigFile {
 struct LintArgs {
     #[command(flatten)]
     file: ConfigFile,
-    /// Do not ask the providers what they announce.
+    /// Do not ask the providers what they announce, and fetch no documents of APIs.
     #[arg(long)]
     offline: bool,
 }
@@ -236,12 +236,13 @@ async fn serve(file: ConfigFile) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     print_problems(&problems);
-    let (reload, providers) = (app.reload(), app.providers());
+    let (reload, providers, documents) = (app.reload(), app.providers(), app.documents());
     tokio::spawn(async move {
         while hang_up.recv().await.is_some() {
             reload.notify_one();
             // Whoever knows of a withdrawn key does not wait for the next fetch.
             providers.refetch();
+            documents.refetch();
         }
     });
     tracing::info!(
@@ -287,9 +288,18 @@ async fn print_lint(arguments: LintArgs) -> ExitCode {
         Ok(loader) => loader,
         Err(error) => return fail(&error.to_string()),
     };
-    match loader.load() {
+    let mut loaded = loader.load();
+    if loaded.is_ok() && !arguments.offline {
+        match explain::described(&parsed, &mut loader).await {
+            Ok(described) => loaded = described.map_or(loaded, Ok),
+            Err(StartError::NoPolicy(found)) => loaded = Err(found),
+            Err(error) => return fail(&error.to_string()),
+        }
+    }
+    match loaded {
         Ok(loaded) => {
             problems.extend(loaded.problems);
+            let documents = loader.documents().report(Clock::system().now());
             let policy = Policy {
                 settings: &parsed.settings,
                 places: &parsed.places,
@@ -298,6 +308,7 @@ async fn print_lint(arguments: LintArgs) -> ExitCode {
             };
             problems.extend(lint(&policy));
             if !arguments.offline {
+                problems.extend(lint_documents(&policy, &documents));
                 match hear(&parsed, &loaded.snapshot).await {
                     Ok(heard) => problems.extend(lint_providers(&policy, &heard)),
                     Err(error) => return fail(&error.to_string()),

@@ -3,7 +3,9 @@
 //! Pure: no I/O, no clock; [`files`] alone reads the disk, and [`watch`] alone speaks to Kubernetes.
 
 mod access_level;
+mod api_doc;
 mod api_key;
+mod config_map;
 mod environment;
 pub mod files;
 mod group;

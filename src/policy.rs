@@ -10,6 +10,7 @@ mod grants;
 mod hosts;
 mod caller_groups;
 mod logins;
+mod operations;
 mod products;
 pub mod resource;
 mod route;
@@ -23,10 +24,12 @@ pub use access::{KeySource, NotGranted};
 pub use api_keys::{ApiKeys, KeyRefused, KnownKey};
 pub use caller_groups::CallerGroups;
 pub use catalogue::Catalogue;
-pub use compile::{Compiled, Held, HeldEnvironment, HeldGroup, HeldPortal, Input, compile};
+pub use compile::{
+    Compiled, Held, HeldDoc, HeldEnvironment, HeldGroup, HeldPortal, Input, Known, compile,
+};
 pub use hosts::Hosts;
 pub use logins::{LoginIssuer, authorization_query};
-pub use products::{Product, Products};
+pub use products::{Product, Products, Rest};
 pub use route::NoRoute;
 pub use selector::{LabelRule, Operator, Selector};
 pub use shared_set::SharedSet;

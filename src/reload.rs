@@ -5,6 +5,7 @@
 
 use crate::config::{Parsed, Places, Settings};
 use crate::document::At;
+use crate::documents::Documents;
 use crate::manifest::{self, Manifests, Watch, WatchError, files};
 use crate::name::{Kind, ResourceId};
 use crate::policy::{self, Held, Input, Snapshot};
@@ -29,6 +30,7 @@ pub struct Loader {
     settings: Arc<Settings>,
     places: Arc<Places>,
     kubernetes: Option<Watch>,
+    documents: Documents,
     held: Arc<Held>,
 }
 
@@ -70,6 +72,7 @@ impl Loader {
             settings: Arc::new(parsed.settings.clone()),
             places: Arc::new(parsed.places.clone()),
             kubernetes: None,
+            documents: Documents::default(),
             held: Arc::default(),
         }
     }
@@ -93,7 +96,13 @@ impl Loader {
         Self { kubernetes, ..self }
     }
 
-    /// Loads everything from disk, and what is known of Kubernetes.
+    /// The documents that APIDocs name by URL: whoever fetches them follows these.
+    #[must_use]
+    pub const fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
+    /// Loads everything from disk, and what is known of Kubernetes and of fetched documents.
     ///
     /// # Errors
     ///
@@ -136,9 +145,11 @@ impl Loader {
             places: &self.places,
             resources: &resources,
             last: &self.held,
+            known: &self.documents,
         });
         problems.extend(compiled.problems);
         self.held = Arc::new(compiled.held);
+        self.documents.want(&self.held);
         let snapshot = Arc::new(compiled.snapshot);
         Ok(Loaded { snapshot, held: Arc::clone(&self.held), problems })
     }
@@ -151,10 +162,11 @@ impl Loader {
             std::thread::sleep(REST);
             let mut next = self.clone();
             let now = next.fingerprint();
-            // Only files can be half written. What the API server sends is whole at any time: where it
+            // Only files can be half written. What is sent to us is whole at any time: where it
             // never rests, it is gathered for so long and no longer.
             let same = |left: &Fingerprint, right: &Fingerprint| {
-                left.files == right.files && (left.watched == right.watched || round == ROUNDS)
+                let heard = left.watched == right.watched && left.documents == right.documents;
+                left.files == right.files && (heard || round == ROUNDS)
             };
             let loaded = same(&now, &before).then(|| next.load());
             let after = next.fingerprint();
@@ -195,15 +207,17 @@ impl Loader {
             (path, seen)
         };
         let watched = self.kubernetes.as_ref().map(Watch::version).unwrap_or_default();
-        Fingerprint { files: paths.into_iter().map(look).collect(), watched }
+        let documents = self.documents.version();
+        Fingerprint { files: paths.into_iter().map(look).collect(), watched, documents }
     }
 }
 
-/// Paths, and what they lead to, where that is there; the state of Kubernetes.
+/// Paths, and what they lead to, where that is there; the state of Kubernetes, and of fetched documents.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Fingerprint {
     files: Vec<(PathBuf, Option<Look>)>,
     watched: u64,
+    documents: u64,
 }
 
 /// What a file looks like from outside.

@@ -16,7 +16,7 @@ use crate::config::Parsed;
 use crate::explain;
 use crate::policy::Snapshot;
 use crate::problem::Problem;
-use crate::reload::Loader;
+use crate::reload::{Loaded, Loader};
 use crate::token;
 use line::{Line, Occurrences};
 use std::collections::{BTreeSet, HashMap};
@@ -82,9 +82,20 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(parsed: &Parsed) -> Result<Self, StartError> {
+    /// One for messages, and one for lines of a log, which have no paths: by that nothing is refused for want
+    /// of an operation.
+    async fn new(parsed: &Parsed) -> Result<(Self, Self), StartError> {
         let mut loader = Loader::once(parsed).await?;
         let loaded = loader.load().map_err(StartError::NoPolicy)?;
+        let loaded = explain::described(parsed, &mut loader).await?.unwrap_or(loaded);
+        let mut again = loader.load().map_err(StartError::NoPolicy)?;
+        if let Some(snapshot) = Arc::get_mut(&mut again.snapshot) {
+            snapshot.forget_operations();
+        }
+        Ok((Self::of(parsed, loaded)?, Self::of(parsed, again)?))
+    }
+
+    fn of(parsed: &Parsed, loaded: Loaded) -> Result<Self, StartError> {
         let key_ring = app::load_keys(parsed.settings.session.keys_file.as_deref())?;
         let checker = explain::unasked(parsed, &loaded.snapshot, key_ring)?;
         Ok(Self { policy: loaded.snapshot, checker, problems: loaded.problems })
@@ -111,13 +122,13 @@ pub async fn replay(question: &Question<'_>) -> Result<Report, ReplayError> {
                 .to_owned(),
         ));
     }
-    let new = Bench::new(question.new).await?;
+    let (new, pathless) = Bench::new(question.new).await?;
     let old = match question.old {
-        Some(old) => Some(Bench::new(old).await?),
+        Some(old) => Some(Bench::new(old).await?.0),
         None => None,
     };
     let mut report = Report::new(question.each, new.problems.clone());
-    lines(&recorded, &new, old.as_ref(), &mut report).await;
+    lines(&recorded, &pathless, old.as_ref(), &mut report).await;
     if let Some(old) = &old {
         for (id, bytes) in &recorded.messages {
             let verdict = message::judge(bytes, old, &new).await;

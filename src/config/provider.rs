@@ -41,7 +41,7 @@ pub(super) fn read(mut section: Option<Fields<'_>>, base: &Base) -> ProviderSett
     provider
 }
 
-fn addresses(field: &Field<'_>) -> Option<Vec<IpNet>> {
+pub(super) fn addresses(field: &Field<'_>) -> Option<Vec<IpNet>> {
     let mut networks = Vec::new();
     for item in field.list() {
         let Some(text) = item.string() else { continue };

@@ -3,8 +3,8 @@
 //! Pure: no I/O, no clock.
 
 use super::{
-    LogFormat, LogSettings, Settings, TelemetrySettings, api_keys, endpoints, headers, listen,
-    overrides, places, provider, session, tokens,
+    LogFormat, LogSettings, Settings, TelemetrySettings, api_keys, documents, endpoints, headers,
+    listen, overrides, places, provider, session, tokens,
 };
 use crate::document::{self, At, Field, Fields, Node, Sink};
 use crate::problem::{Problem, Severity};
@@ -114,6 +114,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
         fields.take("forward_authorization").and_then(|field| field.boolean());
     let endpoints = endpoints::read(section(&mut fields, "endpoints"));
     let provider = provider::read(section(&mut fields, "provider"), base);
+    let documents = documents::read(section(&mut fields, "documents"), base);
     let limits = tokens::limits(section(&mut fields, "limits"));
     let portals = overrides::portals(fields.take("portals").as_ref(), base.now);
     let environments = overrides::environments(fields.take("environments").as_ref());
@@ -131,6 +132,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
         forward_authorization,
         endpoints,
         provider,
+        documents,
         limits,
         api_keys,
         portals,

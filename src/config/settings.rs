@@ -33,6 +33,8 @@ pub struct Settings {
     pub endpoints: Endpoints,
     /// How OpenID providers are reached.
     pub provider: ProviderSettings,
+    /// How the documents of APIDocs are fetched.
+    pub documents: DocumentSettings,
     /// Bounds.
     pub limits: Limits,
     /// API keys.
@@ -274,6 +276,34 @@ pub struct ProviderSettings {
     pub max_id_token_lifetime: Duration,
     /// Whether `at_hash` must be there.
     pub require_at_hash: RequireAtHash,
+}
+
+/// Where the requests of a product lead while an APIDoc of it was never read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UnknownDocuments {
+    /// Everything below its base path is the product's.
+    BasePath,
+    /// Only what its other APIDocs list is.
+    Refuse,
+}
+
+/// Section `documents`.
+#[derive(Clone, Debug)]
+pub struct DocumentSettings {
+    /// Whether `http` is taken: a `fetchUrl` is a Service of the cluster more often than not.
+    pub allow_http: bool,
+    /// Addresses besides public ones that a name may resolve to.
+    pub allow_addresses: Vec<IpNet>,
+    /// PEM certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// For a whole exchange.
+    pub timeout: Duration,
+    /// How long after a fetch the next one is.
+    pub refresh: Duration,
+    /// Longest document, wherever it comes from.
+    pub max_bytes: usize,
+    /// What holds before a document was read first.
+    pub unknown: UnknownDocuments,
 }
 
 /// Section `limits`.

@@ -30,12 +30,39 @@ pub struct Fault {
 ///
 /// [`Fault`]: the text does not parse, or goes beyond a bound.
 pub fn parse(text: &str) -> Result<Vec<Node>, Fault> {
+    parse_within(text, &Bounds { bytes: MAX_BYTES, nodes: MAX_NODES, keep: |_, _, _| true })
+}
+
+/// How much is read of a text.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Longest text.
+    pub bytes: usize,
+    /// Most values in it, those counted again that an alias repeats.
+    pub nodes: usize,
+    /// Whether the value of a key is kept: by how many lists and mappings it is in, by the key at the top that
+    /// these are below, if they are, and by the key itself. What is not kept is parsed, and let go at once.
+    pub keep: fn(usize, Option<&str>, &str) -> bool,
+}
+
+/// The same within other bounds.
+///
+/// # Errors
+///
+/// [`Fault`].
+pub fn parse_within(text: &str, bounds: &Bounds) -> Result<Vec<Node>, Fault> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.len() > MAX_BYTES {
-        return Err(fault(1, format!("expected at most {MAX_BYTES} bytes")));
+    if text.len() > bounds.bytes {
+        return Err(fault(1, format!("expected at most {} bytes", bounds.bytes)));
     }
     let mut parser = Parser::new_from_str(text);
-    let mut builder = Builder::default();
+    let mut builder = Builder {
+        documents: Vec::new(),
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        bounds: *bounds,
+    };
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| {
             fault(error.marker().line(), format!("expected YAML: {}", error.info()))
@@ -49,12 +76,12 @@ fn fault(line: usize, message: impl Into<String>) -> Fault {
     Fault { line, message: message.into() }
 }
 
-#[derive(Default)]
 struct Builder {
     documents: Vec<Node>,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
+    bounds: Bounds,
 }
 
 /// A list or mapping whose end has not come yet.
@@ -102,8 +129,8 @@ impl Builder {
         };
         // Counted before it is copied: that is what bounds a bomb.
         let nodes = self.nodes.saturating_add(node.size);
-        if nodes > MAX_NODES {
-            return Err(too_many(line));
+        if nodes > self.bounds.nodes {
+            return Err(too_many(line, self.bounds.nodes));
         }
         self.nodes = nodes;
         let depth = self.open.len().saturating_add(depth(node));
@@ -135,8 +162,8 @@ impl Builder {
     fn put(&mut self, node: Node, anchor: usize) -> Result<(), Fault> {
         let copies = if anchor == 0 { 0 } else { node.size };
         self.nodes = self.nodes.saturating_add(1).saturating_add(copies);
-        if self.nodes > MAX_NODES {
-            return Err(too_many(node.line));
+        if self.nodes > self.bounds.nodes {
+            return Err(too_many(node.line, self.bounds.nodes));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
@@ -145,6 +172,7 @@ impl Builder {
     }
 
     fn attach(&mut self, node: Node) -> Result<(), Fault> {
+        let is_kept = self.is_kept();
         let Some(open) = self.open.last_mut() else {
             if !node.is_null() {
                 self.documents.push(node);
@@ -153,12 +181,23 @@ impl Builder {
         };
         open.size = open.size.saturating_add(node.size);
         match (&mut open.value, open.key.take()) {
+            (Value::Map(_), Some(_)) if !is_kept => {}
             (Value::Map(entries), Some((key, line))) => entries.push(Entry { key, line, node }),
             (Value::Map(_), None) => open.key = Some((key_text(&node)?, node.line)),
             (Value::List(items), _) => items.push(node),
             (Value::Scalar(_), _) => {}
         }
         Ok(())
+    }
+}
+
+impl Builder {
+    /// Whether the value that has just ended is wanted, where it has a key.
+    fn is_kept(&self) -> bool {
+        let (Some(top), Some(last)) = (self.open.first(), self.open.last()) else { return true };
+        let Some((own, _)) = &last.key else { return true };
+        let above = top.key.as_ref().filter(|_| self.open.len() > 1).map(|(key, _)| key.as_str());
+        (self.bounds.keep)(self.open.len(), above, own)
     }
 }
 
@@ -206,6 +245,6 @@ fn too_deep(line: usize) -> Fault {
     fault(line, format!("expected at most {MAX_DEPTH} levels"))
 }
 
-fn too_many(line: usize) -> Fault {
-    fault(line, format!("expected at most {MAX_NODES} values, those behind aliases counted again"))
+fn too_many(line: usize, most: usize) -> Fault {
+    fault(line, format!("expected at most {most} values, those behind aliases counted again"))
 }

@@ -3,11 +3,11 @@
 //! Pure: no I/O, no clock.
 
 use super::reach::Reach;
-use super::{Catalogues, Policy, field, notice, warning};
+use super::{Catalogues, Policy, documents, field, notice, warning};
 use crate::config::Routing;
 use crate::document::At;
 use crate::name::ResourceName;
-use crate::policy::{Environment, EnvironmentId, HeldEnvironment};
+use crate::policy::{Environment, EnvironmentId, HeldEnvironment, Rest};
 use crate::problem::{Problem, Severity};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -21,6 +21,7 @@ pub(super) fn lint(policy: &Policy<'_>, catalogues: &Catalogues<'_>, found: &mut
             found.push(warning(&held.origin, &held.origin.at(), message));
         }
         ambiguous(environment, held, found);
+        documents::overlaps(environment, held, found);
         selectors(catalogues, held, found);
         granted(policy, (&reach, &by_key), (id, environment), found);
         issuers(policy, environment, held, found);
@@ -33,11 +34,20 @@ pub(super) fn lint(policy: &Policy<'_>, catalogues: &Catalogues<'_>, found: &mut
 
 fn ambiguous(environment: &Environment, held: &HeldEnvironment, found: &mut Vec<Problem>) {
     let mut by_path: BTreeMap<&[String], BTreeSet<String>> = BTreeMap::new();
+    // Products that all have what they list and nothing else, or all but one that says it has the rest,
+    // are told apart.
+    let mut unclear: BTreeSet<&[String]> = BTreeSet::new();
+    let mut included: BTreeSet<&[String]> = BTreeSet::new();
     for product in &environment.products {
         by_path.entry(&product.base_path).or_default().insert(product.name.to_string());
+        let path: &[String] = &product.base_path;
+        let unknown = product.rest == Rest::Unknown;
+        if unknown || (product.rest == Rest::Included && !included.insert(path)) {
+            unclear.insert(path);
+        }
     }
     for (path, names) in by_path {
-        if names.len() > 1 && environment.routing == Routing::Auto {
+        if names.len() > 1 && unclear.contains(path) && environment.routing == Routing::Auto {
             let names: Vec<String> = names.into_iter().collect();
             let message = format!(
                 "requests below /{} could be for {}: expected base paths that differ, or products \

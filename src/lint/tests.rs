@@ -59,7 +59,13 @@ fn lints(text: &str, settings: &str) -> Vec<String> {
         manifest::read(&Manifests { files: &files, watched: &[], secrets: &[] }, &last);
     assert_eq!(problems, []);
     let (settings, places) = (&parsed.settings, &parsed.places);
-    let compiled = policy::compile(&Input { settings, places, resources: &resources, last: &last });
+    let compiled = policy::compile(&Input {
+        settings,
+        places,
+        resources: &resources,
+        last: &last,
+        known: &(),
+    });
     assert!(!compiled.problems.iter().any(Problem::is_error), "{:?}", compiled.problems);
     let (snapshot, held) = (&compiled.snapshot, &compiled.held);
     let found = lint(&Policy { settings, places, snapshot, held });
@@ -178,6 +184,55 @@ fn says_what_is_hardly_meant_and_where() {
         let found = lints(&format!("{GOOD}{second}"), "provider: {allow_http: true}");
         assert!(!found.iter().any(|found| found.starts_with(want)), "{to}: {found:#?}");
     }
+}
+
+/// A document with this path, of an APIDoc by this name, and a product that lists it.
+fn described(name: &str, path: &str) -> String {
+    format!(
+        "---\napiVersion: portal.gloo.solo.io/v1beta1\nkind: APIDoc\nmetadata: {{name: {name}}}\n\
+         spec: {{openApi: {{content: {{inlineString: '{{\"openapi\": \"3.0.0\", \"paths\": {{\"{path}\": {{\"get\": {{\"operationId\": \"x\"}}}}}}}}'}}}}}}\n\
+         ---\napiVersion: portal.gloo.solo.io/v1beta1\nkind: APIProduct\nmetadata: {{name: {name}}}\n\
+         spec: {{versions: [{{name: v1, apis: [{{apiDoc: {{name: {name}}}}}]}}]}}\n"
+    )
+}
+
+#[test]
+fn says_which_operations_two_products_list() {
+    let policy = |other: &str, path: &str| {
+        let text = GOOD.replacen("{names: [pets]}", "{names: [cats, dogs]}", 1);
+        let text = format!("{text}{}{}", described("cats", "/a/{x}"), described(other, path));
+        let found = lints(&text, "");
+        let own =
+            |line: &String| !line.contains("selects no") && !line.contains("nobody is granted");
+        found.into_iter().filter(own).collect::<Vec<_>>()
+    };
+    assert_eq!(policy("dogs", "/a/b"), [""; 0]);
+    let both = policy("dogs", "/a/{y}");
+    assert!(
+        matches!(&*both, [one] if one.starts_with(
+            "p.yaml:6: warning: spec.apiProducts: cats.default and dogs.default both list x (GET /a/{y}): "
+        )),
+        "{both:#?}"
+    );
+}
+
+#[test]
+fn says_which_apidocs_say_nothing() {
+    let doc = "---\napiVersion: portal.gloo.solo.io/v1beta1\nkind: APIDoc\nmetadata: {name: d}\nspec: {}\n";
+    let named = GOOD.replacen("{name: v1}", "{name: v1, apis: [{apiDoc: {name: d}}]}", 1);
+    let want = "warning: it names no OpenAPI document that is read here; until its operations are \
+                known, its products have";
+    for (settings, outcome) in
+        [("", "all that is below"), ("documents: {unknown: refuse}", "none of them")]
+    {
+        let found = lints(&format!("{named}{doc}"), settings);
+        assert!(
+            matches!(&*found, [one] if one.contains(want) && one.contains(outcome)),
+            "{found:#?}"
+        );
+    }
+    // One that nobody names decides nothing.
+    assert_eq!(lints(&format!("{GOOD}{doc}"), ""), [""; 0]);
 }
 
 #[test]

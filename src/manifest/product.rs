@@ -4,8 +4,8 @@
 
 use super::metadata::Metadata;
 use super::{reference, selector};
-use crate::document::{Field, Value};
-use crate::policy::resource::{ApiProduct, Origin, Version};
+use crate::document::{Field, Located, Value};
+use crate::policy::resource::{Api, ApiProduct, Origin, Version};
 use crate::problem::Severity;
 use std::collections::BTreeSet;
 
@@ -32,17 +32,37 @@ fn version(field: &Field<'_>, own: &str) -> Option<Version> {
     let tags = fields.take("tags").map(|field| tags(&field)).unwrap_or_default();
     let apis = fields.take("apis");
     let apis = apis.as_ref().map(Field::list).unwrap_or_default();
-    let mut docs = Vec::new();
-    for api in &apis {
-        let Some(mut fields) = api.fields() else { continue };
-        let doc = fields.take("apiDoc");
-        docs.extend(doc.and_then(|field| reference::read(&field, own)));
-        fields.ignore(&["openApi", "grpc", "gatewayConfig", "includeUnlistedOperations"]);
-        fields.finish(Severity::Notice);
-    }
+    let apis = apis.iter().filter_map(|item| api(item, own)).collect();
     fields.ignore(&["displayInfo", "gatewayConfig", "defaultRoute"]);
     fields.finish(Severity::Notice);
-    Some(Version { name: name?, tags, docs })
+    Some(Version { name: name?, tags, apis })
+}
+
+fn api(field: &Field<'_>, own: &str) -> Option<Api> {
+    let mut fields = field.fields()?;
+    let doc = fields.take("apiDoc").and_then(|field| reference::read(&field, own));
+    let operations = fields.take("openApi").map(|field| operations(&field)).unwrap_or_default();
+    let unlisted = fields.take("includeUnlistedOperations").and_then(|field| field.boolean());
+    fields.ignore(&["grpc", "gatewayConfig"]);
+    fields.finish(Severity::Notice);
+    Some(Api { doc, operations, include_unlisted: unlisted.unwrap_or(false) })
+}
+
+/// `operations[].id`
+fn operations(field: &Field<'_>) -> Vec<Located<String>> {
+    let Some(mut fields) = field.fields() else { return Vec::new() };
+    let listed = fields.take("operations");
+    let listed = listed.as_ref().map(Field::list).unwrap_or_default();
+    fields.ignore(&["gatewayConfig"]);
+    fields.finish(Severity::Notice);
+    let mut ids = Vec::new();
+    for operation in &listed {
+        let Some(mut fields) = operation.fields() else { continue };
+        ids.extend(fields.require("id").and_then(|field| field.located()));
+        fields.ignore(&["gatewayConfig"]);
+        fields.finish(Severity::Notice);
+    }
+    ids
 }
 
 /// `{stable: {}}`, or a list.

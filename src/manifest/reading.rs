@@ -5,7 +5,7 @@
 use super::files::{FileText, SecretFile};
 use super::metadata::{self, Metadata};
 use super::watch::Watched;
-use super::{api_key, environment, group, portal, product, secret, user};
+use super::{api_doc, api_key, config_map, environment, group, portal, product, secret, user};
 use crate::document::{self, Node, Sink, Value};
 use crate::name::{Kind, ResourceId, ResourceName};
 use crate::policy::Held;
@@ -93,23 +93,27 @@ fn identify(node: &Node) -> Option<ResourceId> {
     metadata::read(&sink.document_again(node)).map(|metadata| metadata.id)
 }
 
-/// What each file held when it last parsed: its Portals, then its Environments, Groups, products, Users,
-/// API keys and Secrets.
+/// What each file held when it last parsed: its Portals, then its Environments, Groups, products, APIDocs,
+/// Users, API keys, Secrets and ConfigMaps.
 fn by_file(last: &Held) -> HashMap<Arc<str>, Vec<ResourceId>> {
     let portals = last.portals.values().map(|held| &held.origin);
     let environments = last.environments.values().map(|held| &held.origin);
     let groups = last.groups.values().map(|held| &held.origin);
     let products = last.products.values().map(|held| &held.origin);
+    let docs = last.docs.values().map(|held| &held.origin);
     let users = last.users.values().map(|held| &held.origin);
     let keys = last.api_keys.values().map(|held| &held.origin);
-    let documents = portals.chain(environments).chain(groups).chain(products);
+    let documents = portals.chain(environments).chain(groups).chain(products).chain(docs);
     let documents = documents.chain(users).chain(keys);
     let documents = documents.map(|origin| (&origin.file, origin.id.clone()));
     let secrets = last.secrets.iter();
     let secrets = secrets
         .map(|(name, held)| (&held.file, ResourceId { kind: Kind::Secret, name: name.clone() }));
+    let config_maps = last.config_maps.iter();
+    let config_maps = config_maps
+        .map(|(name, held)| (&held.file, ResourceId { kind: Kind::ConfigMap, name: name.clone() }));
     let mut by_file: HashMap<Arc<str>, Vec<ResourceId>> = HashMap::new();
-    for (file, id) in documents.chain(secrets) {
+    for (file, id) in documents.chain(secrets).chain(config_maps) {
         by_file.entry(Arc::clone(file)).or_default().push(id);
     }
     by_file
@@ -204,7 +208,17 @@ impl Reading {
                 let current = read.map(|user| User { is_whole, ..user });
                 self.resources.users.push(Slot { name, order, current });
             }
-            Kind::ApiDoc | Kind::Route | Kind::Storage | Kind::ConfigMap => {
+            Kind::ApiDoc => {
+                let read = api_doc::read(origin, &root);
+                let current = self.take(sink, read);
+                self.resources.docs.push(Slot { name, order, current });
+            }
+            Kind::ConfigMap => {
+                let read = config_map::read(&origin.file, &root);
+                let current = self.take(sink, read);
+                self.resources.config_maps.push(Slot { name, order, current });
+            }
+            Kind::Route | Kind::Storage => {
                 self.problems.extend(sink.into_problems());
             }
         }
@@ -240,14 +254,18 @@ impl Reading {
                 Kind::ApiProduct => {
                     self.resources.products.push(Slot { name, order, current: None });
                 }
+                Kind::ApiDoc => self.resources.docs.push(Slot { name, order, current: None }),
                 // Whichever it was, of the other kind there is nothing to keep.
                 Kind::Secret => {
                     let key = Slot { name: name.clone(), order, current: None };
                     self.resources.api_keys.push(key);
                     self.resources.secrets.push(Slot { name, order, current: None });
                 }
+                Kind::ConfigMap => {
+                    self.resources.config_maps.push(Slot { name, order, current: None });
+                }
                 Kind::User => self.resources.users.push(Slot { name, order, current: None }),
-                Kind::ApiDoc | Kind::Route | Kind::Storage | Kind::ConfigMap => {}
+                Kind::Route | Kind::Storage => {}
             }
         }
     }

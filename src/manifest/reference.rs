@@ -5,7 +5,7 @@
 use super::metadata;
 use crate::document::{Field, Fields, Located};
 use crate::name::ResourceName;
-use crate::policy::resource::SecretReference;
+use crate::policy::resource::{ConfigMapReference, SecretReference};
 use crate::problem::Severity;
 
 /// `name` and `namespace` of a mapping; `own` is the namespace where it says none.
@@ -34,9 +34,20 @@ pub(super) fn list(field: Option<&Field<'_>>, own: &str) -> Vec<Located<Resource
 
 /// A reference to a key of a Secret.
 pub(super) fn secret(field: &Field<'_>, own: &str) -> Option<Located<SecretReference>> {
+    let (name, key) = keyed(field, own)?;
+    Some(field.locate(SecretReference { name, key }))
+}
+
+/// A reference to a key of a ConfigMap.
+pub(super) fn config_map(field: &Field<'_>, own: &str) -> Option<Located<ConfigMapReference>> {
+    let (name, key) = keyed(field, own)?;
+    Some(field.locate(ConfigMapReference { name, key }))
+}
+
+fn keyed(field: &Field<'_>, own: &str) -> Option<(ResourceName, String)> {
     let mut fields = field.fields()?;
     let name = name_of(&mut fields, own);
     let key = fields.require("key").and_then(|field| field.string());
     fields.finish(Severity::Notice);
-    Some(field.locate(SecretReference { name: name?, key: key? }))
+    Some((name?, key?))
 }

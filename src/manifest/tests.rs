@@ -8,6 +8,7 @@ use crate::secret::Secret;
 use std::path::Path;
 
 mod api_keys;
+mod docs;
 mod groups;
 mod last_good;
 mod login;
@@ -147,8 +148,13 @@ fn compile_files(files: &[FileText], settings: &str, last: &Held) -> Compiled {
     let parsed =
         config::parse(settings, &Base::from(Path::new("/etc/portcullis"))).expect("settings");
     let (resources, problems) = read(&Manifests { files, watched: &[], secrets: &[] }, last);
-    let input =
-        Input { settings: &parsed.settings, places: &parsed.places, resources: &resources, last };
+    let input = Input {
+        settings: &parsed.settings,
+        places: &parsed.places,
+        resources: &resources,
+        last,
+        known: &(),
+    };
     let mut compiled = policy::compile(&input);
     compiled.problems.splice(0..0, problems);
     compiled

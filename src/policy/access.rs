@@ -71,7 +71,7 @@ impl Snapshot {
                 let enters = caller.portals.contains(id) && self.grants.enters(value, *id);
                 enters.then_some(*id)
             }
-            Route::Product { id, environment, product, portal } => {
+            Route::Product { id, environment, product, portal, .. } => {
                 // One that vouches, that the Group applies to, and that publishes the Environment; the
                 // one that the route is for, if any.
                 let through = |applies_to: &SharedSet<PortalId>| {
@@ -90,7 +90,8 @@ impl Snapshot {
         let mut found = BTreeSet::new();
         for (id, environment) in self.environments() {
             for product in &environment.products {
-                let route = Route::Product { id, environment, product, portal: None };
+                let (portal, operation) = (None, None);
+                let route = Route::Product { id, environment, product, portal, operation };
                 if self.authorize(caller, &route).is_ok() {
                     found.insert((product.name.clone(), environment.name.clone()));
                 }

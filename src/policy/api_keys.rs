@@ -158,15 +158,15 @@ impl Snapshot {
         let mut environments = self.environments();
         let named = environments.find(|(_, environment)| environment.name == terms.environment);
         let (id, environment) = named.ok_or(KeyRefused::NoEnvironment)?;
-        let products = || environment.products.named(terms.product.as_str());
-        if products().next().is_none() {
+        let products = environment.products.named(terms.product.as_str());
+        if products.is_empty() {
             return Err(KeyRefused::NoProduct);
         }
         let plan = environment.plans.get(&terms.plan).ok_or(KeyRefused::NoPlan)?;
         if plan.auth != PlanAuth::ApiKey {
             return Err(KeyRefused::NotByKey);
         }
-        let has_it = products().any(|product| has_plan(product, &terms.plan));
+        let has_it = products.iter().any(|product| has_plan(product, &terms.plan));
         if has_it { Ok(id) } else { Err(KeyRefused::NoPlan) }
     }
 

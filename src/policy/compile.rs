@@ -7,6 +7,7 @@ mod api_keys;
 mod assemble;
 mod base_path;
 mod claims;
+mod docs;
 mod domains;
 mod environment;
 mod group;
@@ -14,6 +15,7 @@ mod held;
 mod portal;
 mod products;
 
+pub use docs::{HeldDoc, Known};
 pub use held::{Held, HeldEnvironment, HeldGroup, HeldPortal};
 
 use super::resource::{Origin, Resources, Slot};
@@ -38,6 +40,8 @@ pub struct Input<'a> {
     pub resources: &'a Resources,
     /// What held before; empty at start.
     pub last: &'a Held,
+    /// Documents that APIDocs have fetched.
+    pub known: &'a dyn Known,
 }
 
 /// What came of it.
@@ -63,11 +67,23 @@ pub fn compile(input: &Input<'_>) -> Compiled {
             held.secrets.insert(slot.name.clone(), secret);
         }
     }
+    for slot in &input.resources.config_maps {
+        let current = slot.current.clone().map(Arc::new);
+        if let Some(found) = current.or_else(|| last.config_maps.get(&slot.name).cloned()) {
+            held.config_maps.insert(slot.name.clone(), found);
+        }
+    }
+    for slot in &input.resources.docs {
+        let judge = |doc: &_| docs::judge(doc, input, &held.config_maps);
+        let version = settle(slot, last.docs.get(&slot.name), judge, &mut problems);
+        held.docs.extend(version.map(|doc| (slot.name.clone(), doc)));
+    }
     for slot in &input.resources.products {
         let judge = |product: &_| products::judge(product, input);
         let version = settle(slot, last.products.get(&slot.name), judge, &mut problems);
         held.products.extend(version.map(|product| (slot.name.clone(), product)));
     }
+    docs::stay(&mut held, last);
     sites(input, &mut held, &mut problems);
     let one_issuer = group::share_one_issuer(&held, &input.resources.portals);
     for slot in &input.resources.groups {
@@ -78,9 +94,10 @@ pub fn compile(input: &Input<'_>) -> Compiled {
         held.groups.extend(version.map(|group| (slot.name.clone(), group)));
     }
     api_keys::hold(input, &mut held, &mut problems);
-    let snapshot = assemble::assemble(&held, &mut problems);
+    let snapshot = assemble::assemble(&held, input.settings.documents.unknown, &mut problems);
     let keys = api_keys::in_force(input, &held, &snapshot, &mut problems);
     let snapshot = snapshot.with_keys(keys);
+    products::unlisted(&held, &mut problems);
     overrides(input, &mut problems);
     Compiled { snapshot, problems, held }
 }

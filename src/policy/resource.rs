@@ -73,6 +73,8 @@ pub struct Resources {
     pub products: Vec<Slot<ApiProduct>>,
     /// `Environment`
     pub environments: Vec<Slot<Environment>>,
+    /// `APIDoc`
+    pub docs: Vec<Slot<ApiDoc>>,
     /// `Secret`
     pub secrets: Vec<Slot<SecretData>>,
     /// `Secret` of type `extauth.solo.io/apikey`
@@ -81,6 +83,8 @@ pub struct Resources {
     pub users: Vec<Slot<User>>,
     /// Whether there may be Users that nobody has heard of: their list could never be had.
     pub users_unknown: bool,
+    /// `ConfigMap`
+    pub config_maps: Vec<Slot<ConfigMapData>>,
     /// Every resource of which there is a document: a reference to one leads somewhere.
     pub declared: BTreeSet<ResourceId>,
 }
@@ -219,8 +223,57 @@ pub struct Version {
     pub name: String,
     /// `tags`
     pub tags: BTreeSet<String>,
-    /// `apis[].apiDoc`
-    pub docs: Vec<Located<ResourceName>>,
+    /// `apis`
+    pub apis: Vec<Api>,
+}
+
+/// One of a version's `apis`.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// `apiDoc`
+    pub doc: Option<Located<ResourceName>>,
+    /// `openApi.operations[].id`; none: all operations of the document.
+    pub operations: Vec<Located<String>>,
+    /// `includeUnlistedOperations`
+    pub include_unlisted: bool,
+}
+
+/// An `APIDoc` as written.
+#[derive(Clone, Debug)]
+pub struct ApiDoc {
+    /// Its document.
+    pub origin: Origin,
+    /// Where the description is; `None` where it names none that is read here.
+    pub content: Option<Located<DocContent>>,
+}
+
+/// `spec.openApi.content`
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum DocContent {
+    /// `inlineString` or `inlineBytes`
+    Inline(Arc<str>),
+    /// `configMap`
+    ConfigMap(ConfigMapReference),
+    /// `fetchUrl`
+    Fetch(String),
+}
+
+/// One key of a ConfigMap.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ConfigMapReference {
+    /// The ConfigMap.
+    pub name: ResourceName,
+    /// The key in its data.
+    pub key: String,
+}
+
+/// A ConfigMap.
+#[derive(Clone, Debug)]
+pub struct ConfigMapData {
+    /// The file that it was read from, for messages.
+    pub file: Arc<str>,
+    /// By key; `None` for a value that can be no API document, and was not kept.
+    pub values: BTreeMap<String, Option<Arc<str>>>,
 }
 
 /// An Environment as written.

@@ -2,8 +2,8 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::products::Ambiguous;
-use super::{Environment, EnvironmentId, Portal, PortalId, Product, Route, Site, Snapshot};
+use super::products::{Missed, Reached, Rest};
+use super::{Environment, EnvironmentId, Portal, PortalId, Route, Site, Snapshot};
 use crate::attributes::Attributes;
 use crate::config::Routing;
 use crate::time::UnixTime;
@@ -26,6 +26,9 @@ pub enum NoRoute {
     /// No product of the Environment has this path.
     #[error("no product of the Environment has this path")]
     NoProduct,
+    /// The products that are there list their operations, and this method and path is none.
+    #[error("no product of the Environment lists this method and path")]
+    NotListed,
     /// Two products of the Environment have this path.
     #[error("several products of the Environment have this path")]
     SeveralProducts,
@@ -35,6 +38,13 @@ pub enum NoRoute {
 }
 
 impl Snapshot {
+    /// Has every product take whatever path it is named for: for those who do not know the path.
+    pub fn forget_operations(&mut self) {
+        self.environments
+            .iter_mut()
+            .for_each(|environment| environment.products.forget_operations());
+    }
+
     /// The Portal with this id.
     #[must_use]
     pub fn portal(&self, id: PortalId) -> Option<&Portal> {
@@ -121,13 +131,15 @@ impl Snapshot {
         let environment = self.environment(id).ok_or(NoRoute::UnknownHost)?;
         let portal = self.context_of(environment, attributes)?;
         let named = attributes.context.contains_key("environment");
-        let product = match (context(attributes, "product")?, environment.routing) {
+        let reached = match (context(attributes, "product")?, environment.routing) {
             (Some(_), Routing::Context) if !named => return Err(NoRoute::ContextMissing),
             (Some(name), _) => product_named(environment, name, attributes)?,
             (None, Routing::Context) => return Err(NoRoute::ContextMissing),
             (None, Routing::Auto) => product_at(environment, attributes)?,
         };
-        Ok(Route::Product { id, environment, product, portal })
+        let Reached { product, operation } = reached;
+        let operation = operation.map(|operation| &**operation);
+        Ok(Route::Product { id, environment, product, portal, operation })
     }
 
     /// Whether the gateway's context agrees with `site`, for what is no product's: our endpoints.
@@ -142,8 +154,10 @@ impl Snapshot {
                 let environment = self.environment(id).ok_or(NoRoute::UnknownHost)?;
                 self.context_of(environment, attributes)?;
                 match context(attributes, "product")? {
-                    Some(name) => product_named(environment, name, attributes).map(|_product| ()),
-                    None => Ok(()),
+                    Some(name) if environment.products.named(name).is_empty() => {
+                        Err(NoRoute::ContextDisagrees)
+                    }
+                    Some(_) | None => Ok(()),
                 }
             }
         }
@@ -190,43 +204,64 @@ fn context<'a>(attributes: &'a Attributes<'_>, key: &str) -> Result<Option<&'a s
     }
 }
 
-/// The product that the gateway names: with the base path that fits best, if any does.
+/// The product that the gateway names. Where it has what it lists alone, every server has to find the path
+/// listed.
 fn product_named<'s>(
     environment: &'s Environment,
     name: &str,
     attributes: &Attributes<'_>,
-) -> Result<&'s Product, NoRoute> {
-    let products = environment.products.named(name);
-    let best = products.max_by_key(|product| product.fits(attributes.path.segments()));
-    best.ok_or(NoRoute::ContextDisagrees)
+) -> Result<Reached<'s>, NoRoute> {
+    let named = environment.products.named(name);
+    if named.is_empty() {
+        return Err(NoRoute::ContextDisagrees);
+    }
+    let (path, method) = (&attributes.path, attributes.method);
+    let found = environment.products.of(name, method, path.segments())?;
+    let is_plain = !path.path().contains('%');
+    if is_plain || named.iter().all(|product| product.rest != Rest::Refused) {
+        return Ok(found);
+    }
+    let undecoded = environment.products.of(name, method, &path.segments_as_written());
+    let ended = path.segments_to_escaped_end();
+    let ended = ended.map(|shorter| environment.products.of(name, method, &shorter));
+    one_reading(found, undecoded, ended)
 }
 
 /// The product that a path leads to, however a server reads it: one that decodes nothing, or that
-/// decodes an escaped `?` or `#` and ends the path there, must come to the same product.
+/// decodes an escaped `?` or `#` and ends the path there, must come to the same operation.
 fn product_at<'s>(
     environment: &'s Environment,
     attributes: &Attributes<'_>,
-) -> Result<&'s Product, NoRoute> {
-    let path = &attributes.path;
-    let product = product_below(environment, path.segments())?;
+) -> Result<Reached<'s>, NoRoute> {
+    let (path, method) = (&attributes.path, attributes.method);
+    let found = environment.products.at(method, path.segments())?;
     if !path.path().contains('%') {
-        return Ok(product);
+        return Ok(found);
     }
-    let shorter = path.segments_to_escaped_end();
-    let same = |found: Result<&Product, NoRoute>| found.is_ok_and(|own| own.name == product.name);
-    let undecoded = same(product_below(environment, path.segments_as_written()));
-    let ended = shorter.is_none_or(|shorter| same(product_below(environment, shorter)));
-    if undecoded && ended { Ok(product) } else { Err(NoRoute::TwoReadings) }
+    let undecoded = environment.products.at(method, &path.segments_as_written());
+    let ended = path.segments_to_escaped_end();
+    let ended = ended.map(|shorter| environment.products.at(method, &shorter));
+    one_reading(found, undecoded, ended)
 }
 
-/// The product below whose base path the segments are: the longest base path wins, and two products
-/// that share it are told apart by nothing. Where that is the path of one that is left out, there is none.
-fn product_below<S: AsRef<str>>(
-    environment: &Environment,
-    segments: impl IntoIterator<Item = S>,
-) -> Result<&Product, NoRoute> {
-    let found = environment.products.at(segments).map_err(|Ambiguous| NoRoute::SeveralProducts)?;
-    found.ok_or(NoRoute::NoProduct)
+/// `found`, where the other readings come to the same.
+fn one_reading<'s>(
+    found: Reached<'s>,
+    undecoded: Result<Reached<'_>, Missed>,
+    ended: Option<Result<Reached<'_>, Missed>>,
+) -> Result<Reached<'s>, NoRoute> {
+    let same = |other: Result<Reached<'_>, Missed>| other.is_ok_and(|other| found.is_same(&other));
+    if same(undecoded) && ended.is_none_or(same) { Ok(found) } else { Err(NoRoute::TwoReadings) }
+}
+
+impl From<Missed> for NoRoute {
+    fn from(missed: Missed) -> Self {
+        match missed {
+            Missed::Several => Self::SeveralProducts,
+            Missed::NotListed => Self::NotListed,
+            Missed::Nobody => Self::NoProduct,
+        }
+    }
 }
 
 #[cfg(test)]

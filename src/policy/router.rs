@@ -5,6 +5,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::products::Rest;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
@@ -13,8 +14,12 @@ use std::hash::BuildHasher;
 pub(super) enum Owner {
     /// It is no base path.
     Nobody,
-    /// This product's, by its place in the list.
+    /// This product's, by its place in the list: nobody knows its operations.
     Product(usize),
+    /// This product's, which includes unlisted operations.
+    Unlisted(usize),
+    /// That of products that have what they list, and nothing else.
+    Listed,
     /// That of several products, which nothing tells apart.
     Several,
     /// That of a product that is left out, and so of no other one either.
@@ -56,12 +61,17 @@ impl Router {
         }
     }
 
-    /// Makes `base` the base path of a product.
-    pub(super) fn insert(&mut self, base: &[String], product: usize) {
-        self.change(base, |owner| match owner {
-            Owner::Nobody => Owner::Product(product),
-            Owner::Product(_) | Owner::Several => Owner::Several,
-            Owner::LeftOut => Owner::LeftOut,
+    /// Makes `base` the base path of a product, whose what it does not list is by `rest`.
+    pub(super) fn insert(&mut self, base: &[String], product: usize, rest: Rest) {
+        self.change(base, |owner| match (owner, rest) {
+            (Owner::LeftOut, _) => Owner::LeftOut,
+            (Owner::Nobody, Rest::Unknown) => Owner::Product(product),
+            (Owner::Nobody | Owner::Listed, Rest::Included) => Owner::Unlisted(product),
+            (Owner::Nobody | Owner::Listed, Rest::Refused) => Owner::Listed,
+            // It says so itself, and the others that they have no more than they list.
+            (Owner::Unlisted(first), Rest::Refused) => Owner::Unlisted(first),
+            (Owner::Product(_) | Owner::Unlisted(_) | Owner::Several, _)
+            | (Owner::Listed, Rest::Unknown) => Owner::Several,
         });
     }
 

@@ -11,6 +11,7 @@ use super::products::{Product, Products};
 use super::{ResourceName, SharedSet, Texts};
 use crate::attributes::HostName;
 use crate::config::{ClientAuthentication, LONGEST_SHADOW, PortalAccess, Routing, SessionLimits};
+use crate::openapi::Operation;
 use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::Issuer;
@@ -276,6 +277,8 @@ pub enum Route<'s> {
         product: &'s Product,
         /// The Portal that the gateway's context names, or the only one that publishes it.
         portal: Option<PortalId>,
+        /// The operation that the product lists; `None` where the path is the product's without that.
+        operation: Option<&'s Operation>,
     },
 }
 

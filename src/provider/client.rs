@@ -8,7 +8,7 @@ use crate::secret::Secret;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Certificate, Client, Proxy, RequestBuilder, redirect, retry};
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
 
@@ -21,17 +21,24 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Why providers cannot be reached at all.
 #[derive(Debug, thiserror::Error)]
 pub enum ProvidersError {
-    /// `provider.ca_file` cannot be read.
-    #[error("provider.ca_file: {}: {source}", path.display())]
+    /// A file of authorities cannot be read.
+    #[error("{setting}: {}: {source}", path.display())]
     UnreadableCa {
+        /// Which setting names it.
+        setting: &'static str,
         /// Which file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// `provider.ca_file` holds no PEM certificates.
-    #[error("provider.ca_file: {}: expected certificates as PEM", .0.display())]
-    BadCa(PathBuf),
+    /// It holds no PEM certificates.
+    #[error("{setting}: {}: expected certificates as PEM", path.display())]
+    BadCa {
+        /// Which setting names it.
+        setting: &'static str,
+        /// Which file.
+        path: PathBuf,
+    },
     /// `provider.proxy` is no proxy.
     #[error("provider.proxy is not the URL of a proxy")]
     BadProxy,
@@ -41,6 +48,22 @@ pub enum ProvidersError {
     /// There is no tokio runtime to fetch keys in.
     #[error("there is no runtime to fetch keys in")]
     NoRuntime,
+}
+
+/// The certificates of a file of authorities, which `setting` names.
+pub(super) fn authorities(
+    setting: &'static str,
+    file: &Path,
+) -> Result<Vec<Certificate>, ProvidersError> {
+    let path = || file.to_owned();
+    let pem = std::fs::read(file);
+    let pem =
+        pem.map_err(|source| ProvidersError::UnreadableCa { setting, path: path(), source })?;
+    let certificates = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+    if certificates.is_empty() {
+        return Err(ProvidersError::BadCa { setting, path: path() });
+    }
+    Ok(certificates)
 }
 
 /// Why there is no answer. The text says what an operator can change, nothing of what was sent.
@@ -91,6 +114,7 @@ impl HttpClient {
         let resolver = Resolver {
             rules: rules.clone(),
             proxy: proxy.and_then(Url::host_str).map(str::to_owned),
+            setting: "provider.allow_addresses",
         };
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
@@ -108,13 +132,7 @@ impl HttpClient {
             builder = builder.proxy(proxy);
         }
         if let Some(file) = &settings.ca_file {
-            let pem = std::fs::read(file)
-                .map_err(|source| ProvidersError::UnreadableCa { path: file.clone(), source })?;
-            let certificates = Certificate::from_pem_bundle(&pem)
-                .map_err(|_unread| ProvidersError::BadCa(file.clone()))?;
-            if certificates.is_empty() {
-                return Err(ProvidersError::BadCa(file.clone()));
-            }
+            let certificates = authorities("provider.ca_file", file)?;
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|error| ProvidersError::Client(chain(&error)))?;

@@ -13,12 +13,14 @@ pub(super) struct Resolver {
     pub(super) rules: AddressRules,
     /// Name of the proxy from the settings: who configures one allows it.
     pub(super) proxy: Option<String>,
+    /// The setting that allows addresses, for messages.
+    pub(super) setting: &'static str,
 }
 
 /// A name that leads nowhere we may go.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the name has no address that settings allow (provider.allow_addresses)")]
-struct NoAddress;
+#[error("the name has no address that settings allow ({0})")]
+struct NoAddress(&'static str);
 
 impl Resolver {
     async fn addresses(
@@ -32,7 +34,7 @@ impl Resolver {
         };
         let allowed = self.allowed(&name, found);
         if allowed.is_empty() {
-            return Err(NoAddress.into());
+            return Err(NoAddress(self.setting).into());
         }
         Ok(Box::new(allowed.into_iter()))
     }
@@ -62,15 +64,18 @@ mod tests {
 
     async fn found(rules: &[&str], name: &str) -> Option<Vec<String>> {
         let rules = rules.iter().map(|net| net.parse().expect("a net")).collect();
-        let resolver =
-            Resolver { rules: AddressRules::new(rules), proxy: Some("proxy.localhost".to_owned()) };
+        let resolver = Resolver {
+            rules: AddressRules::new(rules),
+            proxy: Some("proxy.localhost".to_owned()),
+            setting: "x",
+        };
         let addresses = resolver.addresses(name.to_owned()).await.ok()?;
         Some(addresses.map(|address| address.ip().to_string()).collect())
     }
 
     #[test]
     fn f16_a_name_with_public_and_private_addresses_leads_to_the_public_ones_alone() {
-        let resolver = Resolver { rules: AddressRules::new(Vec::new()), proxy: None };
+        let resolver = Resolver { rules: AddressRules::new(Vec::new()), proxy: None, setting: "x" };
         let all =
             ["8.8.8.8", "10.0.0.1", "169.254.169.254", "::1", "64:ff9b::7f00:1", "2606:4700::1"];
         let found = all.iter().map(|ip| SocketAddr::new(ip.parse().expect("an address"), 0));

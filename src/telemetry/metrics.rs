@@ -3,6 +3,7 @@
 
 use super::LoginFailure;
 use crate::decision::{Checked, Reason};
+use crate::documents::{DocumentCounts, DocumentStatus};
 use crate::manifest::WatchStatus;
 use crate::name::ResourceName;
 use crate::policy::Table;
@@ -220,6 +221,21 @@ struct FetchLabels {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
+struct DocLabels {
+    api_doc: String,
+}
+
+#[derive(Clone, Debug, Eq, Hash, PartialEq, EncodeLabelSet)]
 struct KindLabels {
     kind: &'static str,
 }
@@ -271,6 +287,9 @@ pub struct Metrics {
     keys: Family<IssuerLabels, Gauge>,
     keys_age: Family<IssuerLabels, Gauge>,
     keys_overdue: Family<IssuerLabels, Gauge>,
+    document_fetches: Family<OutcomeLabels, Counter>,
+    documents: Family<StateLabels, Gauge>,
+    document_age: Family<DocLabels, Gauge>,
     provider_up: Family<IssuerLabels, Gauge>,
     provider_fetches: Family<FetchLabels, Counter>,
     key_alarms: Family<IssuerLabels, Counter>,
@@ -314,6 +333,9 @@ impl Metrics {
             keys: Family::default(),
             keys_age: Family::default(),
             keys_overdue: Family::default(),
+            document_fetches: Family::default(),
+            documents: Family::default(),
+            document_age: Family::default(),
             provider_up: Family::default(),
             provider_fetches: Family::default(),
             key_alarms: Family::default(),
@@ -428,6 +450,22 @@ impl Metrics {
             "provider_key_alarms",
             "Keys left out of a set that should not have been in it",
             metrics.key_alarms.clone(),
+        );
+        r.register(
+            "document_fetches",
+            "Fetches of documents that APIDocs name, by what they brought",
+            metrics.document_fetches.clone(),
+        );
+        r.register(
+            "documents",
+            "Documents that are fetched, by whether their operations are known",
+            metrics.documents.clone(),
+        );
+        r.register_with_unit(
+            "document_age",
+            "Time since a document was fetched, or heard to be unchanged",
+            Unit::Seconds,
+            metrics.document_age.clone(),
         );
         r.register("spans", "Ended spans by what became of them", metrics.spans.clone());
         metrics.registry = Arc::new(registry);
@@ -584,6 +622,32 @@ impl Metrics {
         self.kubernetes_silence.get_or_create(&NoLabels {}).set(silence);
         for (kind, followed) in &status.followed {
             self.kubernetes_followed.get_or_create(&KindLabels { kind }).set(i64::from(*followed));
+        }
+    }
+
+    /// Takes over how fetched documents stand; one that is named no more has no series any more.
+    pub fn documents(&self, statuses: &[DocumentStatus], counts: DocumentCounts) {
+        self.documents.clear();
+        self.document_age.clear();
+        if statuses.is_empty() {
+            return;
+        }
+        let DocumentCounts { fetched, unchanged, failed } = counts;
+        for (outcome, count) in [("well", fetched), ("unchanged", unchanged), ("failed", failed)] {
+            let counter = self.document_fetches.get_or_create(&OutcomeLabels { outcome });
+            counter.inner().store(count, Ordering::Relaxed);
+        }
+        let known = statuses.iter().filter(|status| status.operations.is_some()).count();
+        let states = [("known", known), ("unknown", statuses.len().saturating_sub(known))];
+        for (state, count) in states {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.documents.get_or_create(&StateLabels { state }).set(count);
+        }
+        for status in statuses {
+            let Some(age) = status.age else { continue };
+            let api_doc = status.doc.to_string();
+            let age = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+            self.document_age.get_or_create(&DocLabels { api_doc }).set(age);
         }
     }
 

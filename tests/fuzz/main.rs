@@ -34,7 +34,7 @@ macro_rules! fuzz {
     };
 }
 
-fuzz!(check claims cookies decode discovery headers jwks jwt path resources return_to);
+fuzz!(check claims cookies decode discovery headers jwks jwt openapi path resources return_to);
 
 fn fuzz(name: &str) {
     let target = targets::ALL.iter().find(|target| target.name == name).expect("a target");

@@ -58,7 +58,7 @@ fn opens(compiled: &Compiled, key: &str) -> Option<Result<(), String>> {
     let known = find(compiled, key)?;
     let (id, environment) = compiled.snapshot.environments().next().expect("an Environment");
     let product = environment.products.first().expect("a product");
-    let route = Route::Product { id, environment, product, portal: None };
+    let route = Route::Product { id, environment, product, portal: None, operation: None };
     Some(known.opens(&route).map_err(|refused| refused.to_string()))
 }
 
@@ -330,6 +330,7 @@ fn a_key_whose_user_nobody_can_know_of_is_refused() {
             places: &parsed.places,
             resources: &resources,
             last: &Held::default(),
+            known: &(),
         };
         let compiled = policy::compile(&input);
         assert_eq!(opens(&compiled, KEY).expect("known").is_ok(), !unknown);

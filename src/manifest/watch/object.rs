@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::super::config_map;
 use super::target::Target;
 use crate::api_key::{DIGEST, KeyDigest, PLAIN, SECRET_TYPE};
 use crate::name::Kind;
@@ -88,8 +89,20 @@ fn body(target: &Target, mut members: Map<String, Value>, metadata: &Map<String,
         conceal(&mut members);
     }
     if target.kind == Kind::ConfigMap {
-        // Nothing is made of them, and they may be large.
-        members.clear();
+        // Only of what may be an API document anything is made, and the rest may be large.
+        members.retain(|key, _| matches!(key.as_str(), "data" | "binaryData"));
+        if let Some(Value::Object(values)) = members.get_mut("data") {
+            for (_, value) in values.iter_mut() {
+                if !value.as_str().is_some_and(config_map::may_be_document) {
+                    *value = Value::Null;
+                }
+            }
+        }
+        if let Some(Value::Object(values)) = members.get_mut("binaryData") {
+            for (_, value) in values.iter_mut() {
+                *value = Value::Null;
+            }
+        }
     }
     // Items of a list of Secrets have neither.
     members.insert("apiVersion".to_owned(), json!(target.api.version()));

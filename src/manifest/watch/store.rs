@@ -115,7 +115,7 @@ impl Store {
 
     /// Whether everything that decides was listed once.
     pub(super) fn is_complete(&self) -> bool {
-        self.entries.iter().all(|entry| entry.listed || !entry.target.decides())
+        self.entries.iter().all(|entry| entry.listed || !entry.is_awaited())
     }
 
     /// Whether it is known which objects of a kind there are.
@@ -147,13 +147,20 @@ impl Store {
 }
 
 impl Entry {
+    /// Whether nothing can be decided before it is listed. ConfigMaps are waited for until it turns out that
+    /// they cannot be had: what they describe is known otherwise, or from another place.
+    fn is_awaited(&self) -> bool {
+        let failing = matches!(self.standing, Standing::Failing(_));
+        self.target.decides() || (self.target.kind == Kind::ConfigMap && !failing)
+    }
+
     fn problem(&self) -> Option<Problem> {
         let (severity, message) = match &self.standing {
             Standing::Unserved if self.target.api == Api::Current => (
                 Severity::Notice,
                 format!("the cluster does not serve this kind of {}", self.target.api.version()),
             ),
-            Standing::Waiting if !self.listed && self.target.decides() => {
+            Standing::Waiting if !self.listed && self.is_awaited() => {
                 (Severity::Error, "expected a list; there is no answer yet".to_owned())
             }
             Standing::Failing(why) if !self.listed => {

@@ -91,7 +91,7 @@ fn grants_a_product_through_a_portal_that_vouches_and_publishes() {
         let id = EnvironmentId(environment);
         let environment = snapshot.environment(id).expect("an Environment");
         let product = &environment.products[index];
-        let route = Route::Product { id, environment, product, portal };
+        let route = Route::Product { id, environment, product, portal, operation: None };
         let caller = caller(portals, groups);
         let numbered =
             Membership { groups: snapshot.all_groups(caller.groups.iter()), ..caller.clone() };

@@ -6,6 +6,7 @@ use super::held::{Held, HeldEnvironment, HeldGroup, HeldPortal};
 use super::products::Shelf;
 use super::{environment, products};
 use crate::attributes::HostName;
+use crate::config::UnknownDocuments;
 use crate::name::ResourceName;
 use crate::policy::resource::ApiSelector;
 use crate::policy::snapshot::{
@@ -21,7 +22,11 @@ struct Ids<'h> {
     environments: HashMap<&'h ResourceName, EnvironmentId>,
 }
 
-pub(super) fn assemble(held: &Held, problems: &mut Vec<Problem>) -> Snapshot {
+pub(super) fn assemble(
+    held: &Held,
+    unknown: UnknownDocuments,
+    problems: &mut Vec<Problem>,
+) -> Snapshot {
     let ids = Ids {
         portals: held.portals.keys().zip((0..).map(PortalId)).collect(),
         environments: held.environments.keys().zip((0..).map(EnvironmentId)).collect(),
@@ -36,7 +41,7 @@ pub(super) fn assemble(held: &Held, problems: &mut Vec<Problem>) -> Snapshot {
         }
         parts.portals.push(portal);
     }
-    let shelf = Shelf::new(held);
+    let shelf = Shelf::new(held, unknown);
     for (found, id) in held.environments.values().zip((0..).map(EnvironmentId)) {
         parts.hosts.take(&found.domains, Site::Environment(id));
         let portals = publishing.remove(&id).into_iter().flatten().collect();

@@ -2,13 +2,15 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::docs::HeldDoc;
 use super::domains::Domains;
 use crate::config::{PortalAccess, Routing, SessionLimits};
 use crate::document::{At, Located};
 use crate::name::ResourceName;
 use crate::policy::Selector;
 use crate::policy::resource::{
-    ApiKey, ApiProduct, ApiSelector, Origin, ProductSelector, SecretData, UsagePlan, User,
+    ApiKey, ApiProduct, ApiSelector, ConfigMapData, Origin, ProductSelector, SecretData, UsagePlan,
+    User,
 };
 use crate::policy::snapshot::Login;
 use crate::time::UnixTime;
@@ -28,6 +30,10 @@ pub struct Held {
     pub groups: BTreeMap<ResourceName, Arc<HeldGroup>>,
     /// Products by name.
     pub products: BTreeMap<ResourceName, Arc<ApiProduct>>,
+    /// APIDocs by name.
+    pub docs: BTreeMap<ResourceName, Arc<HeldDoc>>,
+    /// ConfigMaps by name.
+    pub config_maps: BTreeMap<ResourceName, Arc<ConfigMapData>>,
     /// Secrets by name.
     pub secrets: BTreeMap<ResourceName, Arc<SecretData>>,
     /// API keys by the names of their Secrets, those too that another one has as well.

@@ -210,3 +210,82 @@ proptest! {
         prop_assert!(attributes.context.is_empty() && name("a").namespace() == "default");
     }
 }
+
+/// `cats` lists its operations below `/api`, `dogs` those and the rest below `/api/dogs`, `old` is below everything.
+fn listing() -> Snapshot {
+    use super::super::{Products, Rest};
+    use crate::openapi;
+    let list = |own: &str, base: &str, paths: &str, rest| {
+        let text = format!("openapi: 3.0.0\npaths: {{{paths}}}");
+        let operations = openapi::read(&text, 10_000).expect("a document").operations;
+        product(own, base).listing(operations, rest)
+    };
+    let get = |paths: &[&str]| {
+        paths.iter().map(|path| format!("'{path}': {{get: {{}}}},")).collect::<String>()
+    };
+    let products = vec![
+        list(
+            "cats",
+            "api",
+            &get(&["/cats", "/cats/{id}", "/cats/all", "/dogs/{id}"]),
+            Rest::Refused,
+        ),
+        list("dogs", "api/dogs", &get(&["/all"]), Rest::Included),
+        product("old", ""),
+    ];
+    let environment = Environment {
+        products: Products::new(products, [vec!["closed".to_owned()]]),
+        ..environment("dev", &[], Vec::new())
+    };
+    Snapshot::from(Parts { environments: vec![environment], ..Parts::default() })
+}
+
+#[test]
+fn an_operation_goes_before_a_base_path_and_a_known_product_has_no_more_than_it_lists() {
+    let snapshot = listing();
+    let none: Context = &[];
+    let cats: Context = &[("product", "cats.default")];
+    let cases: [(&str, Context, Result<&str, NoRoute>); 20] = [
+        ("/api/cats", none, Ok("cats")),
+        ("/api/cats/1", none, Ok("cats")),
+        ("/api/dogs/1", none, Ok("cats")),
+        ("/api/dogs/all", none, Ok("dogs")),
+        ("/api/dogs/1/2", none, Ok("dogs")),
+        ("/api/dogs", none, Ok("dogs")),
+        // What `cats` does not list below its base path is not its, nor that of a shorter one.
+        ("/api/other", none, Err(NoRoute::NotListed)),
+        ("/api", none, Err(NoRoute::NotListed)),
+        ("/elsewhere", none, Ok("old")),
+        ("/closed/x", none, Err(NoRoute::NoProduct)),
+        ("/api/cats/%61ll", none, Err(NoRoute::TwoReadings)),
+        ("/api/cats/%61", none, Ok("cats")),
+        ("/api/d%6fgs/1", none, Err(NoRoute::TwoReadings)),
+        ("/api/dogs/1%3f", none, Ok("cats")),
+        ("/api/dogs/%3f1", none, Err(NoRoute::TwoReadings)),
+        ("/api/cats/1", cats, Ok("cats")),
+        ("/api/other", cats, Err(NoRoute::NotListed)),
+        ("/elsewhere", cats, Err(NoRoute::NotListed)),
+        ("/api/cats/%61ll", cats, Err(NoRoute::TwoReadings)),
+        ("/elsewhere", &[("product", "dogs.default")], Ok("dogs")),
+    ];
+    for (path, context, want) in cases {
+        let route = snapshot.route(Site::Environment(EnvironmentId(0)), &attributes(path, context));
+        let got = route.map(|route| match route {
+            Route::Product { product, .. } => product.name.name().to_owned(),
+            Route::Portal(..) => String::new(),
+        });
+        assert_eq!(got, want.map(str::to_owned), "{path} {context:?}");
+    }
+    let post =
+        Attributes { method: crate::attributes::Method::Post, ..attributes("/api/cats", none) };
+    let route = snapshot.route(Site::Environment(EnvironmentId(0)), &post);
+    assert_eq!(route.map(|_| ()), Err(NoRoute::NotListed));
+}
+
+#[test]
+fn whoever_does_not_know_the_path_can_leave_operations_out_of_it() {
+    let mut snapshot = listing();
+    snapshot.forget_operations();
+    let attributes = attributes("/", &[("product", "cats.default")]);
+    assert!(snapshot.route(Site::Environment(EnvironmentId(0)), &attributes).is_ok());
+}

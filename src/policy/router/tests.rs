@@ -11,7 +11,7 @@ fn the_longest_base_path_decides() {
     for (product, path) in
         ["api", "api/pets/v1", "closed", "closed/open", "twin", "twin"].into_iter().enumerate()
     {
-        router.insert(&base(path), product);
+        router.insert(&base(path), product, Rest::Unknown);
     }
     router.leave_out(&base("api/store"));
     let cases = [
@@ -31,7 +31,7 @@ fn the_longest_base_path_decides() {
     for (path, want) in cases {
         assert_eq!(router.find(base(path)), want, "{path}");
     }
-    router.insert(&[], 9);
+    router.insert(&[], 9, Rest::Unknown);
     assert_eq!(router.find(base("x")), Owner::Product(9));
     assert_eq!(router.find(base("closed")), Owner::LeftOut);
     assert_eq!(Router::new().find(["a"]), Owner::Nobody);
@@ -41,7 +41,7 @@ fn the_longest_base_path_decides() {
 #[test]
 fn looks_no_further_than_base_paths_go() {
     let mut router = Router::new();
-    router.insert(&base("a/b"), 0);
+    router.insert(&base("a/b"), 0, Rest::Unknown);
     let mut asked = 0;
     let segments = ["a", "b", "c", "d"].into_iter().inspect(|_| asked += 1);
     assert_eq!(router.find(segments), Owner::Product(0));

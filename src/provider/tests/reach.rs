@@ -101,7 +101,7 @@ async fn starts_with_certificates_or_says_what_is_wrong_with_them() {
     let start = || Providers::new(&settings, Clock::system());
     assert!(matches!(start(), Err(ProvidersError::UnreadableCa { .. })));
     std::fs::write(&file, "no certificate").expect("written");
-    assert!(matches!(start(), Err(ProvidersError::BadCa(_))));
+    assert!(matches!(start(), Err(ProvidersError::BadCa { .. })));
     let made = rcgen::generate_simple_self_signed(["op.example.com".to_owned()]).expect("made");
     std::fs::write(&file, made.cert.pem()).expect("written");
     assert!(start().is_ok());

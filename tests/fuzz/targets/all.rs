@@ -9,6 +9,7 @@ mod discovery;
 mod headers;
 mod jwks;
 mod jwt;
+mod openapi;
 mod path;
 mod resources;
 mod return_to;
@@ -31,7 +32,7 @@ pub(crate) struct Target {
 }
 
 /// Every target.
-pub(crate) const ALL: [Target; 11] = [
+pub(crate) const ALL: [Target; 12] = [
     Target { name: "check", run: check::run, runs: 2_000 },
     Target { name: "claims", run: claims::run, runs: 2_000 },
     Target { name: "cookies", run: cookies::run, runs: 20_000 },
@@ -40,6 +41,7 @@ pub(crate) const ALL: [Target; 11] = [
     Target { name: "headers", run: headers::run, runs: 20_000 },
     Target { name: "jwks", run: jwks::run, runs: 10_000 },
     Target { name: "jwt", run: jwt::run, runs: 10_000 },
+    Target { name: "openapi", run: openapi::run, runs: 5_000 },
     Target { name: "path", run: path::run, runs: 10_000 },
     Target { name: "resources", run: resources::run, runs: 2_000 },
     Target { name: "return_to", run: return_to::run, runs: 10_000 },

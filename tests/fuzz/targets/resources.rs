@@ -30,6 +30,7 @@ pub(crate) fn run(data: &[u8]) {
         places: &parsed.places,
         resources: &resources,
         last: &held,
+        known: &(),
     };
     let compiled = policy::compile(&input);
     for problem in found.iter().chain(&compiled.problems) {

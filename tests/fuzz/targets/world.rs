@@ -80,6 +80,7 @@ fn snapshot(parsed: &Parsed, text: &str) -> Snapshot {
         places: &parsed.places,
         resources: &resources,
         last: &held,
+        known: &(),
     };
     let compiled = policy::compile(&input);
     let problems: Vec<String> =

@@ -374,3 +374,60 @@ async fn n11_api_keys_are_listed_beside_the_secrets_that_are_named_and_none_is_k
     followed.cluster.delete("Secret", "k");
     eventually(|| !has()).await;
 }
+
+fn config_map(data: &serde_json::Value) -> serde_json::Value {
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "documents", "namespace": "default"},
+        "data": data, "binaryData": {"picture": "AAAA"},
+    })
+}
+
+#[tokio::test]
+async fn of_a_config_map_only_what_may_be_an_api_document_is_kept_and_is_news() {
+    let followed = guided().await;
+    let operations = || {
+        let policy = followed.policy().expect("a policy");
+        policy.environments[0].products.operations()
+    };
+    let document =
+        |path: &str| format!("openapi: 3.0.3\npaths: {{{path}: {{get: {{}}, put: {{}}}}}}");
+    followed.cluster.apply(config_map(&json!({"pets.yaml": document("/a"), "other": "hush hush"})));
+    let source = json!({"name": "documents", "key": "pets.yaml"});
+    let spec = json!({"openApi": {"content": {"configMap": source}}});
+    followed.cluster.apply(resource("APIDoc", "petstore-schema", &spec));
+    eventually(|| operations() == 2).await;
+    let kept = followed.watch.view().objects;
+    let kept = kept.iter().find(|object| object.name.contains("ConfigMap")).expect("a ConfigMap");
+    assert_eq!(kept.body["data"], json!({"pets.yaml": document("/a"), "other": null}));
+    assert_eq!(kept.body["binaryData"], json!({"picture": null}));
+
+    let before = followed.watch.version();
+    followed.cluster.apply(config_map(&json!({"pets.yaml": document("/a"), "other": "changed"})));
+    followed.cluster.apply(group("more", &json!(["More"])));
+    eventually(|| followed.knows("More")).await;
+    assert_eq!(followed.watch.version(), before + 1, "the Group alone is news");
+
+    followed.cluster.delete("ConfigMap", "documents");
+    eventually(|| !followed.problems().is_empty()).await;
+    let problems = followed.problems();
+    let want = "kubernetes:default/APIDoc/petstore-schema: spec.openApi.content.configMap: expected the \
+                name of a known ConfigMap; there is no documents.default";
+    assert!(problems.iter().any(|problem| problem == want), "{problems:#?}");
+}
+
+/// Whoever gave no right to read them before there was a use for them has a policy all the same.
+#[tokio::test]
+async fn config_maps_that_cannot_be_had_hold_up_no_policy() {
+    let cluster = Cluster::start().await;
+    guide(ISSUER).into_iter().for_each(|object| cluster.apply(object));
+    cluster.turn(|state| state.refused = [("configmaps", 403)].into());
+    let followed = follow(cluster, "namespaces: [default]", PACE).await;
+    eventually(|| followed.policy().is_some()).await;
+    eventually(|| {
+        followed
+            .problems()
+            .iter()
+            .any(|problem| problem.contains("ConfigMap: warning: expected a list: 403"))
+    })
+    .await;
+}

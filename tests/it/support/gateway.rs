@@ -7,6 +7,7 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_client::Authorizati
 use portcullis::app::App;
 use portcullis::clock::Clock;
 use portcullis::config;
+use portcullis::documents::Documents;
 use portcullis::problem::Problem;
 use portcullis::provider::Providers;
 use portcullis::time::UnixTime;
@@ -30,6 +31,7 @@ pub(crate) struct Gateway {
     pub(crate) problems: Vec<Problem>,
     pub(crate) reload: Arc<Notify>,
     pub(crate) providers: Providers,
+    pub(crate) documents: Documents,
     pub(crate) grpc: Option<SocketAddr>,
     pub(crate) admin: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -86,7 +88,7 @@ impl Gateway {
         let (app, problems) = App::start(&parsed, clock.clone()).await.expect("starts");
         let grpc = app.grpc_address();
         let admin = app.admin_address().expect("an address");
-        let (reload, providers) = (app.reload(), app.providers());
+        let (reload, providers, documents) = (app.reload(), app.providers(), app.documents());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(async move {
             let stopped = async {
@@ -110,6 +112,7 @@ impl Gateway {
             problems,
             reload,
             providers,
+            documents,
             grpc,
             admin,
             stop,

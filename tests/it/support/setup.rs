@@ -8,7 +8,7 @@ const RESOURCES: &str = "\
 apiVersion: portal.gloo.solo.io/v1beta1
 kind: APIDoc
 metadata: {name: petstore-schema, namespace: default}
-spec: {openApi: {content: {fetchUrl: 'http://petstore.default:8080/swagger.json'}}}
+spec: {}
 ---
 apiVersion: portal.gloo.solo.io/v1beta1
 kind: APIProduct

@@ -42,7 +42,7 @@ fn through(group: &Group, caller: &Membership, route: &Route<'_>) -> Option<Port
         Route::Portal(id, _) => {
             applicable.find(|portal| portal == id && group.portals.contains(id))
         }
-        Route::Product { id, environment, product, portal } => {
+        Route::Product { id, environment, product, portal, .. } => {
             let granted = group.grants(*id, &product.name);
             applicable.find(|found| {
                 let publishes = environment.portals.contains(found);
@@ -130,7 +130,7 @@ proptest! {
             let environment = &snapshot.environments[id];
             let product = &environment.products[place.index(environment.products.len())];
             let (id, portal) = (EnvironmentId(id), named.map(PortalId));
-            Route::Product { id, environment, product, portal }
+            Route::Product { id, environment, product, portal, operation: None }
         };
         let portal = |id| Route::Portal(PortalId(id), &snapshot.portals[id]);
         for route in (0..PLACES).map(products).chain((0..PORTALS).map(portal)) {

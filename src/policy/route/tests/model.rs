@@ -1,6 +1,6 @@
 //! The rules as they read, one product after another: what the index must come to on any policy.
 
-use super::super::super::Products;
+use super::super::super::{Product, Products};
 use super::*;
 
 struct Plain<'s> {
