@@ -6,7 +6,8 @@ use portcullis::api_key::KeyDigest;
 use portcullis::attributes::Headers;
 use portcullis::credential::{Credential, classify};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// So many failures a minute that no test comes to the limit by the way.
 fn unlimited(setup: Setup) -> Setup {
