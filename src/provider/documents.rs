@@ -49,6 +49,8 @@ struct Shared {
     /// Notified when a document describes something else.
     changed: Arc<Notify>,
     turns: Semaphore,
+    /// Whose document is parsed: that takes many times its length.
+    parser: Semaphore,
 }
 
 impl DocumentFetcher {
@@ -84,8 +86,8 @@ impl DocumentFetcher {
         }
         let client = builder.build().map_err(|error| ProvidersError::Client(chain(&error)))?;
         let settings = settings.clone();
-        let turns = Semaphore::new(AT_ONCE);
-        let shared = Shared { client, rules, settings, documents, clock, changed, turns };
+        let (turns, parser) = (Semaphore::new(AT_ONCE), Semaphore::new(1));
+        let shared = Shared { client, rules, settings, documents, clock, changed, turns, parser };
         Ok(Self(AbortOnDropHandle::new(tokio::spawn(supervise(Arc::new(shared))))))
     }
 }
@@ -196,6 +198,7 @@ async fn read(shared: &Shared, mut response: Response) -> Fetched {
             }
         }
     }
+    let Ok(_turn) = shared.parser.acquire().await else { return failed("reading has ended") };
     // A large one takes a while, and others wait for this thread.
     let parsed = tokio::task::spawn_blocking(move || {
         let text = std::str::from_utf8(&body).map_err(|_bytes| "no UTF-8".to_owned())?;

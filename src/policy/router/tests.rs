@@ -47,3 +47,33 @@ fn looks_no_further_than_base_paths_go() {
     assert_eq!(router.find(segments), Owner::Product(0));
     assert_eq!(asked, 3, "one more than it takes to know");
 }
+
+/// Whatever the order: what nobody lists is refused, unless one product alone says that it is its own.
+#[test]
+fn whose_the_rest_is_depends_on_what_is_known() {
+    use Rest::{Included, Refused, Unknown};
+    let cases: [(&[Rest], Owner); 9] = [
+        (&[Unknown], Owner::Product(0)),
+        (&[Included], Owner::Unlisted(0)),
+        (&[Refused], Owner::Listed),
+        (&[Refused, Refused], Owner::Listed),
+        (&[Included, Refused, Refused], Owner::Unlisted(0)),
+        (&[Unknown, Refused], Owner::Several),
+        (&[Unknown, Included], Owner::Several),
+        (&[Included, Included], Owner::Several),
+        (&[Unknown, Included, Refused], Owner::Several),
+    ];
+    for (rests, want) in cases {
+        let mut places: Vec<usize> = (0..rests.len()).collect();
+        for _turn in 0..rests.len() {
+            let mut router = Router::new();
+            for place in &places {
+                router.insert(&base("a"), *place, rests[*place]);
+            }
+            assert_eq!(router.find(base("a/b")), want, "{rests:?} as {places:?}");
+            router.leave_out(&base("a"));
+            assert_eq!(router.find(base("a")), Owner::LeftOut);
+            places.rotate_left(1);
+        }
+    }
+}
