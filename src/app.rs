@@ -131,6 +131,7 @@ impl App {
         let providers = Providers::new(&settings.provider, clock.clone())?;
         providers.set_issuers(sources(&loaded.snapshot));
         metrics.portals(logins(&loaded.snapshot));
+        metrics.used_products(&loaded.snapshot.environments);
         let (publish, policy) = watch::channel(loaded.snapshot);
         let (publish_keys, key_ring) = watch::channel(key_ring);
         let checker = Checker::new(Parts {
@@ -333,6 +334,7 @@ async fn follow(
         let snapshot = Arc::clone(&policy.borrow_and_update());
         providers.set_issuers(sources(&snapshot));
         metrics.portals(logins(&snapshot));
+        metrics.used_products(&snapshot.environments);
     }
 }
 

@@ -228,8 +228,9 @@ fn write_steps(
     let matched = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
     writeln!(text, "groups      {matched}")?;
     if let Some(plan) = usage_plan {
-        let limit =
-            limit.as_ref().map(|limit| format!(", {} a {}", limit.requests_per_unit, limit.unit));
+        let limit = limit
+            .as_ref()
+            .map(|limit| format!(", {} a {}", limit.requests_per_unit, limit.unit.as_str()));
         writeln!(text, "usage plan  {plan}{}", limit.unwrap_or_default())?;
     }
     writeln!(text, "decision    {} ({})", checked.decision(), checked.reason.as_str())?;

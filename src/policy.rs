@@ -9,6 +9,7 @@ mod grants;
 mod hosts;
 mod caller_groups;
 mod logins;
+mod plans;
 mod products;
 pub mod resource;
 mod route;
@@ -24,13 +25,14 @@ pub use catalogue::Catalogue;
 pub use compile::{Compiled, Held, HeldEnvironment, HeldGroup, HeldPortal, Input, compile};
 pub use hosts::Hosts;
 pub use logins::{LoginIssuer, authorization_query};
+pub use plans::{NoPlan, ProductPlan, Shown};
 pub use products::{Product, Products};
 pub use route::NoRoute;
 pub use selector::{LabelRule, Operator, Selector};
 pub use shared_set::SharedSet;
 pub use snapshot::{
-    Environment, EnvironmentId, Grant, Granted, Group, Login, Membership, Parts, PlanAuth,
-    PlanIssuer, Portal, PortalId, RateLimit, Route, Site, Snapshot, UsagePlan,
+    Environment, EnvironmentId, Grant, Granted, Group, LimitUnit, Login, Membership, Parts,
+    PlanAuth, PlanIssuer, Portal, PortalId, RateLimit, Route, Site, Snapshot, UsagePlan,
 };
 
 /// Things by a text. The hash is keyed by the process and fast: no client can put a key in, so that

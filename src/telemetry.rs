@@ -42,6 +42,13 @@ impl CheckMetrics {
         elapsed: Duration,
     ) {
         self.0.check(checked, elapsed);
+        if let Some(usage) = &checked.facts.usage {
+            match checked.reason {
+                Reason::Granted => usage.granted(),
+                Reason::Limit => usage.limited(),
+                _ => {}
+            }
+        }
         if checked.reason == Reason::Endpoint {
             log_endpoint(checked, asked.id, elapsed);
         } else {

@@ -279,6 +279,12 @@ pub struct Limits {
     pub max_pending_logins: usize,
     /// Verified bearer tokens that are remembered.
     pub max_cached_tokens: u64,
+    /// Callers whose requests are counted against the limits of usage plans.
+    pub max_counted_callers: usize,
+    /// Whether those limits are counted in Redis, for all processes together.
+    pub shared: bool,
+    /// Whether answers tell the client how it stands to its limit.
+    pub headers: bool,
 }
 
 /// Whether a portal's pages need a login.
@@ -362,6 +368,20 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// How much.
     pub level: tracing::Level,
+    /// What is written of the use of products.
+    pub usage: UsageLog,
+}
+
+/// What is written of the use of products.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum UsageLog {
+    /// Nothing.
+    #[default]
+    None,
+    /// A line for each request.
+    Each,
+    /// A line a minute for each caller, product and plan.
+    Minute,
 }
 
 /// Section `telemetry`.

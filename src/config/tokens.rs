@@ -60,9 +60,13 @@ fn count(field: &Field<'_>, range: RangeInclusive<u64>) -> Option<usize> {
 pub(super) fn limits(mut section: Option<Fields<'_>>) -> Limits {
     let pending = |field: &Field<'_>| count(field, 1..=50);
     let cached = |field: &Field<'_>| field.integer(1..=10_000_000);
+    let counted = |field: &Field<'_>| count(field, 1000..=10_000_000);
     let limits = Limits {
         max_pending_logins: value(&mut section, "max_pending_logins", pending, 5),
         max_cached_tokens: value(&mut section, "max_cached_tokens", cached, 100_000),
+        max_counted_callers: value(&mut section, "max_counted_callers", counted, 100_000),
+        shared: value(&mut section, "shared", Field::boolean, false),
+        headers: value(&mut section, "headers", Field::boolean, false),
     };
     finish(section);
     limits

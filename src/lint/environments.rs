@@ -94,7 +94,7 @@ fn issuers(
 ) {
     for plan in &environment.plan_issuers {
         let at =
-            held.plans.get(&plan.plan).map_or_else(|| held.origin.at(), |plan| plan.at.clone());
+            held.plans.get(&*plan.plan).map_or_else(|| held.origin.at(), |plan| plan.at.clone());
         if plan.issuer.as_str().starts_with("http:") || plan.jwks_url.scheme() == "http" {
             let message = "expected https: over http anybody on the way can sign for this issuer";
             found.push(warning(&held.origin, &at, message));

@@ -2,11 +2,13 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::ResourceName;
 use super::router::{Owner, Router};
+use super::{ProductPlan, ResourceName};
+use crate::usage::UsageSlot;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use std::ops::Deref;
+use std::sync::Arc;
 
 /// An `APIProduct` in an Environment, below one base path.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,6 +19,10 @@ pub struct Product {
     pub base_path: Vec<String>,
     /// Names of its usage plans here, defined by the Environment.
     pub usage_plans: Vec<String>,
+    /// The same, found: in the order in which one is chosen.
+    pub plans: Vec<Arc<ProductPlan>>,
+    /// Where its requests are counted if it has no plans.
+    pub usage: UsageSlot,
     /// Its number in the snapshot, one for each name.
     pub(super) number: usize,
 }
@@ -25,7 +31,14 @@ impl Product {
     /// Puts them together.
     #[must_use]
     pub const fn new(name: ResourceName, base_path: Vec<String>, usage_plans: Vec<String>) -> Self {
-        Self { name, base_path, usage_plans, number: usize::MAX }
+        Self {
+            name,
+            base_path,
+            usage_plans,
+            plans: Vec::new(),
+            usage: UsageSlot::new(),
+            number: usize::MAX,
+        }
     }
 
     /// How long its base path is, where `segments` begin with it.
@@ -103,6 +116,15 @@ impl Products {
     pub(super) fn number(&mut self, mut number: impl FnMut(&ResourceName) -> usize) {
         for product in &mut self.list {
             product.number = number(&product.name);
+        }
+    }
+}
+
+impl Products {
+    /// Gives every product its plans.
+    pub(super) fn plan(&mut self, plans: impl Fn(&Product) -> Vec<Arc<ProductPlan>>) {
+        for product in &mut self.list {
+            product.plans = plans(product);
         }
     }
 }

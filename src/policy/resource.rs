@@ -142,7 +142,7 @@ pub struct ApiSelector {
     pub products: Selector,
     /// `environments`
     pub environments: Selector,
-    /// `usagePlans`: which plans the members may use; kept, not judged.
+    /// `usagePlans`: which plans the members may use; `*`, or none at all: any.
     pub usage_plans: Vec<String>,
 }
 
