@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Names and labels as README.md has them; `tests/docs` holds its table against the sources.
-const METRICS: [(&str, &[&str]); 21] = [
+const METRICS: [(&str, &[&str]); 22] = [
     ("portcullis_bearer_signatures_total", &["outcome"]),
     ("portcullis_build_info", &["version"]),
     ("portcullis_check_duration_seconds_bucket", &["le"]),
@@ -20,6 +20,7 @@ const METRICS: [(&str, &[&str]); 21] = [
     ("portcullis_login_failures_total", &["portal", "reason"]),
     ("portcullis_logins_total", &["outcome", "portal"]),
     ("portcullis_policy_problems", &[]),
+    ("portcullis_product_requests_total", &["environment", "outcome", "plan", "product"]),
     ("portcullis_provider_fetches_total", &["issuer", "outcome"]),
     ("portcullis_provider_key_alarms_total", &["issuer"]),
     ("portcullis_provider_keys", &["issuer"]),
@@ -64,6 +65,8 @@ async fn every_metric_is_there_after_what_it_counts_and_has_the_labels_of_its_ta
     let groups: Vec<String> = (0..100).map(|number| format!("group-{number}")).collect();
     let bearer = gateway.provider.id_token(&json!({"groups": groups}));
     gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&bearer)).await;
+    let bearer = gateway.provider.id_token(&json!({}));
+    gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&bearer)).await.granted();
     gateway.ask(Ask::get(&format!("{PORTAL}/callback?code=x&state=x")).navigate()).await;
     // The provider of these tests takes no token back.
     let endpoint = format!("{}/revoke", gateway.provider.issuer);
