@@ -16,7 +16,7 @@ use crate::reload::{self, Loaded, Loader, Reload};
 use crate::server::{self, ListenError, Listener, Tls, Workers};
 use crate::session::{KeyRing, KeyRingError};
 use crate::shadow;
-use crate::telemetry::{self, CheckMetrics, Exporter, Metrics};
+use crate::telemetry::{self, CheckMetrics, Exporter, Metrics, UsageLog};
 use crate::token::{self, SelfTestError};
 use crate::trace::Tracer;
 use std::net::SocketAddr;
@@ -82,6 +82,7 @@ pub struct App {
     checker: Checker,
     metrics: Metrics,
     tracing: Option<(Tracer, Exporter)>,
+    usage: Option<UsageLog>,
     reload: Arc<Notify>,
 }
 
@@ -100,6 +101,7 @@ impl App {
         let settings = Arc::new(parsed.settings.clone());
         let key_ring = Arc::new(load_keys(settings.session.keys_file.as_deref())?);
         let metrics = Metrics::new();
+        let usage = UsageLog::start(settings.log.usage, clock.clone())?;
         let reload = Arc::new(Notify::new());
         let endpoint = settings.telemetry.otlp_endpoint.as_ref();
         let collector = endpoint.map(Collector::new).transpose()?;
@@ -165,6 +167,9 @@ impl App {
         tokio::spawn(reload::watch(loader, seen, Arc::clone(&reload), publish, report));
         tokio::spawn(follow(policy.clone(), providers.clone(), metrics.clone()));
         tokio::spawn(shadow::remind(policy.clone(), clock));
+        if let Some(usage) = usage.clone() {
+            tokio::spawn(write_usage(usage));
+        }
         // Nobody else sets it.
         let _set = kept.set(admin::Loaded { policy, providers: providers.clone() });
         let app = Self {
@@ -176,6 +181,7 @@ impl App {
             checker,
             metrics,
             tracing,
+            usage,
             reload,
         };
         Ok((app, loaded.problems))
@@ -226,7 +232,7 @@ impl App {
         workers: Workers,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), StartError> {
-        let checks = CheckMetrics::new(self.metrics);
+        let checks = CheckMetrics::new(self.metrics).with_usage(self.usage.clone());
         let (tracer, exporter) = self.tracing.unzip();
         let service = AuthorizationService::new(self.checker.clone(), checks).traced(tracer);
         let ended = server::serve(self.listener, self.tls, service, workers, stop).await;
@@ -234,6 +240,9 @@ impl App {
         let _finished = tokio::time::timeout(server::DRAIN, self.checker.finish()).await;
         if let Some(exporter) = exporter {
             exporter.finish().await;
+        }
+        if let Some(usage) = self.usage {
+            usage.finish();
         }
         Ok(ended?)
     }
@@ -343,6 +352,15 @@ async fn follow(
         providers.set_issuers(sources(&snapshot));
         metrics.portals(logins(&snapshot));
         metrics.used_products(&snapshot.environments);
+    }
+}
+
+/// Writes the use of products, soon after each minute.
+async fn write_usage(usage: UsageLog) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        seconds.tick().await;
+        usage.minute();
     }
 }
 

@@ -107,6 +107,8 @@ struct Inner {
     replays: Replays,
     users: Users,
     limits: limits::Table,
+    /// Where limits are counted for all processes together, if they are.
+    shared_limits: Option<limits::Shared>,
     /// Work that outlives its check.
     tasks: TaskTracker,
 }
@@ -138,7 +140,15 @@ impl Checker {
             completions: Completions::default(),
             replays: Replays::default(),
             users: Users::default(),
-            limits: limits::Table::new(settings.limits.max_counted_callers),
+            limits: limits::Table::new(
+                settings.limits.max_counted_callers,
+                Arc::clone(parts.metrics.limits()),
+            ),
+            shared_limits: parts
+                .redis
+                .clone()
+                .filter(|_| settings.limits.shared)
+                .map(|redis| limits::Shared::new(redis, Arc::clone(parts.metrics.limits()))),
             tasks: TaskTracker::new(),
             parts,
         })))

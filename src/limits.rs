@@ -2,9 +2,13 @@
 //!
 //! Time comes in as a value.
 
+mod shared;
+mod standing;
 mod table;
 mod window;
 
+pub use shared::Shared;
+pub use standing::Standing;
 pub use table::{CallerKey, Table};
 pub use window::Window;
 

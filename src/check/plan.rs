@@ -6,7 +6,7 @@ use super::shadow;
 use crate::credential::CredentialKind;
 use crate::decision::{Denied, Facts};
 use crate::identity::Identity;
-use crate::limits::{Counted, Quota, Window};
+use crate::limits::{Counted, Quota, Shared, Window};
 use crate::policy::{Grant, ProductPlan, RateLimit, Route, Shown};
 use crate::usage::UsageOf;
 use std::sync::Arc;
@@ -62,7 +62,10 @@ pub(super) async fn count(
         return Ok(None);
     }
     let window = Window::at(limit.unit, call.now);
-    let counted = here(call, plan, identity, limit, window);
+    let counted = match &call.inner.shared_limits {
+        Some(shared) => together(call, shared, plan, identity, limit, window).await,
+        None => here(call, plan, identity, limit, window),
+    };
     let quota = |remaining| Quota {
         limit: limit.requests_per_unit,
         remaining,
@@ -74,6 +77,40 @@ pub(super) async fn count(
         Counted::Within(used) => Ok(shown(quota(limit.requests_per_unit.saturating_sub(used)))),
         Counted::Over => Err(answers::over_limit(quota(0), shown(quota(0)).is_some())),
     }
+}
+
+/// Counts in Redis, for all processes together. What is known of a caller there is known here as well from
+/// then on: who is over the limit is not asked about again, and where Redis cannot be asked, this process
+/// goes on from what it knows, and holds the whole limit by itself.
+async fn together(
+    call: &Call<'_>,
+    shared: &Shared,
+    plan: &ProductPlan,
+    identity: &Identity,
+    limit: RateLimit,
+    window: Window,
+) -> Counted {
+    let table = &call.inner.limits;
+    let key = table.key(plan, caller(identity));
+    if table.is_over(key, most(limit), window) {
+        return Counted::Over;
+    }
+    if shared.is_due(call.now_ms) {
+        call.patience().await;
+        let (most, until) = (limit.requests_per_unit, call.time_to_answer());
+        // Boxed: what a check is made of has no room for what only limits of this kind wait for.
+        let asked = shared.count(plan, identity, most, window, call.now_ms, until);
+        if let Some(counted) = Box::pin(asked).await {
+            let used = match counted {
+                Counted::Within(used) => u32::try_from(used).unwrap_or(u32::MAX),
+                Counted::Over => self::most(limit),
+            };
+            table.learn(key, used, self::most(limit), window, call.now);
+            return counted;
+        }
+    }
+    call.inner.parts.metrics.limits().count_alone();
+    here(call, plan, identity, limit, window)
 }
 
 /// Counts in this process.

@@ -112,7 +112,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
         fields.take("forward_authorization").and_then(|field| field.boolean());
     let endpoints = endpoints::read(section(&mut fields, "endpoints"));
     let provider = provider::read(section(&mut fields, "provider"), base);
-    let limits = tokens::limits(section(&mut fields, "limits"));
+    let limits = tokens::limits(section(&mut fields, "limits"), session.redis.is_some());
     let portals = overrides::portals(fields.take("portals").as_ref(), base.now);
     let environments = overrides::environments(fields.take("environments").as_ref());
     let log = log(section(&mut fields, "log"));

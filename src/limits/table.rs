@@ -5,14 +5,13 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::{Counted, Window};
+use super::{Counted, Standing, Window};
 use crate::policy::ProductPlan;
 use crate::time::UnixTime;
 use hashbrown::DefaultHashBuilder;
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Places that a caller may have.
 const WAYS: usize = 16;
@@ -64,7 +63,7 @@ pub struct Table {
     /// Groups of [`WAYS`] places in each shard; a power of two.
     sets: usize,
     hashers: [DefaultHashBuilder; 2],
-    forgotten: AtomicU64,
+    standing: Arc<Standing>,
 }
 
 impl fmt::Debug for Table {
@@ -77,13 +76,13 @@ impl Table {
     /// A table for `callers`. There are twice as many places, so that hardly ever all of somebody's few
     /// are taken; memory is taken in parts, when they are first needed.
     #[must_use]
-    pub fn new(callers: usize) -> Self {
+    pub fn new(callers: usize, standing: Arc<Standing>) -> Self {
         let sets = callers.saturating_mul(2).div_ceil(WAYS * SHARDS).next_power_of_two();
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             sets,
             hashers: [DefaultHashBuilder::default(), DefaultHashBuilder::default()],
-            forgotten: AtomicU64::default(),
+            standing,
         }
     }
 
@@ -91,12 +90,6 @@ impl Table {
     #[must_use]
     pub const fn places(&self) -> usize {
         self.sets.saturating_mul(WAYS * SHARDS)
-    }
-
-    /// How many callers were forgotten within their window, for want of room.
-    #[must_use]
-    pub fn forgotten(&self) -> u64 {
-        self.forgotten.load(Ordering::Relaxed)
     }
 
     /// The key of a caller of `plan`.
@@ -161,7 +154,7 @@ impl Table {
                 let by_loss = |slot: &&mut Slot| (!slot.is_free(now), slot.share(), slot.ends);
                 let slot = set.iter_mut().min_by_key(by_loss)?;
                 if !slot.is_free(now) {
-                    self.forgotten.fetch_add(1, Ordering::Relaxed);
+                    self.standing.forget();
                 }
                 *slot = fresh;
                 slot

@@ -3,6 +3,7 @@
 
 use super::LoginFailure;
 use crate::decision::{Checked, Reason};
+use crate::limits::Standing;
 use crate::manifest::WatchStatus;
 use crate::name::ResourceName;
 use crate::policy::{Environment, Table};
@@ -267,6 +268,11 @@ pub struct Metrics {
     /// Counted beside the products; taken over when they are told.
     usage: Usage,
     product_requests: Family<UsageLabels, Counter>,
+    /// The same for limits.
+    limits: Arc<Standing>,
+    limits_forgotten: Counter,
+    limits_counted_alone: Family<NoLabels, Counter>,
+    limits_shared: Family<NoLabels, Gauge>,
 }
 
 impl Default for Metrics {
@@ -311,6 +317,10 @@ impl Metrics {
             spans: Family::default(),
             usage: Usage::default(),
             product_requests: Family::default(),
+            limits: Arc::default(),
+            limits_forgotten: Counter::default(),
+            limits_counted_alone: Family::default(),
+            limits_shared: Family::default(),
         };
         let r = &mut registry;
         r.register("build_info", "The version that runs", metrics.build_info.clone());
@@ -422,6 +432,21 @@ impl Metrics {
             "product_requests",
             "Requests of known callers, by product and usage plan, granted or over the plan's limit",
             metrics.product_requests.clone(),
+        );
+        r.register(
+            "limits_forgotten",
+            "Callers whose use of a plan was forgotten within its window, for want of room",
+            metrics.limits_forgotten.clone(),
+        );
+        r.register(
+            "limits_counted_alone",
+            "Requests that this process has counted by itself, for want of Redis",
+            metrics.limits_counted_alone.clone(),
+        );
+        r.register(
+            "limits_shared",
+            "Whether limits of plans are counted by all processes together",
+            metrics.limits_shared.clone(),
         );
         metrics.registry = Arc::new(registry);
         let outcome = SignatureCheck::Remembered;
@@ -598,6 +623,7 @@ impl Metrics {
         let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.issuers(statuses);
         self.products();
+        self.plans();
         if let Some(SpanCounts { exported, dropped, failed }) = spans {
             for (outcome, count) in
                 [("exported", exported), ("dropped", dropped), ("failed", failed)]
@@ -631,6 +657,21 @@ impl Metrics {
         });
         for of in known.take(MAX_PRODUCTS) {
             drop(self.usage.of(of));
+        }
+    }
+
+    /// What is told of the limits.
+    #[must_use]
+    pub const fn limits(&self) -> &Arc<Standing> {
+        &self.limits
+    }
+
+    fn plans(&self) {
+        self.limits_forgotten.inner().store(self.limits.forgotten(), Ordering::Relaxed);
+        if let Some(alone_since) = self.limits.alone_since() {
+            self.limits_shared.get_or_create(&NoLabels {}).set(i64::from(alone_since.is_none()));
+            let alone = self.limits_counted_alone.get_or_create(&NoLabels {});
+            alone.inner().store(self.limits.alone(), Ordering::Relaxed);
         }
     }
 

@@ -1,9 +1,10 @@
 //! Usage plans: which one counts, whom it takes, and how many requests it lets pass.
 
+mod shared;
+
 use crate::bearer::DEV;
-use crate::support::{API, Answer, Ask, Browser, CLIENT, Gateway, NOW, PORTAL, Setup};
-use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use crate::support::{API, Answer, Ask, Browser, Gateway, NOW, PORTAL, Setup};
+use serde_json::json;
 
 /// Products of `dev` with these plans, by name; the second one is below `/orders`.
 pub(crate) fn with_plans(plans: &str, of_pets: &str, of_orders: &str) -> Setup {

@@ -3,7 +3,7 @@ use crate::policy::{LimitUnit, PlanAuth, RateLimit};
 use crate::usage::UsageSlot;
 use proptest::prelude::*;
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
@@ -17,6 +17,10 @@ fn plan(id: u64, requests_per_unit: u64, unit: LimitUnit) -> ProductPlan {
         id,
         usage: UsageSlot::new(),
     }
+}
+
+fn table(callers: usize) -> Table {
+    Table::new(callers, Arc::default())
 }
 
 fn count(table: &Table, plan: &ProductPlan, caller: &str, now: UnixTime) -> Counted {
@@ -37,7 +41,7 @@ fn passing(table: &Table, plan: &ProductPlan, caller: &str, now: UnixTime, tries
 
 #[test]
 fn counts_each_caller_and_product_up_to_the_limit_of_a_window() {
-    let table = Table::new(1000);
+    let table = table(1000);
     let (pets, store) = (plan(1, 5, LimitUnit::Minute), plan(2, 5, LimitUnit::Minute));
     assert_eq!(count(&table, &pets, "anna", NOW), Counted::Within(1));
     assert_eq!(passing(&table, &pets, "anna", NOW, 12), 4);
@@ -48,12 +52,12 @@ fn counts_each_caller_and_product_up_to_the_limit_of_a_window() {
     let next = UnixTime(NOW.0 + 60);
     assert_eq!(passing(&table, &pets, "anna", next, 12), 5, "the next window's first");
     assert_eq!(passing(&table, &plan(3, 0, LimitUnit::Day), "anna", NOW, 3), 0, "none at all");
-    assert_eq!(table.forgotten(), 0);
+    assert_eq!(table.standing.forgotten(), 0);
 }
 
 #[test]
 fn a_clock_that_is_set_back_gives_no_fresh_limit_and_locks_nobody_out() {
-    let table = Table::new(1000);
+    let table = table(1000);
     let plan = plan(1, 5, LimitUnit::Minute);
     assert_eq!(passing(&table, &plan, "anna", NOW, 12), 5);
     let before = UnixTime(NOW.0 - 1);
@@ -65,7 +69,7 @@ fn a_clock_that_is_set_back_gives_no_fresh_limit_and_locks_nobody_out() {
 
 #[test]
 fn a_limit_that_is_changed_counts_what_was_used_before() {
-    let table = Table::new(1000);
+    let table = table(1000);
     assert_eq!(passing(&table, &plan(1, 5, LimitUnit::Minute), "anna", NOW, 12), 5);
     assert_eq!(passing(&table, &plan(1, 3, LimitUnit::Minute), "anna", NOW, 12), 0);
     assert_eq!(passing(&table, &plan(1, 8, LimitUnit::Minute), "anna", NOW, 12), 3);
@@ -73,7 +77,7 @@ fn a_limit_that_is_changed_counts_what_was_used_before() {
 
 #[test]
 fn what_is_known_from_elsewhere_counts_here_and_never_takes_anything_back() {
-    let table = Table::new(1000);
+    let table = table(1000);
     let plan = plan(1, 5, LimitUnit::Minute);
     let window = Window::at(LimitUnit::Minute, NOW);
     let key = table.key(&plan, ("issuer", "anna"));
@@ -89,7 +93,7 @@ fn what_is_known_from_elsewhere_counts_here_and_never_takes_anything_back() {
 /// A table that is far too small forgets who has used least, and never who is at the limit.
 #[test]
 fn further_callers_give_nobody_a_fresh_limit() {
-    let table = Table::new(1);
+    let table = table(1);
     assert_eq!(table.places(), WAYS * SHARDS);
     let plan = plan(1, 10, LimitUnit::Day);
     // So few that all find a place.
@@ -97,35 +101,35 @@ fn further_callers_give_nobody_a_fresh_limit() {
     for caller in &used_up {
         assert_eq!(passing(&table, &plan, caller, NOW, 12), 10);
     }
-    assert_eq!(table.forgotten(), 0);
+    assert_eq!(table.standing.forgotten(), 0);
     for number in 0..100_000 {
         assert!(passes(&table, &plan, &format!("f{number}"), NOW));
     }
-    assert!(table.forgotten() > 90_000);
+    assert!(table.standing.forgotten() > 90_000);
     for caller in &used_up {
         assert!(!passes(&table, &plan, caller, NOW), "{caller}");
     }
     // Windows that are over are nobody's loss.
-    let forgotten = table.forgotten();
+    let forgotten = table.standing.forgotten();
     let tomorrow = UnixTime(NOW.0 + 86_400);
     assert_eq!(passing(&table, &plan, "anna", tomorrow, 12), 10);
-    assert_eq!(table.forgotten(), forgotten);
+    assert_eq!(table.standing.forgotten(), forgotten);
 }
 
 #[test]
 fn has_room_for_as_many_as_it_says() {
-    let table = Table::new(20_000);
+    let table = table(20_000);
     let plan = plan(1, 10, LimitUnit::Day);
     for number in 0..20_000 {
         assert!(passes(&table, &plan, &number.to_string(), NOW));
     }
     // Of one in some ten thousand all places may be taken.
-    assert!(table.forgotten() < 20, "{}", table.forgotten());
+    assert!(table.standing.forgotten() < 20, "{}", table.standing.forgotten());
 }
 
 #[test]
 fn parallel_requests_pass_exactly_as_often_as_the_limit_says() {
-    let table = Table::new(1000);
+    let table = table(1000);
     let plan = plan(1, 137, LimitUnit::Hour);
     let passed = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -149,7 +153,7 @@ proptest! {
         plans in prop::collection::vec((0..6_u64, units()), 1..4),
         steps in prop::collection::vec((0..4_usize, 0..5_u8, prop_oneof![4 => 0..3_u64, 1 => 0..5000_u64]), 1..200),
     ) {
-        let table = Table::new(1000);
+        let table = table(1000);
         let plans: Vec<ProductPlan> =
             (1..).zip(plans).map(|(id, (limit, unit))| plan(id, limit, unit)).collect();
         let mut model: HashMap<(u64, u8), (Window, u64)> = HashMap::new();

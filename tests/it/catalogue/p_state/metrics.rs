@@ -113,6 +113,8 @@ async fn p18_labels_have_names_of_the_policy_and_reasons_of_the_contract_alone()
         "ended",
         "unavailable",
         "revoked",
+        "petstore-product.default",
+        "limited",
     ];
     known.extend(LoginFailure::ALL.map(LoginFailure::as_str));
     for line in series(&gateway).await {
