@@ -1,6 +1,7 @@
 //! Usage plans: which one counts, whom it takes, and how many requests it lets pass.
 
 mod shared;
+mod usage;
 
 use crate::bearer::DEV;
 use crate::support::{API, Answer, Ask, Browser, Gateway, NOW, PORTAL, Setup};
