@@ -20,7 +20,7 @@ HELM := .tools/charts/bin/helm
 KUBECTL := .tools/charts/bin/kubectl
 # What measures; a plain `cargo build` leaves it out.
 BENCHES := --package portcullis-counts --package portcullis-inputs --package portcullis-load --package portcullis-load-envoy
-CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/demo/envoy.yaml
+CONFIGURATIONS := deploy/envoy/envoy.yaml deploy/envoy/envoy-unix.yaml deploy/envoy/rate-limit.yaml deploy/demo/envoy.yaml
 
 # The binary that the demo and its check run.
 export PORTCULLIS_BIN ?= $(TARGET)/debug/portcullis

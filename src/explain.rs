@@ -232,7 +232,11 @@ fn write_steps(
         let limit = limit
             .as_ref()
             .map(|limit| format!(", {} a {}", limit.requests_per_unit, limit.unit.as_str()));
-        writeln!(text, "usage plan  {plan}{}", limit.unwrap_or_default())?;
+        writeln!(
+            text,
+            "usage plan  {plan}{} (nothing is counted here)",
+            limit.unwrap_or_default()
+        )?;
     }
     writeln!(text, "decision    {} ({})", checked.decision(), checked.reason.as_str())?;
     if checked.facts.shadow {

@@ -271,8 +271,8 @@ pub struct Metrics {
     /// The same for limits.
     limits: Arc<Standing>,
     limits_forgotten: Counter,
-    limits_counted_alone: Family<NoLabels, Counter>,
-    limits_shared: Family<NoLabels, Gauge>,
+    limits_counted_alone: Counter,
+    limits_alone: Gauge,
 }
 
 impl Default for Metrics {
@@ -319,8 +319,8 @@ impl Metrics {
             product_requests: Family::default(),
             limits: Arc::default(),
             limits_forgotten: Counter::default(),
-            limits_counted_alone: Family::default(),
-            limits_shared: Family::default(),
+            limits_counted_alone: Counter::default(),
+            limits_alone: Gauge::default(),
         };
         let r = &mut registry;
         r.register("build_info", "The version that runs", metrics.build_info.clone());
@@ -444,9 +444,9 @@ impl Metrics {
             metrics.limits_counted_alone.clone(),
         );
         r.register(
-            "limits_shared",
-            "Whether limits of plans are counted by all processes together",
-            metrics.limits_shared.clone(),
+            "limits_alone",
+            "Whether this process counts limits of plans by itself, though it should not",
+            metrics.limits_alone.clone(),
         );
         metrics.registry = Arc::new(registry);
         let outcome = SignatureCheck::Remembered;
@@ -668,11 +668,9 @@ impl Metrics {
 
     fn plans(&self) {
         self.limits_forgotten.inner().store(self.limits.forgotten(), Ordering::Relaxed);
-        if let Some(alone_since) = self.limits.alone_since() {
-            self.limits_shared.get_or_create(&NoLabels {}).set(i64::from(alone_since.is_none()));
-            let alone = self.limits_counted_alone.get_or_create(&NoLabels {});
-            alone.inner().store(self.limits.alone(), Ordering::Relaxed);
-        }
+        self.limits_counted_alone.inner().store(self.limits.alone(), Ordering::Relaxed);
+        let alone = self.limits.alone_since().flatten().is_some();
+        self.limits_alone.set(i64::from(alone));
     }
 
     fn products(&self) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Names and labels as README.md has them; `tests/docs` holds its table against the sources.
-const METRICS: [(&str, &[&str]); 23] = [
+const METRICS: [(&str, &[&str]); 25] = [
     ("portcullis_bearer_signatures_total", &["outcome"]),
     ("portcullis_build_info", &["version"]),
     ("portcullis_check_duration_seconds_bucket", &["le"]),
@@ -17,6 +17,8 @@ const METRICS: [(&str, &[&str]); 23] = [
     ("portcullis_checks_total", &["decision", "environment", "portal", "reason"]),
     ("portcullis_groups_maybe_truncated_total", &[]),
     ("portcullis_last_reload_successful", &["what"]),
+    ("portcullis_limits_alone", &[]),
+    ("portcullis_limits_counted_alone_total", &[]),
     ("portcullis_limits_forgotten_total", &[]),
     ("portcullis_login_failures_total", &["portal", "reason"]),
     ("portcullis_logins_total", &["outcome", "portal"]),
@@ -35,7 +37,9 @@ const METRICS: [(&str, &[&str]); 23] = [
 ];
 
 /// Those that are zero while all is well.
-const WELL: [&str; 5] = [
+const WELL: [&str; 7] = [
+    "portcullis_limits_alone",
+    "portcullis_limits_counted_alone_total",
     "portcullis_limits_forgotten_total",
     "portcullis_policy_problems",
     "portcullis_provider_key_alarms_total",
