@@ -99,6 +99,14 @@ async fn with_minute_the_sums_are_exact_and_the_recipe_adds_them_up() {
     assert_eq!(counts, ["1", "2", "8"], "{rows:?}");
     assert!(rows[1].starts_with("2027-01,dev.default,orders.default,gold,"), "{rows:?}");
 
+    // The callers are found by what deploy/observability/README.md says.
+    let script =
+        "printf '%s:%s%s' \"${#ISSUER}\" \"$ISSUER\" \"$SUBJECT\" | sha256sum | cut -c -16";
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).env("ISSUER", &gateway.provider.issuer).env("SUBJECT", "00u-anna");
+    let anna = String::from_utf8(command.output().expect("sha256sum").stdout).expect("text");
+    assert!(rows.iter().any(|row| row.ends_with(&format!(",{},8", anna.trim_end()))), "{rows:?}");
+
     // Delivered twice, it counts once; without a line, that is said; so is a process that did not end.
     let twice = format!("{0}{0}", log.text());
     assert_eq!(bill(&twice), (rows, String::new(), Some(0)));
