@@ -21,6 +21,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use url::Url;
 
+/// What is printed of somebody who is only presumed.
+const PRESUMED: &str = "(presumed)";
 /// How long to wait for the keys that a token needs.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -174,9 +176,11 @@ fn presumed(policy: &Snapshot, attributes: &Attributes<'_>, groups: &str) -> Ide
             .unwrap_or_default(),
         None => crate::policy::SharedSet::default(),
     };
+    // Some plans take callers of one issuer alone: the presumed one has signed in at the first Portal.
+    let login = portals.iter().find_map(|id| policy.portal(*id)?.login.as_ref());
     Identity {
-        issuer: "(presumed)".into(),
-        subject: "(presumed)".into(),
+        issuer: login.map_or_else(|| PRESUMED.into(), |login| login.issuer.shared()),
+        subject: PRESUMED.into(),
         email_verified: true,
         membership: Arc::new(Membership { portals, groups: groups.collect() }),
         groups_claimed: true,
@@ -220,6 +224,7 @@ fn write_steps(
     match caller {
         Some(caller) => {
             let Identity { issuer, subject, .. } = &**caller;
+            let issuer = if question.groups.is_some() { PRESUMED } else { issuer };
             let email = caller.shown_email().unwrap_or("no e-mail that may be shown");
             writeln!(text, "identity    {subject} of {issuer}, {email}")?;
         }

@@ -54,6 +54,9 @@ fn fills_in_every_default() {
     assert_eq!(provider.require_at_hash, RequireAtHash::Auto);
     assert_eq!(settings.limits.max_pending_logins, 5);
     assert_eq!(settings.limits.max_cached_tokens, 100_000);
+    assert_eq!(settings.limits.max_counted_callers, 100_000);
+    assert!(!settings.limits.shared && !settings.limits.headers);
+    assert_eq!(settings.log.usage, UsageLog::None);
     assert!(settings.portals.is_empty() && settings.environments.is_empty());
     assert_eq!(settings.log.format, LogFormat::Json);
     assert_eq!(settings.log.level, tracing::Level::INFO);
@@ -243,6 +246,10 @@ fn refuses_each_value_that_does_not_hold() {
         ("provider: {proxy: 'socks://x'}", "provider.proxy: expected a URL such as"),
         ("provider: {require_at_hash: on}", "provider.require_at_hash: expected one of: auto"),
         ("limits: {max_pending_logins: 0}", "limits.max_pending_logins: expected a whole number"),
+        ("limits: {max_counted_callers: 1}", "limits.max_counted_callers: expected a whole number"),
+        ("limits: {shared: true}", "limits.shared: expected session.redis beside it"),
+        ("log: {usage: hour}", "log.usage: expected"),
+        ("log: {format: text, usage: each}", "log: expected format: json beside usage"),
         ("portals: {petstore: {}}", "portals.petstore: expected <name>.<namespace>"),
         ("portals: {p.d: {colour: 1}}", "portals.p.d.colour: unknown key"),
         ("portals: {p.d: {access: open}}", "portals.p.d.access: expected one of: required"),
