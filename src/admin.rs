@@ -87,6 +87,11 @@ async fn ready(State(admin): State<Admin>) -> Response {
             let seconds = json!({"contact_age_seconds": status.silent.as_secs()});
             members.insert("kubernetes".to_owned(), seconds);
         }
+        if let Some(alone_since) = admin.metrics.limits().alone_since() {
+            let since = alone_since.map(UnixTime::to_rfc3339);
+            let limits = json!({"shared": since.is_none(), "alone_since": since});
+            members.insert("limits".to_owned(), limits);
+        }
     }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()

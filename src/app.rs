@@ -12,11 +12,12 @@ use crate::policy::Snapshot;
 use crate::problem::Problem;
 use crate::provider::{Collector, DocumentFetcher, IssuerSource, Providers, ProvidersError};
 use crate::random::{self, NoRandomness};
+use crate::redis::{self, Redis};
 use crate::reload::{self, Loaded, Loader, Reload};
 use crate::server::{self, ListenError, Listener, Tls, Workers};
 use crate::session::{KeyRing, KeyRingError};
 use crate::shadow;
-use crate::telemetry::{self, CheckMetrics, Exporter, Metrics};
+use crate::telemetry::{self, CheckMetrics, Exporter, Metrics, UsageLog};
 use crate::token::{self, SelfTestError};
 use crate::trace::Tracer;
 use std::net::SocketAddr;
@@ -59,6 +60,9 @@ pub enum StartError {
     /// Settings of section `provider` cannot be followed.
     #[error(transparent)]
     Providers(#[from] ProvidersError),
+    /// Files of section `session.redis`.
+    #[error(transparent)]
+    Redis(#[from] redis::StartError),
     /// It is not known how to reach Kubernetes.
     #[error(transparent)]
     Kubernetes(#[from] WatchError),
@@ -79,6 +83,7 @@ pub struct App {
     checker: Checker,
     metrics: Metrics,
     tracing: Option<(Tracer, Exporter)>,
+    usage: Option<UsageLog>,
     reload: Arc<Notify>,
     documents: Documents,
     /// Fetches until the value is gone.
@@ -100,6 +105,7 @@ impl App {
         let settings = Arc::new(parsed.settings.clone());
         let key_ring = Arc::new(load_keys(settings.session.keys_file.as_deref())?);
         let metrics = Metrics::new();
+        let usage = UsageLog::start(settings.log.usage, clock.clone())?;
         let reload = Arc::new(Notify::new());
         let endpoint = settings.telemetry.otlp_endpoint.as_ref();
         let collector = endpoint.map(Collector::new).transpose()?;
@@ -144,6 +150,10 @@ impl App {
             documents.clone(),
             Arc::clone(&reload),
         )?;
+        metrics.used_products(&loaded.snapshot.environments);
+        let shared = settings.session.redis.as_ref();
+        let redis = shared.map(|shared| Redis::start(shared, providers.runtime().clone()));
+        let redis = redis.transpose()?;
         let (publish, policy) = watch::channel(loaded.snapshot);
         let (publish_keys, key_ring) = watch::channel(key_ring);
         let checker = Checker::new(Parts {
@@ -151,6 +161,7 @@ impl App {
             policy: policy.clone(),
             key_ring,
             providers: providers.clone(),
+            redis,
             clock: clock.clone(),
             metrics: metrics.clone(),
         })?;
@@ -168,6 +179,9 @@ impl App {
         tokio::spawn(reload::watch(loader, seen, Arc::clone(&reload), publish, report));
         tokio::spawn(follow(policy.clone(), providers.clone(), metrics.clone()));
         tokio::spawn(shadow::remind(policy.clone(), clock));
+        if let Some(usage) = usage.clone() {
+            tokio::spawn(write_usage(usage));
+        }
         // Nobody else sets it.
         let (told, described) = (providers.clone(), documents.clone());
         let _set = kept.set(admin::Loaded { policy, providers: told, documents: described });
@@ -180,6 +194,7 @@ impl App {
             checker,
             metrics,
             tracing,
+            usage,
             reload,
             documents,
             _fetcher: fetcher,
@@ -238,7 +253,7 @@ impl App {
         workers: Workers,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<(), StartError> {
-        let checks = CheckMetrics::new(self.metrics);
+        let checks = CheckMetrics::new(self.metrics).with_usage(self.usage.clone());
         let (tracer, exporter) = self.tracing.unzip();
         let service = AuthorizationService::new(self.checker.clone(), checks).traced(tracer);
         let ended = server::serve(self.listener, self.tls, service, workers, stop).await;
@@ -246,6 +261,9 @@ impl App {
         let _finished = tokio::time::timeout(server::DRAIN, self.checker.finish()).await;
         if let Some(exporter) = exporter {
             exporter.finish().await;
+        }
+        if let Some(usage) = self.usage {
+            usage.finish();
         }
         Ok(ended?)
     }
@@ -354,6 +372,16 @@ async fn follow(
         let snapshot = Arc::clone(&policy.borrow_and_update());
         providers.set_issuers(sources(&snapshot));
         metrics.portals(logins(&snapshot));
+        metrics.used_products(&snapshot.environments);
+    }
+}
+
+/// Writes the use of products, soon after each minute.
+async fn write_usage(usage: UsageLog) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        seconds.tick().await;
+        usage.minute();
     }
 }
 

@@ -11,6 +11,7 @@ mod exchange;
 mod login;
 mod logout;
 mod origin;
+mod plan;
 mod refresh;
 mod request_id;
 mod revoke;
@@ -30,9 +31,11 @@ use crate::decision::{
     Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Status, Upstream,
 };
 use crate::identity::Identity;
+use crate::limits;
 use crate::policy::{Grant, NoRoute, Route, Snapshot};
 use crate::provider::Providers;
 use crate::random::NoRandomness;
+use crate::redis::Redis;
 use crate::session::KeyRing;
 use crate::store::{
     Completions, Failures, MemorySessions, Refreshes, Replays, Revocations, TokenCache, Users,
@@ -82,6 +85,8 @@ pub struct Parts {
     pub key_ring: watch::Receiver<Arc<KeyRing>>,
     /// Providers.
     pub providers: Providers,
+    /// What replicas share.
+    pub redis: Option<Redis>,
     /// The present.
     pub clock: Clock,
     /// Metrics.
@@ -103,6 +108,9 @@ struct Inner {
     replays: Replays,
     users: Users,
     failures: Failures,
+    limits: limits::Table,
+    /// Where limits are counted for all processes together, if they are.
+    shared_limits: Option<limits::Shared>,
     /// Work that outlives its check.
     tasks: TaskTracker,
 }
@@ -137,6 +145,15 @@ impl Checker {
             replays: Replays::default(),
             users: Users::default(),
             failures: Failures::new(settings.api_keys.max_failures),
+            limits: limits::Table::new(
+                settings.limits.max_counted_callers,
+                Arc::clone(parts.metrics.limits()),
+            ),
+            shared_limits: parts
+                .redis
+                .clone()
+                .filter(|_| settings.limits.shared)
+                .map(|redis| limits::Shared::new(redis, Arc::clone(parts.metrics.limits()))),
             tasks: TaskTracker::new(),
             parts,
         })))
@@ -250,20 +267,26 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
     match authenticate(call, &route, facts).await? {
         Authenticated::Identity(identity, cookies) => {
             facts.tell(&identity);
-            let grant = match authorize(call, &route, &identity, facts) {
-                Ok(grant) => grant,
+            let granted = authorize(call, &route, &identity, facts)
+                .and_then(|grant| Ok((plan::find(call, &route, &identity, &grant, facts)?, grant)));
+            let (plan, grant) = match granted {
+                Ok(granted) => granted,
                 // A refreshed record is the browser's, whatever this page says.
                 Err(denied) => return Err(denied.cookies(cookies)),
             };
             let allowed = allow(call, &route, Some((&identity, &grant)), cookies);
-            tell_plan(&route, &identity, facts);
             facts.grant = grant;
-            Ok((Reason::Granted, allowed))
+            match plan::count(call, plan, &identity).await {
+                Ok(quota) => Ok((Reason::Granted, Allowed { quota, ..allowed })),
+                Err(denied) => Err(denied.cookies(allowed.cookies)),
+            }
         }
         Authenticated::Key(identity) => {
-            let allowed = allow(call, &route, Some((&identity, &Grant::default())), Vec::new());
-            tell_plan(&route, &identity, facts);
-            Ok((Reason::Granted, allowed))
+            let grant = Grant::default();
+            let plan = plan::find(call, &route, &identity, &grant, facts)?;
+            let allowed = allow(call, &route, Some((&identity, &grant)), Vec::new());
+            let quota = plan::count(call, plan, &identity).await?;
+            Ok((Reason::Granted, Allowed { quota, ..allowed }))
         }
         Authenticated::Nobody { stale } => match access {
             Access::Required => Err(login::refuse_or_start(call, &route, stale, facts)),
@@ -355,7 +378,7 @@ fn allow(
     if !forward {
         upstream.remove_credential(&call.attributes.headers);
     }
-    Allowed { upstream, cookies }
+    Allowed { upstream, cookies, quota: None }
 }
 
 fn tell_route(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) {
@@ -368,19 +391,6 @@ fn tell_route(call: &Call<'_>, route: &Route<'_>, facts: &mut Facts) {
             facts.portal = portal.map(|portal| portal.name.clone());
         }
     }
-}
-
-/// The plan of the caller's issuer, else the product's only one, and its limit.
-fn tell_plan(route: &Route<'_>, identity: &Identity, facts: &mut Facts) {
-    let Route::Product { environment, product, .. } = route else { return };
-    let only = match product.usage_plans.as_slice() {
-        [only] => Some(only.clone()),
-        _ => None,
-    };
-    let of_issuer = identity.usage_plan.clone().filter(|plan| product.usage_plans.contains(plan));
-    facts.usage_plan = of_issuer.or(only);
-    let plan = facts.usage_plan.as_ref().and_then(|name| environment.plans.get(name));
-    facts.limit = plan.and_then(|plan| plan.rate_limit.clone());
 }
 
 #[cfg(test)]

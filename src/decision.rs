@@ -21,7 +21,9 @@ pub use upstream::{HeaderPolicy, RouteNames, Upstream};
 use crate::cookie::SetCookie;
 use crate::credential::CredentialKind;
 use crate::identity::Identity;
+use crate::limits::Quota;
 use crate::policy::{Grant, RateLimit, ResourceName};
+use crate::usage::UsageCounts;
 use std::sync::Arc;
 
 /// A request that may pass.
@@ -31,6 +33,8 @@ pub struct Allowed {
     pub upstream: Upstream,
     /// Cookies for the browser, beside those of the upstream.
     pub cookies: Vec<SetCookie>,
+    /// How the caller stands to the limit of the usage plan, where the client is told.
+    pub quota: Option<Quota>,
 }
 
 /// What is known of a check when it ends, for metadata, log and metrics.
@@ -49,9 +53,11 @@ pub struct Facts {
     /// The product concerned.
     pub product: Option<ResourceName>,
     /// The usage plan that applies.
-    pub usage_plan: Option<String>,
+    pub usage_plan: Option<Arc<str>>,
     /// Its limit.
     pub limit: Option<RateLimit>,
+    /// Where the request counts as use of its product.
+    pub usage: Option<Arc<UsageCounts>>,
     /// More for the log than the client may hear; never a token, code, cookie, key or secret.
     pub hint: Option<Hint>,
     /// Whether it passes only because its Portal stands in shadow: it would have been denied.

@@ -22,6 +22,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use url::Url;
 
+/// What is printed of somebody who is only presumed.
+const PRESUMED: &str = "(presumed)";
 /// How long to wait for the keys that a token needs.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -178,6 +180,7 @@ fn assemble(
         policy,
         key_ring,
         providers,
+        redis: None,
         clock,
         metrics: Metrics::new(),
     })?)
@@ -194,9 +197,11 @@ fn presumed(policy: &Snapshot, attributes: &Attributes<'_>, groups: &str) -> Ide
             .unwrap_or_default(),
         None => crate::policy::SharedSet::default(),
     };
+    // Some plans take callers of one issuer alone: the presumed one has signed in at the first Portal.
+    let login = portals.iter().find_map(|id| policy.portal(*id)?.login.as_ref());
     Identity {
-        issuer: "(presumed)".into(),
-        subject: "(presumed)".into(),
+        issuer: login.map_or_else(|| PRESUMED.into(), |login| login.issuer.shared()),
+        subject: PRESUMED.into(),
         email_verified: true,
         membership: Arc::new(Membership { portals, groups: groups.collect() }),
         groups_claimed: true,
@@ -240,6 +245,7 @@ fn write_steps(
     match caller {
         Some(caller) => {
             let Identity { issuer, subject, .. } = &**caller;
+            let issuer = if question.groups.is_some() { PRESUMED } else { issuer };
             let email = caller.shown_email().unwrap_or("no e-mail that may be shown");
             writeln!(text, "identity    {subject} of {issuer}, {email}")?;
         }
@@ -249,9 +255,14 @@ fn write_steps(
     let matched = if groups.is_empty() { "none".to_owned() } else { groups.join(", ") };
     writeln!(text, "groups      {matched}")?;
     if let Some(plan) = usage_plan {
-        let limit =
-            limit.as_ref().map(|limit| format!(", {} a {}", limit.requests_per_unit, limit.unit));
-        writeln!(text, "usage plan  {plan}{}", limit.unwrap_or_default())?;
+        let limit = limit
+            .as_ref()
+            .map(|limit| format!(", {} a {}", limit.requests_per_unit, limit.unit.as_str()));
+        writeln!(
+            text,
+            "usage plan  {plan}{} (nothing is counted here)",
+            limit.unwrap_or_default()
+        )?;
     }
     writeln!(text, "decision    {} ({})", checked.decision(), checked.reason.as_str())?;
     if checked.facts.shadow {

@@ -32,7 +32,7 @@ pub struct Identity {
     /// By which credential.
     pub credential: CredentialKind,
     /// The usage plan whose issuer it is.
-    pub usage_plan: Option<String>,
+    pub usage_plan: Option<Arc<str>>,
     /// Further claims that go upstream.
     pub claims: BTreeMap<String, String>,
 }

@@ -11,6 +11,7 @@ mod hosts;
 mod caller_groups;
 mod logins;
 mod operations;
+mod plans;
 mod products;
 pub mod resource;
 mod route;
@@ -29,13 +30,14 @@ pub use compile::{
 };
 pub use hosts::Hosts;
 pub use logins::{LoginIssuer, authorization_query};
+pub use plans::{NoPlan, ProductPlan, Shown};
 pub use products::{Product, Products, Rest};
 pub use route::NoRoute;
 pub use selector::{LabelRule, Operator, Selector};
 pub use shared_set::SharedSet;
 pub use snapshot::{
-    Environment, EnvironmentId, Grant, Granted, Group, Login, Membership, Parts, PlanAuth,
-    PlanIssuer, Portal, PortalId, RateLimit, Route, Site, Snapshot, UsagePlan,
+    Environment, EnvironmentId, Grant, Granted, Group, LimitUnit, Login, Membership, Parts,
+    PlanAuth, PlanIssuer, Portal, PortalId, RateLimit, Route, Site, Snapshot, UsagePlan,
 };
 
 /// Things by a text. The hash is keyed by the process and fast: no client can put a key in, so that

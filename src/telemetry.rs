@@ -7,6 +7,7 @@ mod logs;
 mod metrics;
 mod otlp;
 mod spans;
+mod usage_log;
 
 pub use export::Exporter;
 pub use login_failure::LoginFailure;
@@ -15,6 +16,7 @@ pub use metrics::{
     KeyFailure, Loaded, LoginOutcome, Metrics, RefreshOutcome, RevocationOutcome, SignatureCheck,
 };
 pub use spans::{CHECK_SPAN, end_span};
+pub use usage_log::UsageLog;
 
 use crate::attributes::Attributes;
 use crate::decision::{Checked, Reason};
@@ -24,13 +26,22 @@ use std::time::Duration;
 
 /// Counts and logs the end of each check.
 #[derive(Clone, Debug)]
-pub struct CheckMetrics(Metrics);
+pub struct CheckMetrics {
+    metrics: Metrics,
+    usage: Option<UsageLog>,
+}
 
 impl CheckMetrics {
     /// Counts into `metrics`.
     #[must_use]
     pub const fn new(metrics: Metrics) -> Self {
-        Self(metrics)
+        Self { metrics, usage: None }
+    }
+
+    /// The same, and writes the use of products.
+    #[must_use]
+    pub fn with_usage(self, usage: Option<UsageLog>) -> Self {
+        Self { usage, ..self }
     }
 
     /// A check ended after `elapsed`. `policy` is what it was judged by, where that is still in force.
@@ -41,7 +52,17 @@ impl CheckMetrics {
         policy: impl Fn() -> Arc<Snapshot>,
         elapsed: Duration,
     ) {
-        self.0.check(checked, elapsed);
+        self.metrics.check(checked, elapsed);
+        if let Some(usage) = &checked.facts.usage {
+            match checked.reason {
+                Reason::Granted => usage.granted(),
+                Reason::Limit => usage.limited(),
+                _ => {}
+            }
+            if let Some(log) = &self.usage {
+                log.ended(checked, asked.id);
+            }
+        }
         if checked.reason == Reason::Endpoint {
             log_endpoint(checked, asked.id, elapsed);
         } else {

@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use crate::decision::{Challenge, Denied, Reason, Status};
+use crate::limits::Quota;
 use crate::policy::PortalId;
 use std::time::Duration;
 use url::form_urlencoded;
@@ -139,6 +140,21 @@ pub(super) fn not_granted(call: &Call<'_>) -> Denied {
          If you think it should, ask the people who run this portal.",
     );
     with_sign_out(call, denied)
+}
+
+/// The limit of the usage plan is reached, until its window ends.
+pub(super) fn over_limit(quota: Quota, told: bool) -> Denied {
+    let denied = Denied::refuse(
+        Reason::Limit,
+        Status::TooManyRequests,
+        "Too many requests",
+        "Your usage plan allows no more requests for now. Please wait, and then try again.",
+    );
+    let denied = denied.header("retry-after", quota.reset.to_string());
+    if !told {
+        return denied;
+    }
+    quota.fields().into_iter().fold(denied, |denied, (name, value)| denied.header(name, value))
 }
 
 /// The Portal wants a verified e-mail.

@@ -93,7 +93,7 @@ fn identity(known: &KnownKey, settings: &Settings) -> Identity {
         issuer: format!("api-key:{}", name.namespace()).into(),
         subject: name.name().into(),
         credential: CredentialKind::ApiKey,
-        usage_plan: Some(known.key.terms.plan.clone()),
+        usage_plan: Some(known.key.terms.plan.as_str().into()),
         claims: username.map(|name| (USERNAME.to_owned(), name.to_owned())).into_iter().collect(),
         ..Identity::default()
     }

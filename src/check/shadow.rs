@@ -41,7 +41,7 @@ pub(super) fn conclude(call: &Call<'_>, denied: Denied, facts: Facts) -> Checked
         upstream.remove_credential(headers);
     }
     // A refreshed record is the browser's, and so is the end of a stale one.
-    let allowed = Allowed { upstream, cookies: denied.cookies };
+    let allowed = Allowed { upstream, cookies: denied.cookies, quota: None };
     Checked::allowed(denied.reason, allowed, Facts { shadow: true, ..facts })
 }
 

@@ -3,8 +3,8 @@
 //! Pure: no I/O, no clock.
 
 use super::{
-    LogFormat, LogSettings, Settings, TelemetrySettings, api_keys, documents, endpoints, headers,
-    listen, overrides, places, provider, session, tokens,
+    LogFormat, LogSettings, Settings, TelemetrySettings, UsageLog, api_keys, documents, endpoints,
+    headers, listen, overrides, places, provider, session, tokens,
 };
 use crate::document::{self, At, Field, Fields, Node, Sink};
 use crate::problem::{Problem, Severity};
@@ -115,7 +115,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
     let endpoints = endpoints::read(section(&mut fields, "endpoints"));
     let provider = provider::read(section(&mut fields, "provider"), base);
     let documents = documents::read(section(&mut fields, "documents"), base);
-    let limits = tokens::limits(section(&mut fields, "limits"));
+    let limits = tokens::limits(section(&mut fields, "limits"), session.redis.is_some());
     let portals = overrides::portals(fields.take("portals").as_ref(), base.now);
     let environments = overrides::environments(fields.take("environments").as_ref());
     let log = log(section(&mut fields, "log"));
@@ -188,10 +188,18 @@ fn log(mut section: Option<Fields<'_>>) -> LogSettings {
         ("debug", tracing::Level::DEBUG),
         ("trace", tracing::Level::TRACE),
     ];
+    let usages = [("none", UsageLog::None), ("each", UsageLog::Each), ("minute", UsageLog::Minute)];
     let log = LogSettings {
         format: value(&mut section, "format", |field| field.one_of(&formats), LogFormat::Json),
         level: value(&mut section, "level", |field| field.one_of(&levels), tracing::Level::INFO),
+        usage: value(&mut section, "usage", |field| field.one_of(&usages), UsageLog::None),
     };
+    if log.usage != UsageLog::None
+        && log.format != LogFormat::Json
+        && let Some(fields) = &section
+    {
+        fields.field().error("expected format: json beside usage: its lines are JSON");
+    }
     finish(section);
     log
 }

@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::RedisSettings;
 use crate::name::ResourceName;
 use crate::time::UnixTime;
 use ipnet::IpNet;
@@ -174,6 +175,8 @@ pub struct SessionSettings {
     pub keys_file: Option<PathBuf>,
     /// Limits of a session that no portal overrides.
     pub limits: SessionLimits,
+    /// What replicas share; none: nothing.
+    pub redis: Option<RedisSettings>,
 }
 
 /// How long a session holds.
@@ -313,6 +316,12 @@ pub struct Limits {
     pub max_pending_logins: usize,
     /// Verified bearer tokens that are remembered.
     pub max_cached_tokens: u64,
+    /// Callers whose requests are counted against the limits of usage plans.
+    pub max_counted_callers: usize,
+    /// Whether those limits are counted in Redis, for all processes together.
+    pub shared: bool,
+    /// Whether answers tell the client how it stands to its limit.
+    pub headers: bool,
 }
 
 /// Section `api_keys`.
@@ -410,6 +419,20 @@ pub struct LogSettings {
     pub format: LogFormat,
     /// How much.
     pub level: tracing::Level,
+    /// What is written of the use of products.
+    pub usage: UsageLog,
+}
+
+/// What is written of the use of products.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum UsageLog {
+    /// Nothing.
+    #[default]
+    None,
+    /// A line for each request.
+    Each,
+    /// A line a minute for each caller, product and plan.
+    Minute,
 }
 
 /// Section `telemetry`.

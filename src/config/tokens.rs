@@ -57,12 +57,26 @@ fn count(field: &Field<'_>, range: RangeInclusive<u64>) -> Option<usize> {
     field.integer(range).and_then(|count| usize::try_from(count).ok())
 }
 
-pub(super) fn limits(mut section: Option<Fields<'_>>) -> Limits {
+fn shared(field: &Field<'_>, has_redis: bool) -> Option<bool> {
+    let shared = field.boolean()?;
+    if shared && !has_redis {
+        field.error("expected session.redis beside it: that is where processes count together");
+        return None;
+    }
+    Some(shared)
+}
+
+/// `has_redis`: whether there is a place where processes can count together.
+pub(super) fn limits(mut section: Option<Fields<'_>>, has_redis: bool) -> Limits {
     let pending = |field: &Field<'_>| count(field, 1..=50);
     let cached = |field: &Field<'_>| field.integer(1..=10_000_000);
+    let counted = |field: &Field<'_>| count(field, 1000..=10_000_000);
     let limits = Limits {
         max_pending_logins: value(&mut section, "max_pending_logins", pending, 5),
         max_cached_tokens: value(&mut section, "max_cached_tokens", cached, 100_000),
+        max_counted_callers: value(&mut section, "max_counted_callers", counted, 100_000),
+        shared: value(&mut section, "shared", |field| shared(field, has_redis), false),
+        headers: value(&mut section, "headers", Field::boolean, false),
     };
     finish(section);
     limits

@@ -8,6 +8,7 @@ mod tests;
 use super::writer::{double, field_len, nested, number, start, starts, text};
 use crate::decision::{Allowed, Asked, Checked, Denied, Facts, FieldValue, Status};
 use crate::identity::Identity;
+use crate::limits::Quota;
 use crate::name::ResourceName;
 use bytes::{Bytes, BytesMut};
 use std::cell::RefCell;
@@ -129,6 +130,9 @@ fn ok_response(to: &mut Vec<u8>, allowed: &Allowed) {
     if !allowed.cookies.is_empty() {
         let value = FieldValue::Text("no-store");
         header(to, field::OK_TO_CLIENT, "cache-control", value, Action::Overwrite);
+    }
+    for (name, value) in allowed.quota.into_iter().flat_map(Quota::fields) {
+        header(to, field::OK_TO_CLIENT, name, FieldValue::Text(&value), Action::Overwrite);
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Catalogues, Policy, documents, field, notice, warning};
 use crate::config::Routing;
 use crate::document::At;
 use crate::name::ResourceName;
-use crate::policy::{Environment, EnvironmentId, HeldEnvironment, Rest};
+use crate::policy::{Environment, EnvironmentId, HeldEnvironment, PlanAuth, Product, Rest};
 use crate::problem::{Problem, Severity};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -25,6 +25,7 @@ pub(super) fn lint(policy: &Policy<'_>, catalogues: &Catalogues<'_>, found: &mut
         selectors(catalogues, held, found);
         granted(policy, (&reach, &by_key), (id, environment), found);
         issuers(policy, environment, held, found);
+        plans(policy, environment, held, found);
         for wildcard in &held.domains.wildcards {
             let message = "a wildcard domain takes bearer tokens and API keys, and no logins";
             found.push(notice(&held.origin, &wildcard.at, message));
@@ -96,6 +97,33 @@ fn granted(
     }
 }
 
+/// Plans without limit, and products that only programs with a key can use.
+fn plans(
+    policy: &Policy<'_>,
+    environment: &Environment,
+    held: &HeldEnvironment,
+    found: &mut Vec<Problem>,
+) {
+    for (name, plan) in held.plans.iter().filter(|(_, plan)| plan.rate_limit.is_none()) {
+        let message = format!("plan {name} has no rateLimit: its requests are without limit");
+        found.push(notice(&held.origin, &plan.at, message));
+    }
+    let keys_alone = |product: &&Product| {
+        let mut plans = product.plans.iter();
+        !product.plans.is_empty() && plans.all(|plan| plan.auth == PlanAuth::ApiKey)
+    };
+    let products = environment.products.iter().filter(keys_alone);
+    let names: BTreeSet<&ResourceName> = products.map(|product| &product.name).collect();
+    for product in names.into_iter().filter_map(|name| policy.held.products.get(name)) {
+        let message = format!(
+            "its plans in Environment {} take API keys alone: sessions and bearers are refused there",
+            environment.name
+        );
+        let at = field(&product.origin, "spec.usagePlans");
+        found.push(notice(&product.origin, &at, message));
+    }
+}
+
 fn issuers(
     policy: &Policy<'_>,
     environment: &Environment,
@@ -104,7 +132,7 @@ fn issuers(
 ) {
     for plan in &environment.plan_issuers {
         let at =
-            held.plans.get(&plan.plan).map_or_else(|| held.origin.at(), |plan| plan.at.clone());
+            held.plans.get(&*plan.plan).map_or_else(|| held.origin.at(), |plan| plan.at.clone());
         if plan.issuer.as_str().starts_with("http:") || plan.jwks_url.scheme() == "http" {
             let message = "expected https: over http anybody on the way can sign for this issuer";
             found.push(warning(&held.origin, &at, message));

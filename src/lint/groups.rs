@@ -29,6 +29,24 @@ fn reach(group: &Group, held: &HeldGroup, found: &mut Vec<Problem>) {
     }
 }
 
+/// Usage plans that nothing has of what the Group grants: a slip of the pen takes rights away.
+fn plans(policy: &Policy<'_>, (group, held): (&Group, &HeldGroup), found: &mut Vec<Problem>) {
+    for (api, granted) in held.apis.iter().zip(&group.grants) {
+        for plan in granted.plans.iter().flat_map(SharedSet::iter) {
+            let has = |id: &EnvironmentId| {
+                let environment = policy.snapshot.environment(*id);
+                environment.is_some_and(|environment| environment.plans.contains_key(&**plan))
+            };
+            if !granted.environments.iter().any(has) {
+                let message = format!(
+                    "expected plans of the Environments that it selects; none of them has {plan}"
+                );
+                found.push(warning(&held.origin, &api.at, message));
+            }
+        }
+    }
+}
+
 /// Environments of a set in which a Group for these Portals grants in vain: Groups share both.
 type Vain<'p> = HashMap<(usize, &'p SharedSet<PortalId>), Vec<EnvironmentId>>;
 
@@ -53,6 +71,7 @@ fn grants<'p>(
             found.push(warning(&held.origin, &api.at, "selects no Environment"));
         }
     }
+    plans(policy, (group, held), found);
     let mut in_vain = BTreeSet::new();
     for granted in group.grants.iter().filter(something) {
         let environments = &granted.environments;

@@ -249,6 +249,32 @@ fn says_what_settings_lack_for_a_plans_issuer() {
          the way can sign for this issuer",
             "p.yaml:11: warning: spec.parameters.usagePlans.paid: no Portal vouches for the groups of \
          its issuer: the settings lack environments.dev.default.portal",
+            "p.yaml:11: notice: spec.parameters.usagePlans.paid: plan paid has no rateLimit: its requests \
+         are without limit",
         ]
     );
+}
+
+#[test]
+fn says_which_plans_are_hardly_meant() {
+    let plans = "domains: [api.example.com]
+  parameters: {usagePlans: {keys: {authPolicy: {apiKey: {}}, rateLimit: {requestsPerUnit: 5, unit: DAY}}}}";
+    let text = GOOD.replacen("domains: [api.example.com]", plans, 1);
+    assert_eq!(lints(&text, ""), Vec::<String>::new());
+    let text = text.replacen("spec: {versions", "spec: {usagePlans: [keys], versions", 1);
+    let keys = "p.yaml:1: notice: spec.usagePlans: its plans in Environment dev.default take API keys \
+                alone: sessions and bearers are refused there";
+    let found = lints(&text, "");
+    assert!(
+        found.len() == 1 && found[0].contains(keys.split_once(": ").expect("a place").1),
+        "{found:?}"
+    );
+    let named = "environments: {}, usagePlans: [keys, gold, '*']}]";
+    let any = text.replacen("environments: {}}]", named, 1);
+    assert_eq!(lints(&any, ""), found, "with * the names do not matter");
+    let text = text.replacen("environments: {}}]", &named.replace(", '*'", ""), 1);
+    let found = lints(&text, "");
+    let gold = "warning: spec.accessLevel.apis[0]: expected plans of the Environments that it selects; \
+                none of them has gold";
+    assert!(found.len() == 2 && found.iter().any(|one| one.ends_with(gold)), "{found:?}");
 }

@@ -4,7 +4,7 @@
 
 use crate::document::{Field, Fields, Located};
 use crate::policy::resource::{JwtValidation, UsagePlan};
-use crate::policy::{PlanAuth, RateLimit};
+use crate::policy::{LimitUnit, PlanAuth, RateLimit};
 use crate::problem::Severity;
 
 /// A plan below its name.
@@ -65,11 +65,10 @@ fn oauth(field: &Field<'_>) -> Option<JwtValidation> {
 }
 
 fn rate_limit(field: &Field<'_>) -> Option<RateLimit> {
-    let units = ["SECOND", "MINUTE", "HOUR", "DAY"].map(|unit| (unit, unit));
     let mut fields = field.fields()?;
     let requests = fields.require("requestsPerUnit");
     let requests = requests.and_then(|field| field.integer(0..=u64::from(u32::MAX)));
-    let unit = fields.require("unit").and_then(|field| field.one_of(&units));
+    let unit = fields.require("unit").and_then(|field| field.one_of(&LimitUnit::ALL));
     fields.finish(Severity::Notice);
-    Some(RateLimit { requests_per_unit: requests?, unit: unit?.to_owned() })
+    Some(RateLimit { requests_per_unit: requests?, unit: unit? })
 }

@@ -26,6 +26,8 @@ pub(super) struct Grants {
     filed: HashMap<Key, (usize, usize)>,
     /// By key, and then in the order of the Groups.
     rules: Vec<Rule>,
+    /// Whether any Group says which usage plans its members may use.
+    name_plans: bool,
 }
 
 /// What is known of one value in a claim.
@@ -65,7 +67,12 @@ struct Rule {
     applies_to: SharedSet<PortalId>,
     products: Option<Arc<HashSet<usize>>>,
     environments: Option<SharedSet<EnvironmentId>>,
+    /// Usage plans that it allows; `None`: any.
+    plans: Option<SharedSet<Box<str>>>,
 }
+
+/// What tells rules of one key apart: where their sets are, and by which Portals they grant.
+type Sameness = ([Option<usize>; 3], SharedSet<PortalId>);
 
 impl Rule {
     fn covers(&self, product: usize, environment: EnvironmentId) -> bool {
@@ -74,10 +81,11 @@ impl Rule {
     }
 
     /// Equal for rules of one key that grant the same by the same Portals.
-    fn sameness(&self) -> (Option<usize>, Option<usize>, SharedSet<PortalId>) {
+    fn sameness(&self) -> Sameness {
         let products = self.products.as_ref().map(|set| Arc::as_ptr(set).addr());
         let environments = self.environments.as_ref().map(SharedSet::address);
-        (products, environments, self.applies_to.clone())
+        let plans = self.plans.as_ref().map(SharedSet::address);
+        ([products, environments, plans], self.applies_to.clone())
     }
 }
 
@@ -99,6 +107,7 @@ impl Grants {
                 value.entrances = value.entrances.iter().copied().chain(portals).collect();
             }
         }
+        grants.name_plans = files.found.iter().any(|(_, rule)| rule.plans.is_some());
         grants.settle(files.found);
         grants
     }
@@ -207,6 +216,34 @@ impl Grants {
         }
         best.map(|(_, portal)| portal)
     }
+
+    /// Whether any Group says which usage plans its members may use.
+    pub(super) const fn name_plans(&self) -> bool {
+        self.name_plans
+    }
+
+    /// Whether a Group by which the value grants a product there allows this plan of it. `through` says
+    /// whether it applies.
+    pub(super) fn allow_plan(
+        &self,
+        value: usize,
+        (product, environment): (usize, EnvironmentId),
+        plan: &str,
+        through: impl Fn(&SharedSet<PortalId>) -> bool,
+    ) -> bool {
+        let (named, place) = (Some(product), Some(environment));
+        let keys = [(named, place), (named, None), (None, place), (None, None)];
+        keys.into_iter().any(|(product_key, environment_key)| {
+            let key = Key { value, product: product_key, environment: environment_key };
+            let (from, to) = self.filed.get(&key).copied().unwrap_or_default();
+            let rules = self.rules.get(from..to).unwrap_or_default();
+            rules.iter().any(|rule| {
+                rule.plans.as_ref().is_none_or(|plans| plans.iter().any(|own| **own == *plan))
+                    && rule.covers(product, environment)
+                    && through(&rule.applies_to)
+            })
+        })
+    }
 }
 
 /// Rules on their way into the table.
@@ -249,6 +286,7 @@ impl<N: Fn(&ResourceName) -> Option<usize>> Files<N> {
                         applies_to: applies_to.clone(),
                         products: set.clone(),
                         environments: environment.is_none().then(|| environments.clone()),
+                        plans: granted.plans.clone(),
                     };
                     self.found.push((Key { value, product, environment }, rule));
                 }

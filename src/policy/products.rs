@@ -2,11 +2,12 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::ResourceName;
 use super::operations::{self, Found, Operations};
 use super::router::{Owner, Router};
+use super::{ProductPlan, ResourceName};
 use crate::attributes::Method;
 use crate::openapi::Operation;
+use crate::usage::UsageSlot;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use std::ops::{Deref, Range};
@@ -21,6 +22,10 @@ pub struct Product {
     pub base_path: Vec<String>,
     /// Names of its usage plans here, defined by the Environment.
     pub usage_plans: Vec<String>,
+    /// The same, found: in the order in which one is chosen.
+    pub plans: Vec<Arc<ProductPlan>>,
+    /// Where its requests are counted if it has no plans.
+    pub usage: UsageSlot,
     /// Whose requests are that it does not list.
     pub rest: Rest,
     /// What it lists, until it is indexed.
@@ -51,6 +56,8 @@ impl Product {
             usage_plans,
             rest: Rest::Unknown,
             listed: Vec::new(),
+            plans: Vec::new(),
+            usage: UsageSlot::new(),
             number: usize::MAX,
         }
     }
@@ -215,6 +222,15 @@ impl Products {
     pub(super) fn number(&mut self, mut number: impl FnMut(&ResourceName) -> usize) {
         for product in &mut self.list {
             product.number = number(&product.name);
+        }
+    }
+}
+
+impl Products {
+    /// Gives every product its plans.
+    pub(super) fn plan(&mut self, plans: impl Fn(&Product) -> Vec<Arc<ProductPlan>>) {
+        for product in &mut self.list {
+            product.plans = plans(product);
         }
     }
 }

@@ -199,7 +199,7 @@ pub struct ApiSelector {
     pub products: Selector,
     /// `environments`
     pub environments: Selector,
-    /// `usagePlans`: which plans the members may use; judged of a User's keys alone.
+    /// `usagePlans`: which plans the members may use; `*`, or none at all: any.
     pub usage_plans: Vec<String>,
 }
 

@@ -8,7 +8,7 @@ use super::grants::Grants;
 use super::hosts::Hosts;
 use super::logins::Logins;
 use super::products::{Product, Products};
-use super::{ResourceName, SharedSet, Texts};
+use super::{ResourceName, SharedSet, Texts, plans};
 use crate::attributes::HostName;
 use crate::config::{ClientAuthentication, LONGEST_SHADOW, PortalAccess, Routing, SessionLimits};
 use crate::openapi::Operation;
@@ -16,6 +16,7 @@ use crate::secret::Secret;
 use crate::time::UnixTime;
 use crate::token::Issuer;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use url::Url;
 
@@ -63,10 +64,15 @@ impl From<Parts> for Snapshot {
         let Parts { portals, mut environments, groups, hosts } = parts;
         let mut numbers: Texts<usize> = Texts::default();
         for environment in &mut environments {
-            environment.products.number(|name| {
+            let mut products = std::mem::take(&mut environment.products);
+            products.number(|name| {
                 let next = numbers.len();
                 *numbers.entry(name.as_str().into()).or_insert(next)
             });
+            products.plan(|product| {
+                plans::of_product(environment, &product.name, &product.usage_plans)
+            });
+            environment.products = products;
         }
         let grants = Grants::new(&groups, |name| numbers.get(name.as_str()).copied());
         let logins = Logins::new(&portals);
@@ -188,7 +194,7 @@ pub struct Environment {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PlanIssuer {
     /// Name of the plan.
-    pub plan: String,
+    pub plan: Arc<str>,
     /// `issuer`
     pub issuer: Issuer,
     /// `remoteJwks.url`
@@ -218,12 +224,58 @@ pub enum PlanAuth {
 }
 
 /// Requests that a plan allows (`rateLimit`).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RateLimit {
-    /// `requestsPerUnit`
+    /// `requestsPerUnit`; the resources have no more than [`u32::MAX`].
     pub requests_per_unit: u64,
-    /// `unit`: `SECOND`, `MINUTE`, `HOUR` or `DAY`.
-    pub unit: String,
+    /// `unit`
+    pub unit: LimitUnit,
+}
+
+/// How long the windows of a limit are. They are aligned: each begins at a whole number of units since
+/// 1970.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum LimitUnit {
+    /// `SECOND`
+    Second,
+    /// `MINUTE`
+    Minute,
+    /// `HOUR`
+    Hour,
+    /// `DAY`
+    Day,
+}
+
+impl LimitUnit {
+    /// Every unit, with what the resources call it.
+    pub const ALL: [(&str, Self); 4] = [
+        ("SECOND", Self::Second),
+        ("MINUTE", Self::Minute),
+        ("HOUR", Self::Hour),
+        ("DAY", Self::Day),
+    ];
+
+    /// As it is written in resources and metadata.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Second => "SECOND",
+            Self::Minute => "MINUTE",
+            Self::Hour => "HOUR",
+            Self::Day => "DAY",
+        }
+    }
+
+    /// How long it is.
+    #[must_use]
+    pub const fn seconds(self) -> u64 {
+        match self {
+            Self::Second => 1,
+            Self::Minute => 60,
+            Self::Hour => 3600,
+            Self::Day => 24 * 3600,
+        }
+    }
 }
 
 /// A Group that holds.
@@ -260,6 +312,8 @@ pub struct Granted {
     pub products: SharedSet<ResourceName>,
     /// Where.
     pub environments: SharedSet<EnvironmentId>,
+    /// By which usage plans; `None`: by any.
+    pub plans: Option<SharedSet<Box<str>>>,
 }
 
 /// Where a request leads.

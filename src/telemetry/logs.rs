@@ -1,10 +1,9 @@
 //! Log lines: one a denied check, login, logout, reload; never a token, code, cookie, key or secret.
 
-use super::Request;
 use super::lines::Lines;
+use super::{Request, usage_log};
 use crate::config::LogSettings;
 use crate::decision::{Checked, Facts, FieldValue};
-use crate::identity::Identity;
 use crate::name::ResourceName;
 use crate::policy::{Membership, Snapshot};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -36,6 +35,7 @@ where
     let own = LevelFilter::from_level(settings.level);
     let filter = Targets::new()
         .with_target(env!("CARGO_CRATE_NAME"), own)
+        .with_target(usage_log::TARGET, LevelFilter::INFO)
         .with_default(own.min(LevelFilter::WARN));
     let registry = tracing_subscriber::registry().with(filter);
     registry.with(Lines::new(settings.format, writer)).into()
@@ -167,7 +167,8 @@ fn with_line(checked: &Checked, elapsed: Duration, log: impl FnOnce(Line<'_>)) {
     let Facts { portal, environment, product, caller, hint, .. } = &checked.facts;
     let mut groups = checked.facts.groups().peekable();
     let mut words = WORDS.take();
-    let subject = caller.as_deref().map(|caller| hashed_subject(caller, &mut words));
+    let subject =
+        caller.as_deref().map(|caller| hashed_subject(&caller.issuer, &caller.subject, &mut words));
     words.clear();
     if let Some(hint) = hint {
         // Writing to a String cannot fail.
@@ -187,9 +188,8 @@ fn with_line(checked: &Checked, elapsed: Duration, log: impl FnOnce(Line<'_>)) {
 
 /// 64 bits of SHA-256 over issuer and subject, in hex: the same caller has the same one, and nobody
 /// reads a name from it.
-fn hashed_subject(caller: &Identity, words: &mut String) -> [u8; 16] {
+pub(super) fn hashed_subject(issuer: &str, subject: &str, words: &mut String) -> [u8; 16] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let Identity { issuer, subject, .. } = caller;
     words.clear();
     // Writing to a String cannot fail.
     let _written = write!(words, "{}:{issuer}{subject}", issuer.len());

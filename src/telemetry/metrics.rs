@@ -4,13 +4,15 @@
 use super::LoginFailure;
 use crate::decision::{Checked, Reason};
 use crate::documents::{DocumentCounts, DocumentStatus};
+use crate::limits::Standing;
 use crate::manifest::WatchStatus;
 use crate::name::ResourceName;
-use crate::policy::Table;
+use crate::policy::{Environment, Table};
 use crate::problem::{Problem, Severity};
 use crate::provider::{Counts, IssuerStatus};
 use crate::time::UnixTime;
 use crate::trace::SpanCounts;
+use crate::usage::{Usage, UsageOf};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -248,6 +250,16 @@ struct ProblemLabels {
     field: String,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct UsageLabels {
+    environment: NameLabel,
+    product: NameLabel,
+    plan: String,
+    outcome: &'static str,
+}
+
+/// Products whose use is told before there is any.
+const MAX_PRODUCTS: usize = 1000;
 /// Most problems that have a series of their own; all of them are counted.
 const MAX_PROBLEMS: usize = 100;
 /// Longest path of a field in a label.
@@ -294,6 +306,14 @@ pub struct Metrics {
     provider_fetches: Family<FetchLabels, Counter>,
     key_alarms: Family<IssuerLabels, Counter>,
     spans: Family<SpanLabels, Counter>,
+    /// Counted beside the products; taken over when they are told.
+    usage: Usage,
+    product_requests: Family<UsageLabels, Counter>,
+    /// The same for limits.
+    limits: Arc<Standing>,
+    limits_forgotten: Counter,
+    limits_counted_alone: Counter,
+    limits_alone: Gauge,
 }
 
 impl Default for Metrics {
@@ -340,6 +360,12 @@ impl Metrics {
             provider_fetches: Family::default(),
             key_alarms: Family::default(),
             spans: Family::default(),
+            usage: Usage::default(),
+            product_requests: Family::default(),
+            limits: Arc::default(),
+            limits_forgotten: Counter::default(),
+            limits_counted_alone: Counter::default(),
+            limits_alone: Gauge::default(),
         };
         let r = &mut registry;
         r.register("build_info", "The version that runs", metrics.build_info.clone());
@@ -468,6 +494,26 @@ impl Metrics {
             metrics.document_age.clone(),
         );
         r.register("spans", "Ended spans by what became of them", metrics.spans.clone());
+        r.register(
+            "product_requests",
+            "Requests of known callers, by product and usage plan, granted or over the plan's limit",
+            metrics.product_requests.clone(),
+        );
+        r.register(
+            "limits_forgotten",
+            "Callers whose use of a plan was forgotten within its window, for want of room",
+            metrics.limits_forgotten.clone(),
+        );
+        r.register(
+            "limits_counted_alone",
+            "Requests that this process has counted by itself, for want of Redis",
+            metrics.limits_counted_alone.clone(),
+        );
+        r.register(
+            "limits_alone",
+            "Whether this process counts limits of plans by itself, though it should not",
+            metrics.limits_alone.clone(),
+        );
         metrics.registry = Arc::new(registry);
         let outcome = SignatureCheck::Remembered;
         metrics.remembered_signatures =
@@ -677,6 +723,8 @@ impl Metrics {
         // Two who ask at a time would else see the issuers half taken over.
         let _telling = self.telling.lock().unwrap_or_else(PoisonError::into_inner);
         self.issuers(statuses);
+        self.products();
+        self.plans();
         if let Some(SpanCounts { exported, dropped, failed }) = spans {
             for (outcome, count) in
                 [("exported", exported), ("dropped", dropped), ("failed", failed)]
@@ -686,6 +734,61 @@ impl Metrics {
             }
         }
         self.text()
+    }
+
+    /// What counts the use of products.
+    #[must_use]
+    pub const fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
+    /// Has the use of the products of a policy told from the start, as [`Self::portals`] the logins: of
+    /// the first few.
+    pub fn used_products<'p>(&self, environments: impl IntoIterator<Item = &'p Environment>) {
+        let known = environments.into_iter().flat_map(|environment| {
+            environment.products.iter().flat_map(move |product| {
+                let plans = product.plans.iter().map(|plan| Some(Arc::clone(&plan.name)));
+                let none = product.plans.is_empty().then_some(None);
+                plans.chain(none).map(move |plan| UsageOf {
+                    environment: environment.name.clone(),
+                    product: product.name.clone(),
+                    plan,
+                })
+            })
+        });
+        for of in known.take(MAX_PRODUCTS) {
+            drop(self.usage.of(of));
+        }
+    }
+
+    /// What is told of the limits.
+    #[must_use]
+    pub const fn limits(&self) -> &Arc<Standing> {
+        &self.limits
+    }
+
+    fn plans(&self) {
+        self.limits_forgotten.inner().store(self.limits.forgotten(), Ordering::Relaxed);
+        self.limits_counted_alone.inner().store(self.limits.alone(), Ordering::Relaxed);
+        let alone = self.limits.alone_since().flatten().is_some();
+        self.limits_alone.set(i64::from(alone));
+    }
+
+    fn products(&self) {
+        for (of, counts) in self.usage.all() {
+            let UsageOf { environment, product, plan } = of;
+            let (granted, limited) = counts.so_far();
+            for (outcome, count) in [("granted", granted), ("limited", limited)] {
+                let labels = UsageLabels {
+                    environment: NameLabel(Some(environment.clone())),
+                    product: NameLabel(Some(product.clone())),
+                    plan: plan.as_deref().unwrap_or_default().to_owned(),
+                    outcome,
+                };
+                let counter = self.product_requests.get_or_create(&labels);
+                counter.inner().store(count, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Takes over how the issuers stand; one that the policy names no more has no series any more. Of an

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Names and labels as README.md has them; `tests/docs` holds its table against the sources.
-const METRICS: [(&str, &[&str]); 22] = [
+const METRICS: [(&str, &[&str]); 26] = [
     ("portcullis_api_key_failures_total", &["reason"]),
     ("portcullis_bearer_signatures_total", &["outcome"]),
     ("portcullis_build_info", &["version"]),
@@ -18,9 +18,13 @@ const METRICS: [(&str, &[&str]); 22] = [
     ("portcullis_checks_total", &["decision", "environment", "portal", "reason"]),
     ("portcullis_groups_maybe_truncated_total", &[]),
     ("portcullis_last_reload_successful", &["what"]),
+    ("portcullis_limits_alone", &[]),
+    ("portcullis_limits_counted_alone_total", &[]),
+    ("portcullis_limits_forgotten_total", &[]),
     ("portcullis_login_failures_total", &["portal", "reason"]),
     ("portcullis_logins_total", &["outcome", "portal"]),
     ("portcullis_policy_problems", &[]),
+    ("portcullis_product_requests_total", &["environment", "outcome", "plan", "product"]),
     ("portcullis_provider_fetches_total", &["issuer", "outcome"]),
     ("portcullis_provider_key_alarms_total", &["issuer"]),
     ("portcullis_provider_keys", &["issuer"]),
@@ -34,7 +38,10 @@ const METRICS: [(&str, &[&str]); 22] = [
 ];
 
 /// Those that are zero while all is well.
-const WELL: [&str; 4] = [
+const WELL: [&str; 7] = [
+    "portcullis_limits_alone",
+    "portcullis_limits_counted_alone_total",
+    "portcullis_limits_forgotten_total",
     "portcullis_policy_problems",
     "portcullis_provider_key_alarms_total",
     "portcullis_provider_keys_age_seconds",
@@ -65,6 +72,8 @@ async fn every_metric_is_there_after_what_it_counts_and_has_the_labels_of_its_ta
     let groups: Vec<String> = (0..100).map(|number| format!("group-{number}")).collect();
     let bearer = gateway.provider.id_token(&json!({"groups": groups}));
     gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&bearer)).await;
+    let bearer = gateway.provider.id_token(&json!({}));
+    gateway.ask(Ask::get(&format!("{API}/pets")).bearer(&bearer)).await.granted();
     gateway.ask(Ask::get(&format!("{PORTAL}/callback?code=x&state=x")).navigate()).await;
     gateway.ask(Ask::get(&format!("{API}/pets")).header("api-key", "k")).await;
     // The provider of these tests takes no token back.

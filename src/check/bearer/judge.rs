@@ -179,7 +179,7 @@ fn identity(
             Membership { portals, groups: call.policy.known_groups(groups.unwrap_or_default()) },
         ),
         credential,
-        usage_plan: origin.plan.map(|plan| plan.plan.clone()),
+        usage_plan: origin.plan.map(|plan| Arc::clone(&plan.plan)),
         claims: wanted_claims(claims, &settings.identity_headers),
     };
     (identity, maybe_truncated)

@@ -7,14 +7,16 @@ use super::*;
 use crate::attributes::Headers;
 use crate::cookie::{CookieNames, SetCookie};
 use crate::decision::{Body, Challenge, ClientKind, HeaderPolicy, Hint, Link, Reason, Refusal};
+use crate::limits::Quota;
 use crate::policy::Grant;
-use crate::policy::RateLimit;
+use crate::policy::{LimitUnit, RateLimit};
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use proptest::prelude::*;
 use prost::Message;
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +68,7 @@ fn overwrites_towards_the_upstream_and_adds_towards_the_client() {
     let route = [None, None, None];
     let mut upstream = policy.apply(&Headers::default(), route, Some(Arc::new(caller)));
     upstream.replace_cookie(Some("a=b\tc\r\nx-evil: 1".to_owned()));
-    let allowed = Allowed { upstream, cookies: cookies.to_vec() };
+    let allowed = Allowed { upstream, cookies: cookies.to_vec(), quota: None };
     let checked = Checked::allowed(Reason::Granted, allowed, Facts::default());
     let Some(HttpResponse::OkResponse(ok)) = decoded(&checked, &ASKED).http_response else {
         panic!("not allowed");
@@ -118,7 +120,7 @@ prop_compose! {
             email_verified: flags.0,
             send_unverified_email: flags.1,
             claims: BTreeMap::from([("department".to_owned(), claim), ("unused".to_owned(), other)]),
-            usage_plan: plan,
+            usage_plan: plan.map(Into::into),
             ..Identity::default()
         };
         Arc::make_mut(&mut identity.membership).groups = groups.into_iter().collect();
@@ -136,16 +138,17 @@ prop_compose! {
         places in prop::sample::subsequence(vec![0, 1, 2, 3], 0..=4),
         names in prop::array::uniform3(names()),
         usage_plan in prop::option::of(texts()),
-        limit in prop::option::of((any::<u32>(), texts())),
+        limit in prop::option::of((any::<u32>(), prop::sample::select(LimitUnit::ALL.to_vec()))),
         shadow in any::<bool>(),
     ) -> Facts {
         let [portal, environment, product] = names;
-        let limit = limit.map(|(requests, unit)| {
+        let limit = limit.map(|(requests, (_, unit))| {
             RateLimit { requests_per_unit: u64::from(requests), unit }
         });
         let hint = Some(Hint::from("never shown"));
         let grant = Grant::new(None, places);
         let names = Facts { portal, environment, product, ..Facts::default() };
+        let usage_plan = usage_plan.map(Into::into);
         Facts { caller, grant, usage_plan, limit, hint, shadow, ..names }
     }
 }
@@ -158,6 +161,7 @@ prop_compose! {
         cookie in prop::option::of(prop::option::of(texts())),
         authorization in prop::option::of(prop::sample::select(vec!["Bearer a", "Basic a"])),
         cookies in cookies(),
+        quota in prop::option::of(any::<[u32; 4]>()),
     ) -> Allowed {
         let headers = [
             ("x-user-id", "sub"), ("x-user-issuer", "iss"), ("x-user-email", "email"),
@@ -173,7 +177,13 @@ prop_compose! {
             upstream.replace_cookie(rest);
         }
         upstream.remove_credential(&request);
-        Allowed { upstream, cookies }
+        let quota = quota.map(|[limit, remaining, reset, window]| Quota {
+            limit: limit.into(),
+            remaining: remaining.into(),
+            reset: NonZeroU64::MIN.saturating_add(reset.into()),
+            window: window.into(),
+        });
+        Allowed { upstream, cookies, quota }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Environments: products, base paths, usage plans.
 
 use super::*;
-use crate::policy::{KeySource, PlanAuth, RateLimit};
+use crate::policy::{KeySource, LimitUnit, PlanAuth, RateLimit};
 
 const SELECTOR: &str = "  - namespaces: ['*']
     labels: [{key: app, operator: Equals, values: [petstore]}]
@@ -155,12 +155,12 @@ fn keeps_usage_plans() {
     assert_eq!(environment.products[0].usage_plans, ["free", "paid"]);
     let free = &environment.plans["free"];
     assert_eq!(free.auth, PlanAuth::ApiKey);
-    let limit = RateLimit { requests_per_unit: 5, unit: "MINUTE".to_owned() };
+    let limit = RateLimit { requests_per_unit: 5, unit: LimitUnit::Minute };
     assert_eq!(free.rate_limit, Some(limit));
     assert_eq!(environment.plans["paid"].auth, PlanAuth::OAuth);
     assert_eq!(environment.plans["open"].auth, PlanAuth::Unsaid);
     let issuer = &environment.plan_issuers[0];
-    assert_eq!((issuer.plan.as_str(), issuer.portal), ("paid", Some(PortalId(0))));
+    assert_eq!((&*issuer.plan, issuer.portal), ("paid", Some(PortalId(0))));
     let jwks = compiled.snapshot.issuers().into_iter().filter_map(|source| match source {
         KeySource::Jwks(issuer, url) => Some((issuer.to_string(), url.to_string())),
         KeySource::Discovery(_) => None,

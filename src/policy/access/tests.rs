@@ -10,6 +10,7 @@ fn group(value: &str, portals: &[usize], products: &[(usize, &str)]) -> Group {
     let granted = |(environment, product): &(usize, &str)| Granted {
         products: [name(product)].into(),
         environments: [EnvironmentId(*environment)].into(),
+        plans: None,
     };
     Group {
         name: name(value),

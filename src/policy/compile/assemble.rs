@@ -114,7 +114,7 @@ fn environment(
         plans: plans.map(|(name, plan)| (name.clone(), environment::plan(plan))).collect(),
         plan_issuers: issuers
             .map(|(plan, issuer, jwks_url)| PlanIssuer {
-                plan: plan.clone(),
+                plan: plan.as_str().into(),
                 issuer: issuer.clone(),
                 jwks_url: jwks_url.clone(),
                 portal: vouching,
@@ -133,6 +133,8 @@ struct Selections<'h> {
     with_login: SharedSet<PortalId>,
     product_sets: HashMap<(&'h Selector, &'h str), SharedSet<ResourceName>>,
     environment_sets: HashMap<(&'h Selector, &'h str), SharedSet<EnvironmentId>>,
+    /// Sets of usage plans.
+    plan_sets: HashMap<&'h [String], SharedSet<Box<str>>>,
 }
 
 impl<'h> Selections<'h> {
@@ -144,6 +146,7 @@ impl<'h> Selections<'h> {
             with_login,
             product_sets: HashMap::new(),
             environment_sets: HashMap::new(),
+            plan_sets: HashMap::new(),
         }
     }
 
@@ -166,7 +169,7 @@ impl<'h> Selections<'h> {
     }
 
     fn granted(&mut self, api: &'h ApiSelector, own: &'h str) -> Granted {
-        let Self { shelf, environments, product_sets, environment_sets, .. } = self;
+        let Self { shelf, environments, product_sets, environment_sets, plan_sets, .. } = self;
         let products = product_sets.entry((&api.products, own)).or_insert_with(|| {
             let products = shelf.select(&api.products, own);
             products.map(|product| product.origin.name().clone()).collect()
@@ -174,6 +177,11 @@ impl<'h> Selections<'h> {
         let environments = environment_sets.entry((&api.environments, own)).or_insert_with(|| {
             environments.select(&api.environments, own).into_iter().map(EnvironmentId).collect()
         });
-        Granted { products: products.clone(), environments: environments.clone() }
+        let all = api.usage_plans.is_empty() || api.usage_plans.iter().any(|plan| plan == "*");
+        let plans = (!all).then(|| {
+            let names = || api.usage_plans.iter().map(|plan| plan.as_str().into()).collect();
+            plan_sets.entry(&api.usage_plans).or_insert_with(names).clone()
+        });
+        Granted { products: products.clone(), environments: environments.clone(), plans }
     }
 }

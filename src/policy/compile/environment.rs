@@ -96,5 +96,5 @@ fn jwks_url(text: &Located<String>, allow_http: bool, found: &mut Findings<'_>) 
 
 /// A plan as the snapshot has it.
 pub(super) fn plan(plan: &UsagePlan) -> crate::policy::UsagePlan {
-    crate::policy::UsagePlan { auth: plan.auth, rate_limit: plan.rate_limit.clone() }
+    crate::policy::UsagePlan { auth: plan.auth, rate_limit: plan.rate_limit }
 }

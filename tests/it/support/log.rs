@@ -1,6 +1,6 @@
 //! The log of a test, as the service would write it.
 
-use portcullis::config::{LogFormat, LogSettings};
+use portcullis::config::{LogFormat, LogSettings, UsageLog};
 use portcullis::telemetry;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -16,11 +16,13 @@ impl Log {
     pub(crate) fn start(format: LogFormat, level: tracing::Level) -> Self {
         // Whether an event is of interest is remembered for the whole process, by whoever comes to it
         // first: other tests have to be interested as well.
-        let all = LogSettings { format, level: tracing::Level::TRACE };
+        let usage = UsageLog::None;
+        let all = LogSettings { format, level: tracing::Level::TRACE, usage };
         let _first = tracing::dispatcher::set_global_default(telemetry::dispatch(all, io::sink));
         let lines = Lines::default();
         let writer = lines.clone();
-        let dispatch = telemetry::dispatch(LogSettings { format, level }, move || writer.clone());
+        let dispatch =
+            telemetry::dispatch(LogSettings { format, level, usage }, move || writer.clone());
         Self { lines, _guard: tracing::dispatcher::set_default(&dispatch) }
     }
 

@@ -4,6 +4,7 @@ use crate::decision::{
     Allowed, Asked, Body, Challenge, Checked, ClientKind, Denied, Facts, Status,
 };
 use crate::identity::Identity;
+use crate::limits::Quota;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
@@ -92,6 +93,10 @@ fn ok_response(allowed: &Allowed) -> OkHttpResponse {
         let overwrite = HeaderAppendAction::OverwriteIfExistsOrAdd;
         to_client.push(field("cache-control", "no-store", overwrite));
     }
+    let fields = allowed.quota.into_iter().flat_map(Quota::fields);
+    to_client.extend(
+        fields.map(|(name, value)| field(name, &value, HeaderAppendAction::OverwriteIfExistsOrAdd)),
+    );
     OkHttpResponse {
         headers: set
             // Overwritten: a value that the client forged must not stand beside ours.
@@ -140,7 +145,7 @@ fn metadata(checked: &Checked) -> Struct {
         ("portal", named(portal)),
         ("environment", named(environment)),
         ("product", named(product)),
-        ("usage_plan", usage_plan.cloned()),
+        ("usage_plan", usage_plan.map(ToString::to_string)),
     ];
     let texts = texts.into_iter().filter_map(|(name, value)| Some((name, text(value?))));
     let mut fields: std::collections::HashMap<String, Value> =
@@ -152,7 +157,8 @@ fn metadata(checked: &Checked) -> Struct {
     if let Some(limit) = limit {
         #[expect(clippy::cast_precision_loss, reason = "limits are far below 2^53")]
         let requests = kind(Kind::NumberValue(limit.requests_per_unit as f64));
-        let limit = [("requests_per_unit", requests), ("unit", text(limit.unit.clone()))];
+        let limit =
+            [("requests_per_unit", requests), ("unit", text(limit.unit.as_str().to_owned()))];
         let limit = limit.map(|(name, value)| (name.to_owned(), value)).into();
         fields.insert("limit".to_owned(), kind(Kind::StructValue(Struct { fields: limit })));
     }

@@ -72,6 +72,7 @@ fn granted() -> impl Strategy<Value = Granted> {
     (places(), places()).prop_map(|(products, environments)| Granted {
         products: products.iter().map(|place| name(&format!("p{place}"))).collect(),
         environments: environments.into_iter().map(EnvironmentId).collect(),
+        plans: None,
     })
 }
 

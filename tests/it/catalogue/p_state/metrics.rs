@@ -116,6 +116,7 @@ async fn p18_labels_have_names_of_the_policy_and_reasons_of_the_contract_alone()
         "malformed",
         "unknown",
         "expired",
+        "petstore-product.default",
         "limited",
     ];
     known.extend(LoginFailure::ALL.map(LoginFailure::as_str));
