@@ -28,6 +28,8 @@ pub use catalogue::Catalogue;
 pub use compile::{
     Compiled, Held, HeldDoc, HeldEnvironment, HeldGroup, HeldPortal, Input, Known, compile,
 };
+/// Tables of the policy's kind, for what else is looked up on every check.
+pub use hashbrown::{DefaultHashBuilder, HashTable};
 pub use hosts::Hosts;
 pub use logins::{LoginIssuer, authorization_query};
 pub use plans::{NoPlan, ProductPlan, Shown};

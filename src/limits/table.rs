@@ -6,9 +6,9 @@
 //! Pure: no I/O, no clock.
 
 use super::{Counted, Standing, Window};
+use crate::policy::DefaultHashBuilder;
 use crate::policy::ProductPlan;
 use crate::time::UnixTime;
-use hashbrown::DefaultHashBuilder;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
