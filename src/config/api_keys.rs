@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use super::ApiKeySettings;
-use super::headers::is_free;
+use super::headers::{is_free, is_of_identity};
 use super::read::{finish, value};
 use crate::api_key::HEADER;
 use crate::document::{Field, Fields};
@@ -24,7 +24,7 @@ pub(super) fn read(mut section: Option<Fields<'_>>) -> ApiKeySettings {
 
 fn header(field: &Field<'_>) -> Option<String> {
     let name = field.string()?.to_ascii_lowercase();
-    if !is_free(&name) {
+    if !is_free(&name) || is_of_identity(&name) {
         field.error("expected the name of a header that carries nothing else");
         return None;
     }

@@ -64,6 +64,11 @@ pub(super) fn identity(field: Option<Field<'_>>, key_header: &str) -> Vec<(Strin
     headers
 }
 
+/// Whether it is one of the identity headers of settings that name none.
+pub(super) fn is_of_identity(name: &str) -> bool {
+    IDENTITY.iter().any(|(own, _claim)| *own == name.replace('_', "-"))
+}
+
 /// Whether a header of this name may be given a meaning by the settings.
 pub(super) fn is_free(name: &str) -> bool {
     let ours = name.starts_with("x-portcullis-") || name.starts_with("x-envoy-");

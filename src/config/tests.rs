@@ -188,7 +188,11 @@ colour: blue
         "settings.yaml:3: session.idle_timeout: expected a duration of more than none",
         "settings.yaml:5: tokens.clock_skew: expected at most 2m",
         "settings.yaml:6: tokens.audiences[0]: expected a string that is not empty",
+<<<<<<< HEAD
         "settings.yaml:7: colour: unknown key; known here: api_keys, cookies, documents, endpoints, environments, \
+=======
+        "settings.yaml:7: colour: unknown key; known here: api_keys, cookies, endpoints, environments, \
+>>>>>>> keys
          forward_authorization, identity_headers, limits, listen, log, portals, provider, \
          resources, session, strip_headers, telemetry, tokens",
     ];
@@ -405,6 +409,7 @@ fn kubernetes_has_its_namespaces_named_and_keys_that_replicas_share() {
 }
 
 #[test]
+<<<<<<< HEAD
 fn reads_where_redis_is() {
     let redis = |text: &str| {
         let text =
@@ -467,4 +472,34 @@ fn reads_where_redis_is() {
     assert!(
         found.iter().any(|found| found.contains("warning: session.redis: expected a url with"))
     );
+=======
+fn the_header_of_keys_carries_nothing_else() {
+    let problems = |settings: &str| {
+        let text =
+            format!("resources: {{paths: [portal]}}\nsession: {{store: memory}}\n{settings}\n");
+        let base = Base::from(Path::new("/"));
+        parse(&text, &base).map_or_else(|problems| problems.len(), |_parsed| 0)
+    };
+    let cases = [
+        ("api_keys: {header: X-Pet-Key, bearer: true, max_failures: 5, forwarded_for: 2}", 0),
+        ("api_keys: {header: authorization}", 1),
+        ("api_keys: {header: cookie}", 1),
+        ("api_keys: {header: x-portcullis-key}", 1),
+        ("api_keys: {header: 'a b'}", 1),
+        ("api_keys: {max_failures: 0}", 1),
+        ("api_keys: {forwarded_for: 11}", 1),
+        ("api_keys: {headers: x}", 1),
+        ("identity_headers: {api-key: sub}", 1),
+        ("identity_headers: {api_key: sub}", 1),
+        ("api_keys: {header: x-user-id}", 1),
+        ("api_keys: {header: x-user-id}\nidentity_headers: {x-user-id: sub}", 1),
+        ("strip_headers: [api-key]", 1),
+        ("strip_headers: ['api-*']", 1),
+        ("api_keys: {header: x-key}\nstrip_headers: [api-key]", 0),
+        ("api_keys: {header: x-jwt-key}\nstrip_headers: ['x-jwt-*']", 1),
+    ];
+    for (settings, want) in cases {
+        assert_eq!(problems(settings), want, "{settings}");
+    }
+>>>>>>> keys
 }
