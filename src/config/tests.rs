@@ -188,11 +188,7 @@ colour: blue
         "settings.yaml:3: session.idle_timeout: expected a duration of more than none",
         "settings.yaml:5: tokens.clock_skew: expected at most 2m",
         "settings.yaml:6: tokens.audiences[0]: expected a string that is not empty",
-<<<<<<< HEAD
         "settings.yaml:7: colour: unknown key; known here: api_keys, cookies, documents, endpoints, environments, \
-=======
-        "settings.yaml:7: colour: unknown key; known here: api_keys, cookies, endpoints, environments, \
->>>>>>> keys
          forward_authorization, identity_headers, limits, listen, log, portals, provider, \
          resources, session, strip_headers, telemetry, tokens",
     ];
