@@ -1,19 +1,20 @@
 //! Envoy's side: `envoy.service.auth.v3`. The only door to envoy-types.
 
-mod body;
 mod decode;
 mod door;
 mod encode;
 mod message;
+mod others;
 mod receive;
+mod reply;
 mod service;
 mod view;
 mod wire;
 mod writer;
 
-pub use body::Answer;
 pub use decode::{Ambiguous, decode};
+pub(crate) use door::Waits;
 pub use door::{Answering, Handler, Server};
 pub use encode::{encode, encode_to};
-pub use message::Framed;
+pub(crate) use message::Framed;
 pub use service::AuthorizationService;

@@ -2,10 +2,14 @@
 
 mod connection;
 mod io;
+mod keep_alive;
 mod listener;
+mod streams;
 mod tls;
 mod workers;
 
+#[cfg(test)]
+pub(crate) use connection::answered;
 pub use listener::Listener;
 pub use tls::{Tls, TlsFault};
 pub use workers::Workers;

@@ -6,20 +6,22 @@
 //! Of gRPC this is the little that one unary method needs, straight on HTTP/2; the other methods,
 //! health among them, are tonic's.
 
-use super::body::Answer;
-use super::receive::receive;
+use super::message::Framed;
+use super::others::{self, unless_reset};
+use super::receive::{Begun, Message, begin, finish, give_room};
+use super::reply::Reply;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{Request, Response};
-use std::convert::Infallible;
+use h2::RecvStream;
+use h2::server::SendResponse;
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Request, Response};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Context;
 use tonic::Status;
-use tonic::codegen::Service;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 
@@ -29,7 +31,6 @@ const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
-const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 
 /// An answer, or what has to be awaited for it.
 pub enum Answering<'h> {
@@ -85,6 +86,7 @@ struct Inner<H> {
     handler: H,
     max_message_bytes: usize,
     others: Routes,
+    reply: Reply,
 }
 
 impl<H> Clone for Server<H> {
@@ -106,92 +108,122 @@ impl<H> NamedService for Server<H> {
 impl<H: Handler> Server<H> {
     /// Answers checks by `handler`, and the rest by `others`; longer messages are not read.
     pub fn new(handler: H, max_message_bytes: usize, others: Routes) -> Self {
-        let others = others.prepare();
-        Self(Arc::new(Inner { handler, max_message_bytes, others }))
+        let (others, reply) = (others.prepare(), Reply::new());
+        Self(Arc::new(Inner { handler, max_message_bytes, others, reply }))
     }
 
-    /// Answers a request: a future that is not boxed where it is a check.
-    ///
-    /// # Errors
-    ///
-    /// None: what fails is an answer, too.
-    pub fn call(
+    /// Answers a call, at once where that waits for nobody. Else what is returned does; it does not panic,
+    /// and ends early where the client gives up.
+    pub(crate) fn answer(
         &self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<Answer>, Infallible>> + Send + use<H> {
-        let inner = Arc::clone(&self.0);
-        let request = if request.uri().path() != CHECK {
-            Err(inner.other(request))
-        } else if is_encoded(&request) {
-            Err(std::future::ready(refuse_encoded()).boxed())
-        } else {
-            let timeout = request.headers().get(GRPC_TIMEOUT).cloned();
-            let trace = if inner.handler.is_traced() { traceparent(&request) } else { None };
-            Ok((request.into_body(), timeout, trace))
-        };
-        async move {
-            Ok(match request {
-                Ok((body, timeout, trace)) => inner.check(body, timeout, trace).await,
-                Err(other) => other.await,
-            })
+        request: Request<RecvStream>,
+        mut respond: SendResponse<Framed>,
+        context: &mut Context<'_>,
+    ) -> Option<Waits<'_>> {
+        let inner = &*self.0;
+        if request.uri().path() != CHECK {
+            return Some(apart(others::answer(inner.others.clone(), request, respond)));
+        }
+        let (head, mut body) = request.into_parts();
+        let headers = head.headers;
+        if is_encoded(&headers) {
+            refuse_encoded(&mut respond);
+            return None;
+        }
+        match begin(&mut body, inner.max_message_bytes, context).ok()? {
+            Begun::Whole(message) => match inner.decide(message, &headers, &mut respond)? {
+                Answering::Ready(answer) => {
+                    let _gone = inner.reply.send(answer, &mut respond);
+                    None
+                }
+                Answering::Waits(answer) => {
+                    give_room(&mut body);
+                    Some(apart(inner.answer_later(answer, respond)))
+                }
+            },
+            Begun::Part(begun) => Some(apart(inner.read_on(begun, body, headers, respond))),
         }
     }
+}
+
+/// A call that waits for somebody, beside the others of its connection.
+pub(crate) type Waits<'s> = BoxFuture<'s, ()>;
+
+/// A call whose panic, and whose client's going, are no matter of the others.
+fn apart<'s>(call: impl Future<Output = Result<(), h2::Error>> + Send + 's) -> Waits<'s> {
+    AssertUnwindSafe(call).catch_unwind().map(drop).boxed()
 }
 
 impl<H: Handler> Inner<H> {
-    async fn check(
+    /// What the handler says to a message; nothing where that is an error, which is sent.
+    fn decide(
         &self,
-        body: Incoming,
-        timeout: Option<HeaderValue>,
-        trace: Option<HeaderValue>,
-    ) -> Response<Answer> {
-        let timeout = timeout.as_ref().and_then(|timeout| timeout.to_str().ok());
-        // One that is no text is malformed, and still the gateway's word.
-        let trace = trace.as_ref().map(|trace| trace.to_str().unwrap_or_default());
-        let message = match receive(body, self.max_message_bytes, timeout).await {
+        message: Message,
+        headers: &HeaderMap,
+        respond: &mut SendResponse<Framed>,
+    ) -> Option<Answering<'_>> {
+        let message = match message {
             Ok(message) => message,
-            Err(status) => return status.into_http().map(Answer::other),
+            Err(status) => {
+                refuse(status.into_http(), respond);
+                return None;
+            }
         };
+        let timeout = timeout(headers);
+        // One that is no text is malformed, and still the gateway's word. With several, the first.
+        let trace = if self.handler.is_traced() { headers.get(TRACEPARENT) } else { None };
+        let trace = trace.map(|trace| trace.to_str().unwrap_or_default());
         let answer =
             catch_unwind(AssertUnwindSafe(|| self.handler.answer(message, timeout, trace)));
-        let answer = match answer {
-            Ok(Answering::Ready(answer)) => Ok(answer),
-            Ok(Answering::Waits(answer)) => AssertUnwindSafe(answer).catch_unwind().await,
-            Err(panic) => Err(panic),
-        };
-        let answer = answer.unwrap_or_else(|_panic| self.handler.answer_to_panic());
-        let mut response = Response::new(Answer::message(answer));
-        response.headers_mut().insert(CONTENT_TYPE, GRPC);
-        response
+        Some(answer.unwrap_or_else(|_panic| Answering::Ready(self.handler.answer_to_panic())))
     }
 
-    fn other(&self, request: Request<Incoming>) -> BoxFuture<'static, Response<Answer>> {
-        let mut routes = self.others.clone();
-        let request = request.map(tonic::body::Body::new);
-        async move {
-            match routes.call(request).await {
-                Ok(response) => response.map(Answer::other),
-                Err(never) => match never {},
-            }
+    async fn answer_later(
+        &self,
+        answer: BoxFuture<'_, Bytes>,
+        mut respond: SendResponse<Framed>,
+    ) -> Result<(), h2::Error> {
+        let answer = AssertUnwindSafe(answer).catch_unwind();
+        let Some(answer) = unless_reset(&mut respond, answer).await else { return Ok(()) };
+        let answer = answer.unwrap_or_else(|_panic| self.handler.answer_to_panic());
+        self.reply.send(answer, &mut respond)
+    }
+
+    async fn read_on(
+        &self,
+        begun: Bytes,
+        mut body: RecvStream,
+        headers: HeaderMap,
+        mut respond: SendResponse<Framed>,
+    ) -> Result<(), h2::Error> {
+        let most = self.max_message_bytes;
+        let message = finish(begun, &mut body, most, timeout(&headers)).await?;
+        match self.decide(message, &headers, &mut respond) {
+            Some(answer) => self.answer_later(answer.bytes().boxed(), respond).await,
+            None => Ok(()),
         }
-        .boxed()
     }
 }
 
-/// The `traceparent` of the call itself: the gateway's span for it. With several, the first.
-fn traceparent(request: &Request<Incoming>) -> Option<HeaderValue> {
-    request.headers().get(TRACEPARENT).cloned()
+/// The text of `grpc-timeout`.
+fn timeout(headers: &HeaderMap) -> Option<&str> {
+    headers.get(GRPC_TIMEOUT)?.to_str().ok()
 }
 
 /// Whether messages may be compressed, which the gateway never does: small ones could say large things.
-fn is_encoded(request: &Request<Incoming>) -> bool {
-    request.headers().get(GRPC_ENCODING).is_some_and(|encoding| encoding != IDENTITY)
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get(GRPC_ENCODING).is_some_and(|encoding| encoding != IDENTITY)
 }
 
-fn refuse_encoded() -> Response<Answer> {
+fn refuse_encoded(respond: &mut SendResponse<Framed>) {
     let mut response = Status::unimplemented("compressed messages are not read").into_http();
     response.headers_mut().insert(GRPC_ACCEPT_ENCODING, IDENTITY);
-    response.map(Answer::other)
+    refuse(response, respond);
+}
+
+/// Sends an error of the RPC, unless the client has gone.
+fn refuse(response: Response<()>, respond: &mut SendResponse<Framed>) {
+    let _gone = respond.send_response(response, true);
 }
 
 #[cfg(test)]

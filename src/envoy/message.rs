@@ -39,7 +39,7 @@ fn announced(body: &[u8]) -> Option<usize> {
 
 /// A message behind its prefix, as it goes out: neither is copied into the other.
 #[derive(Debug)]
-pub struct Framed {
+pub(crate) struct Framed {
     prefix: [u8; PREFIX],
     /// How much of the prefix is out.
     sent: usize,

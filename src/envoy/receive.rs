@@ -3,74 +3,80 @@
 use super::message::{TooLong, is_hopeless, only};
 use super::service::grpc_timeout;
 use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame, Incoming};
+use h2::RecvStream;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use tonic::Status;
 
-type Next = Option<Result<Frame<Bytes>, hyper::Error>>;
+/// A message of at most so many bytes; `None` where what came is none.
+pub(super) type Message = Result<Option<Bytes>, Status>;
 
-/// The message of at most `most` bytes that `body` is; `None` where it is none.
+/// How far a message has come.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// In nearly all cases it is one frame, that has come with the head.
+    Whole(Message),
+    /// More is to come, or at least the end.
+    Part(Bytes),
+}
+
+/// What has come of the message of at most `most` bytes that `body` is, without waiting for more.
 ///
 /// # Errors
 ///
-/// The message is too long, the client has gone, or the time that it gave is over.
-pub(super) async fn receive(
-    mut body: Incoming,
+/// The client has gone.
+pub(super) fn begin(
+    body: &mut RecvStream,
     most: usize,
-    timeout: Option<&str>,
-) -> Result<Option<Bytes>, Status> {
-    // In nearly all cases it is one frame, that has come with the head.
-    let first = poll_fn(|context| Poll::Ready(poll_next(&mut body, context))).await;
-    let begun = match first {
-        Poll::Pending => BytesMut::new(),
-        Poll::Ready(None) => return Ok(None),
-        Poll::Ready(Some(frame)) => {
-            let data = data(frame)?;
-            if body.is_end_stream() {
-                return only(data, most).map_err(|TooLong| too_long(most));
-            }
-            BytesMut::from(data)
+    context: &mut Context<'_>,
+) -> Result<Begun, h2::Error> {
+    Ok(match body.poll_data(context) {
+        Poll::Pending => Begun::Part(Bytes::new()),
+        Poll::Ready(None) => Begun::Whole(Ok(None)),
+        Poll::Ready(Some(data)) => {
+            let data = data?;
+            if body.is_end_stream() { Begun::Whole(whole(data, most)) } else { Begun::Part(data) }
         }
-    };
-    Box::pin(in_time(join(begun, body, most), timeout)).await
+    })
 }
 
-/// Reads what is left of a message that comes in several frames.
-async fn join(
-    mut begun: BytesMut,
-    mut body: Incoming,
+/// Gives back what room a message takes of the connection's, before its stream ends.
+pub(super) fn give_room(body: &mut RecvStream) {
+    let room = body.flow_control();
+    // It cannot be more than was taken.
+    let _given = room.release_capacity(room.used_capacity());
+}
+
+/// Reads what is left of a message, for as long as the client waits.
+///
+/// # Errors
+///
+/// The client has gone.
+pub(super) async fn finish(
+    begun: Bytes,
+    body: &mut RecvStream,
     most: usize,
-) -> Result<Option<Bytes>, Status> {
-    while !is_hopeless(&begun, most) {
-        let next = poll_fn(|context| poll_next(&mut body, context)).await;
-        let Some(frame) = next else { break };
-        begun.extend_from_slice(&data(frame)?);
-    }
-    only(begun.freeze(), most).map_err(|TooLong| too_long(most))
-}
-
-/// What `reading` comes to, where the client does not say that it waits no longer.
-async fn in_time(
-    reading: impl Future<Output = Result<Option<Bytes>, Status>>,
     timeout: Option<&str>,
-) -> Result<Option<Bytes>, Status> {
+) -> Result<Message, h2::Error> {
+    let reading = join(begun, body, most);
     let Some(timeout) = timeout.and_then(grpc_timeout) else { return reading.await };
     let read = tokio::time::timeout(timeout, reading).await;
-    read.unwrap_or_else(|_elapsed| Err(Status::deadline_exceeded("Timeout expired")))
+    read.unwrap_or_else(|_elapsed| Ok(Err(Status::deadline_exceeded("Timeout expired"))))
 }
 
-fn poll_next(body: &mut Incoming, context: &mut Context<'_>) -> Poll<Next> {
-    Pin::new(body).poll_frame(context)
+async fn join(begun: Bytes, body: &mut RecvStream, most: usize) -> Result<Message, h2::Error> {
+    give_room(body);
+    let mut begun = BytesMut::from(begun);
+    while !is_hopeless(&begun, most) {
+        let Some(data) = poll_fn(|context| body.poll_data(context)).await else { break };
+        begun.extend_from_slice(&data?);
+        give_room(body);
+    }
+    Ok(whole(begun.freeze(), most))
 }
 
-/// The bytes of a frame; trailers have none.
-fn data(frame: Result<Frame<Bytes>, hyper::Error>) -> Result<Bytes, Status> {
-    let frame = frame.map_err(|error| Status::cancelled(error.to_string()))?;
-    Ok(frame.into_data().unwrap_or_default())
-}
-
-fn too_long(most: usize) -> Status {
-    Status::out_of_range(format!("the message is longer than {most} bytes"))
+fn whole(body: Bytes, most: usize) -> Message {
+    let too_long =
+        |TooLong| Status::out_of_range(format!("the message is longer than {most} bytes"));
+    only(body, most).map_err(too_long)
 }

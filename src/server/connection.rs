@@ -2,24 +2,18 @@
 
 use super::io::Gathered;
 use super::listener::Accepted;
+use super::streams::{Broken, Streams};
 use super::tls::Tls;
 use super::{MAX_RESETS, MAX_STREAMS, WINDOW_BYTES};
 use crate::envoy::{Handler, Server};
-use hyper::server::conn::http2::Builder;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use std::error::Error;
+use h2::server::Builder;
 use std::pin::pin;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
 
-/// How long a connection may be silent before we ask whether anybody is there, and for the answer.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-
-type Fault = Box<dyn Error + Send + Sync>;
+/// Most that the headers of a call may be.
+const MAX_HEADERS_BYTES: u32 = 16 * 1024;
 
 /// Answers what comes, until the client closes, or `stop` changes or is gone: then the streams that are
 /// open may end. To be called in the runtime that is to do it.
@@ -49,9 +43,9 @@ async fn secured<S, H>(
     tls: Option<Tls>,
     server: Server<H>,
     mut stop: watch::Receiver<()>,
-) -> Result<(), Fault>
+) -> Result<(), Broken>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
     H: Handler,
 {
     let Some(tls) = tls else { return answered(stream, server, stop).await };
@@ -62,33 +56,33 @@ where
     answered(stream, server, stop).await
 }
 
-async fn answered<S, H>(
+/// The same, once bytes come and go as they are.
+pub(crate) async fn answered<S, H>(
     stream: S,
     server: Server<H>,
     mut stop: watch::Receiver<()>,
-) -> Result<(), Fault>
+) -> Result<(), Broken>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
     H: Handler,
 {
-    let service = service_fn(move |request| server.call(request));
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new();
     builder
-        .timer(TokioTimer::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_window_size(WINDOW_BYTES)
         .initial_connection_window_size(WINDOW_BYTES)
+        .max_header_list_size(MAX_HEADERS_BYTES)
         .max_pending_accept_reset_streams(MAX_RESETS)
-        .max_local_error_reset_streams(MAX_RESETS)
-        .keep_alive_interval(KEEP_ALIVE)
-        .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-        // No gRPC client reads it.
-        .auto_date_header(false);
-    let mut connection = pin!(builder.serve_connection(Gathered::new(stream), service));
+        .max_local_error_reset_streams(Some(MAX_RESETS));
+    let connection = builder.handshake(Gathered::new(stream)).await?;
+    let mut streams = pin!(Streams::new(connection, &server));
     tokio::select! {
         biased;
-        ended = connection.as_mut() => return Ok(ended?),
-        _stopped = stop.changed() => connection.as_mut().graceful_shutdown(),
+        ended = streams.as_mut() => return ended,
+        _stopped = stop.changed() => streams.end(),
     }
-    Ok(connection.await?)
+    streams.await
 }
+
+#[cfg(test)]
+mod tests;

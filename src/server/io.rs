@@ -3,7 +3,6 @@
 //! Of itself it reads some kilobytes at a time, which are two checks of one Envoy worker that may send
 //! a hundred at once; and where the stream claims vectored writes, each answer above 256 bytes is a write of its own.
 
-use hyper::rt::{Read, ReadBufCursor, Write};
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
@@ -27,11 +26,11 @@ impl<S> Gathered<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> Read for Gathered<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Gathered<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        mut to: ReadBufCursor<'_>,
+        to: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.unread.is_empty() {
@@ -47,7 +46,7 @@ impl<S: AsyncRead + Unpin> Read for Gathered<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Write for Gathered<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -72,15 +71,14 @@ impl<S: AsyncWrite + Unpin> Write for Gathered<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hyper::rt::ReadBuf as HyperBuf;
     use std::future::poll_fn;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     /// What one call reads into this much room.
     async fn read<S: AsyncRead + Unpin>(stream: &mut Gathered<S>, room: usize) -> Vec<u8> {
         let mut room = vec![0; room];
-        let mut buffer = HyperBuf::new(&mut room);
-        let read = poll_fn(|context| Pin::new(&mut *stream).poll_read(context, buffer.unfilled()));
+        let mut buffer = ReadBuf::new(&mut room);
+        let read = poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut buffer));
         read.await.expect("reads");
         buffer.filled().to_vec()
     }

@@ -1,20 +1,22 @@
 use super::*;
+use crate::envoy::reply::GRPC;
 use crate::envoy::service::refuse_panic;
+use crate::server::answered;
 use bytes::Buf;
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
-use hyper::HeaderMap;
-use hyper::body::{Body, Frame};
+use http::header::CONTENT_TYPE;
+use http_body::{Body, Frame};
 use hyper::client::conn::http2::{SendRequest, handshake};
-use hyper::server::conn::http2;
-use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message;
 use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use tokio::sync::watch;
 
 /// Longest message that these servers read.
 const MOST: usize = 64;
@@ -70,10 +72,11 @@ impl Body for Frames {
 async fn connect<H: Handler>(handler: H) -> SendRequest<Frames> {
     let (near, far) = tokio::io::duplex(64 * 1024);
     let server = Server::new(handler, MOST, Routes::default());
-    let service = service_fn(move |request| server.call(request));
-    let builder = http2::Builder::new(TokioExecutor::new());
     // Both end with the test.
-    tokio::spawn(builder.serve_connection(TokioIo::new(far), service));
+    tokio::spawn(async {
+        let (_never, stop) = watch::channel(());
+        answered(far, server, stop).await
+    });
     let (client, connection) =
         handshake(TokioExecutor::new(), TokioIo::new(near)).await.expect("shakes hands");
     tokio::spawn(connection);
