@@ -405,7 +405,6 @@ fn kubernetes_has_its_namespaces_named_and_keys_that_replicas_share() {
 }
 
 #[test]
-<<<<<<< HEAD
 fn reads_where_redis_is() {
     let redis = |text: &str| {
         let text =
@@ -468,7 +467,9 @@ fn reads_where_redis_is() {
     assert!(
         found.iter().any(|found| found.contains("warning: session.redis: expected a url with"))
     );
-=======
+}
+
+#[test]
 fn the_header_of_keys_carries_nothing_else() {
     let problems = |settings: &str| {
         let text =
@@ -497,5 +498,4 @@ fn the_header_of_keys_carries_nothing_else() {
     for (settings, want) in cases {
         assert_eq!(problems(settings), want, "{settings}");
     }
->>>>>>> keys
 }
