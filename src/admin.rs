@@ -5,6 +5,7 @@ use crate::documents::{DocumentStatus, Documents};
 use crate::manifest::Watch;
 use crate::policy::{Portal, Snapshot};
 use crate::provider::{IssuerStatus, Providers};
+use crate::replicas::Bus;
 use crate::telemetry::Metrics;
 use crate::time::UnixTime;
 use crate::trace::SpanCounts;
@@ -41,6 +42,8 @@ pub struct Loaded {
     pub providers: Providers,
     /// Documents that APIDocs name by URL.
     pub documents: Documents,
+    /// What replicas tell each other, where they do.
+    pub bus: Option<Bus>,
 }
 
 impl Admin {
@@ -54,14 +57,14 @@ impl Admin {
     }
 }
 
-/// Ready once there is a policy, and the first fetch of each issuer's keys and of each document is over,
-/// well or not: an outage of one provider takes no replica out, nor does one of the API server. The body says what is
-/// missing.
+/// Ready once there is a policy, the first fetch of each issuer's keys and of each document is over, well or
+/// not, and what was ended before is known from Redis, if that answers: an outage of one provider takes no
+/// replica out, nor does one of the API server, or of Redis. The body says what is missing.
 async fn ready(State(admin): State<Admin>) -> Response {
     let kubernetes = admin.kubernetes.as_ref().map(Watch::status);
     let mut lacking = kubernetes.as_ref().map(|status| status.missing.clone()).unwrap_or_default();
     let (ready, mut body) = match admin.loaded.get() {
-        Some(Loaded { policy, providers, documents }) => {
+        Some(Loaded { policy, providers, documents, bus }) => {
             let statuses = providers.report();
             lacking.extend(statuses.iter().filter_map(missing));
             let described = documents.report(admin.clock.now());
@@ -73,7 +76,11 @@ async fn ready(State(admin): State<Admin>) -> Response {
                 "shadow": policy.shadows(admin.clock.now()).map(shadow).collect::<Vec<_>>(),
                 "issuers": statuses.iter().map(issuer).collect::<Vec<_>>(),
             });
-            (providers.first_fetches_over() && documents.first_fetches_over(), body)
+            lacking.extend(bus.iter().filter_map(unheard));
+            // Who was signed out before is known first, unless nobody could say.
+            let heard = bus.as_ref().is_none_or(|bus| bus.is_loaded() || bus.is_hopeless());
+            let fetched = providers.first_fetches_over() && documents.first_fetches_over();
+            (fetched && heard, body)
         }
         None => {
             lacking.insert(0, "a policy: no resources were loaded yet".to_owned());
@@ -95,6 +102,14 @@ async fn ready(State(admin): State<Admin>) -> Response {
     }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+fn unheard(bus: &Bus) -> Option<String> {
+    if !bus.is_up() {
+        return Some("Redis cannot be reached".to_owned());
+    }
+    let missing = "what other replicas have ended is not known yet";
+    (!bus.is_current()).then(|| missing.to_owned())
 }
 
 fn missing(status: &IssuerStatus) -> Option<String> {
@@ -142,7 +157,7 @@ fn issuer(status: &IssuerStatus) -> Value {
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     let mut statuses = Vec::new();
-    if let Some(Loaded { policy, providers, documents }) = admin.loaded.get() {
+    if let Some(Loaded { policy, providers, documents, .. }) = admin.loaded.get() {
         statuses = providers.report();
         admin.metrics.documents(&documents.report(admin.clock.now()), documents.counts());
         let policy = Arc::clone(&policy.borrow());

@@ -112,6 +112,9 @@ impl App {
         // What does not hold is said at once, and not when there is a policy at last.
         let tls = settings.listen.tls.as_ref().map(Tls::read).transpose()?;
         let providers = Providers::new(&settings.provider, clock.clone())?;
+        let shared = settings.session.redis.as_ref();
+        let redis = shared.map(|shared| Redis::start(shared, providers.runtime().clone()));
+        let redis = redis.transpose()?;
         let tracing = collector.map(|collector| {
             let (tracer, queue) = Tracer::new(clock.clone());
             (tracer, Exporter::start(queue, collector))
@@ -121,6 +124,13 @@ impl App {
             None => None,
         };
         let mut loader = Loader::new(parsed).beside(kubernetes.clone());
+        let documents = loader.documents().clone();
+        let fetcher = DocumentFetcher::start(
+            &settings.documents,
+            clock.clone(),
+            documents.clone(),
+            Arc::clone(&reload),
+        )?;
         // Before there is any policy, so that whoever waits for one can see what is missing.
         let kept = Arc::new(OnceLock::new());
         let admin = Admin {
@@ -143,17 +153,7 @@ impl App {
         metrics.loaded(telemetry::Loaded::SealingKeys, true);
         providers.set_issuers(sources(&loaded.snapshot));
         metrics.portals(logins(&loaded.snapshot));
-        let documents = loader.documents().clone();
-        let fetcher = DocumentFetcher::start(
-            &settings.documents,
-            clock.clone(),
-            documents.clone(),
-            Arc::clone(&reload),
-        )?;
         metrics.used_products(&loaded.snapshot.environments);
-        let shared = settings.session.redis.as_ref();
-        let redis = shared.map(|shared| Redis::start(shared, providers.runtime().clone()));
-        let redis = redis.transpose()?;
         let (publish, policy) = watch::channel(loaded.snapshot);
         let (publish_keys, key_ring) = watch::channel(key_ring);
         let checker = Checker::new(Parts {
@@ -161,10 +161,14 @@ impl App {
             policy: policy.clone(),
             key_ring,
             providers: providers.clone(),
-            redis,
+            redis: redis.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
         })?;
+        let bus = checker.bus().cloned();
+        if let Some((redis, bus)) = redis.zip(bus.clone()) {
+            metrics.share(redis, bus);
+        }
         let listener = Listener::bind(&settings.listen.grpc).await?;
         let keys_file = settings.session.keys_file.clone();
         let told = metrics.clone();
@@ -184,7 +188,7 @@ impl App {
         }
         // Nobody else sets it.
         let (told, described) = (providers.clone(), documents.clone());
-        let _set = kept.set(admin::Loaded { policy, providers: told, documents: described });
+        let _set = kept.set(admin::Loaded { policy, providers: told, documents: described, bus });
         let app = Self {
             listener,
             tls,

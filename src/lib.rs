@@ -36,6 +36,7 @@ pub mod decision;
 pub mod provider;
 pub mod lint;
 pub mod store;
+pub mod replicas;
 pub mod telemetry;
 pub mod shadow;
 pub mod check;

@@ -172,7 +172,7 @@ fn a_shadow_ends_within_a_fortnight_and_one_that_is_over_is_none() {
 fn finds_all_problems_at_once_with_their_lines() {
     let text = "
 listen: {grpc: localhost:9001, http: 1}
-session: {store: redis, lifetime: 31days, idle_timeout: 0s}
+session: {store: disk, lifetime: 31days, idle_timeout: 0s}
 tokens:
   clock_skew: 121s
   audiences: ['']
@@ -182,7 +182,7 @@ colour: blue
         "settings.yaml:2: resources: expected a value; there is none",
         "settings.yaml:2: listen.grpc: expected an address and a port such as 127.0.0.1:9001 or [::1]:9001",
         "settings.yaml:2: listen.http: unknown key; known here: admin, grpc, tls",
-        "settings.yaml:3: session.store: this version does not offer redis yet; expected cookie or memory",
+        "settings.yaml:3: session.store: expected one of: cookie, memory, redis",
         "settings.yaml:3: warning: session: expected session.keys_file; without it sessions end when this process ends",
         "settings.yaml:3: session.lifetime: expected at most 30days",
         "settings.yaml:3: session.idle_timeout: expected a duration of more than none",
@@ -498,4 +498,28 @@ fn the_header_of_keys_carries_nothing_else() {
     for (settings, want) in cases {
         assert_eq!(problems(settings), want, "{settings}");
     }
+}
+
+#[test]
+fn each_store_has_its_redis_and_what_becomes_of_it_without() {
+    let session = |text: &str| {
+        let text = format!("resources: {{paths: [a]}}\nsession: {{keys_file: k, {text}}}");
+        parse(&text, &base()).map(|parsed| parsed.settings.session).expect(&text)
+    };
+    let redis = session("store: redis");
+    assert_eq!((redis.store, redis.limits.store_down), (StoreKind::Redis, StoreDown::Refuse));
+    assert_eq!(redis.redis, Some(RedisSettings::default()));
+    let redis = session("store: redis, redis: {db: 2, cache_time: 5s}").redis.expect("a Redis");
+    assert_eq!((redis.db, redis.cache_time), (2, Duration::from_secs(5)));
+    assert_eq!(redis.nodes, RedisSettings::default().nodes);
+    let cookie = session("store: cookie");
+    assert_eq!((cookie.redis, cookie.limits.store_down), (None, StoreDown::Local));
+    assert!(session("store: memory, redis: {url: 'redis://127.0.0.1'}").redis.is_some());
+    assert_eq!(session("store_down: refuse").limits.store_down, StoreDown::Refuse);
+    let text = "portals: {a.b: {session: {store_down: local}}}";
+    let portals = settings(text).portals;
+    assert_eq!(portals.values().next().and_then(|one| one.store_down), Some(StoreDown::Local));
+    let found = problems("resources: {paths: [a]}\nsession: {store_down: open}");
+    let want = "settings.yaml:2: session.store_down: expected one of: refuse, local";
+    assert!(found.iter().any(|found| found.starts_with(want)), "{found:?}");
 }

@@ -2,6 +2,7 @@
 //! policy, never from a request.
 
 use super::LoginFailure;
+use super::shared::SharedMetrics;
 use crate::decision::{Checked, Reason};
 use crate::documents::{DocumentCounts, DocumentStatus};
 use crate::limits::Standing;
@@ -10,6 +11,8 @@ use crate::name::ResourceName;
 use crate::policy::{Environment, Table};
 use crate::problem::{Problem, Severity};
 use crate::provider::{Counts, IssuerStatus};
+use crate::redis::Redis;
+use crate::replicas::Bus;
 use crate::time::UnixTime;
 use crate::trace::SpanCounts;
 use crate::usage::{Usage, UsageOf};
@@ -314,6 +317,7 @@ pub struct Metrics {
     limits_forgotten: Counter,
     limits_counted_alone: Counter,
     limits_alone: Gauge,
+    shared: SharedMetrics,
 }
 
 impl Default for Metrics {
@@ -366,6 +370,7 @@ impl Metrics {
             limits_forgotten: Counter::default(),
             limits_counted_alone: Counter::default(),
             limits_alone: Gauge::default(),
+            shared: SharedMetrics::default(),
         };
         let r = &mut registry;
         r.register("build_info", "The version that runs", metrics.build_info.clone());
@@ -493,6 +498,7 @@ impl Metrics {
             Unit::Seconds,
             metrics.document_age.clone(),
         );
+        r.register_collector(Box::new(metrics.shared.clone()));
         r.register("spans", "Ended spans by what became of them", metrics.spans.clone());
         r.register(
             "product_requests",
@@ -715,6 +721,11 @@ impl Metrics {
     /// Counts an API key that did not hold.
     pub fn key_failure(&self, reason: KeyFailure) {
         self.key_failures.get_or_create(&KeyFailureLabels { reason }).inc();
+    }
+
+    /// Has Redis told, and what replicas tell each other by it.
+    pub fn share(&self, redis: Redis, bus: Bus) {
+        self.shared.set(redis, bus);
     }
 
     /// The text that Prometheus reads, with what the issuers and the spans come to now.

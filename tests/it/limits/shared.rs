@@ -110,7 +110,7 @@ async fn of_two_hundred_at_once_exactly_as_many_pass_on_all_together() {
 
 #[tokio::test]
 async fn while_redis_is_gone_each_process_holds_the_whole_limit_by_itself() {
-    let mut replicas = Replicas::of(five_a_minute()).await;
+    let replicas = Replicas::of(five_a_minute()).await;
     let anna = replicas.ask("00u-anna");
     replicas.next_window();
     assert_eq!(replicas.in_turn(&anna, 3).await, 3);
