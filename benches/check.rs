@@ -85,7 +85,8 @@ impl World {
             let (_keys, key_ring) = watch::channel(key_ring);
             let settings = Arc::new(settings);
             let counted = metrics.clone();
-            let parts = Parts { settings, policy, key_ring, providers, clock, metrics };
+            let redis = None;
+            let parts = Parts { settings, policy, key_ring, providers, redis, clock, metrics };
             (Checker::new(parts).expect("randomness"), counted)
         })
     }

@@ -21,7 +21,8 @@ pub use tokens::{Judged, KnownToken, Signature, TokenCache, TokenKey};
 pub use users::{Owner, Users};
 
 use moka::policy::EvictionPolicy;
-use moka::sync::{Cache, CacheBuilder};
+pub(crate) use moka::sync::Cache;
+use moka::sync::CacheBuilder;
 use std::hash::Hash;
 
 /// A cache whose newest entry always gets in. With moka's own policy a full cache turns away what is
