@@ -79,8 +79,6 @@ async fn i20_while_the_store_is_down_it_is_503_in_time_and_nobody_is_signed_out(
         stranger.refused(503, "store_unavailable");
         let login = browser.load(&fleet.replicas[0], &format!("{PORTAL}/.auth/login")).await;
         login.refused(503, "store_unavailable");
-        let failed = "portcullis_login_failures_total{portal=\"petstore-portal.default\",reason=\"store_unavailable\"}";
-        assert_eq!(fleet.replicas[0].metric(failed).await, 2);
         fault.end(&fleet.redis);
         fleet.recovered().await;
         fleet.all_grant(&browser).await;
