@@ -5,6 +5,8 @@ import http from 'node:http';
 export class Door {
   /** Refreshes that were asked for, in order: when, and whether the provider has heard of them. */
   refreshes = [];
+  /** Whatever went to the token endpoint and back that nobody else may read. */
+  secrets = new Set();
   #server;
   #hold;
 
@@ -48,11 +50,22 @@ export class Door {
     if (refresh) this.refreshes.push(entry);
     if (held) this.#hold = undefined;
     if (held?.when === 'before') await this.#wait(held);
+    // Who asked may be dead by now.
+    if (request.socket.destroyed) return;
     entry.heard = true;
     const answer = await forward(url, request, body);
+    if (url.pathname.endsWith('/token')) this.#remember(body, answer.body);
     if (held?.when === 'after') await this.#wait(held);
     response.writeHead(answer.status, answer.headers);
     response.end(answer.body);
+  }
+
+  #remember(asked, answered) {
+    const form = new URLSearchParams(asked.toString());
+    const tokens = JSON.parse(answered.toString());
+    for (const name of ['code', 'code_verifier', 'refresh_token']) this.secrets.add(form.get(name));
+    for (const name of ['access_token', 'refresh_token', 'id_token']) this.secrets.add(tokens[name]);
+    for (const empty of [null, undefined]) this.secrets.delete(empty);
   }
 
   #wait(held) {

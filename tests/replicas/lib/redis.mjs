@@ -58,12 +58,16 @@ export class Server {
     return this.#part.running;
   }
 
-  /** What `redis-cli` prints for one command. */
-  async ask(...command) {
+  /** What `redis-cli` is to be told for one command. */
+  args(...command) {
     const { user, password } = KEEPER;
     const tls = this.tls ? ['--tls', '--cacert', path.join(this.folder, '../redis-ca.crt')] : [];
-    const args = ['-h', '127.0.0.1', '-p', String(this.port), '--user', user, '--pass', password, '--no-auth-warning', ...tls, ...command];
-    const { stdout } = await run('redis-cli', args.map(String), { timeout: 5000, maxBuffer: 64 << 20 });
+    return ['-h', '127.0.0.1', '-p', this.port, '--user', user, '--pass', password, '--no-auth-warning', ...tls, ...command].map(String);
+  }
+
+  /** What `redis-cli` prints for one command. */
+  async ask(...command) {
+    const { stdout } = await run('redis-cli', this.args(...command), { timeout: 5000, maxBuffer: 64 << 20 });
     if (/^(ERR|NOAUTH|WRONGPASS|NOPERM|MISCONF|LOADING|OOM|READONLY)\b/.test(stdout)) throw new Error(`${this.name}: ${command[0]}: ${stdout.trim()}`);
     return stdout.trim();
   }
