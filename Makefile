@@ -1,5 +1,5 @@
-# Needs Rust, Python 3 and Node (20 or newer). Everything else comes pinned into .tools/, except Debian's Chromium and
-# Prometheus (`make chromium prometheus`).
+# Needs Rust, Python 3 and Node (20 or newer). Everything else comes pinned into .tools/, except Debian's Chromium,
+# Redis and Prometheus (`make chromium redis prometheus`).
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -42,7 +42,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools chromium lint deny unit crds-check charts differential fuzz soak-short validate gateway gateways observability catalogue demo-check bench-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: tools chromium redis lint deny unit crds-check charts differential fuzz soak-short validate gateway gateways observability catalogue demo-check bench-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
@@ -63,7 +63,7 @@ deny: $(DENY) ## What the dependencies may be: bans, licences, sources; advisori
 	fi
 
 .PHONY: unit
-unit: tools build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
+unit: tools redis build ## Unit and in-process gRPC tests, and the tests of the demo's own provider and of the README
 	mkdir -p $(RESULTS)
 	cargo test --locked | tee $(RESULTS)/cargo.txt
 	cargo test --locked $(BENCHES)
@@ -274,6 +274,10 @@ $(CHARTS): tests/charts/requirements.txt tests/charts/package.json tests/charts/
 .PHONY: chromium
 chromium: ## Install Debian's Chromium, for demo-check (needs root)
 	@deploy/demo/install-chromium.sh
+
+.PHONY: redis
+redis: ## Install Debian's redis-server and redis-sentinel, for the tests (needs root)
+	@deploy/redis/install-redis.sh
 
 .PHONY: clean
 clean: ## Remove what was built and what was brought

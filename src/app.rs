@@ -11,6 +11,7 @@ use crate::policy::Snapshot;
 use crate::problem::Problem;
 use crate::provider::{Collector, IssuerSource, Providers, ProvidersError};
 use crate::random::{self, NoRandomness};
+use crate::redis::{self, Redis};
 use crate::reload::{self, Loaded, Loader, Reload};
 use crate::server::{self, ListenError, Listener, Tls, Workers};
 use crate::session::{KeyRing, KeyRingError};
@@ -58,6 +59,9 @@ pub enum StartError {
     /// Settings of section `provider` cannot be followed.
     #[error(transparent)]
     Providers(#[from] ProvidersError),
+    /// Files of section `session.redis`.
+    #[error(transparent)]
+    Redis(#[from] redis::StartError),
     /// It is not known how to reach Kubernetes.
     #[error(transparent)]
     Kubernetes(#[from] WatchError),
@@ -131,6 +135,9 @@ impl App {
         let providers = Providers::new(&settings.provider, clock.clone())?;
         providers.set_issuers(sources(&loaded.snapshot));
         metrics.portals(logins(&loaded.snapshot));
+        let shared = settings.session.redis.as_ref();
+        let redis = shared.map(|shared| Redis::start(shared, providers.runtime().clone()));
+        let redis = redis.transpose()?;
         let (publish, policy) = watch::channel(loaded.snapshot);
         let (publish_keys, key_ring) = watch::channel(key_ring);
         let checker = Checker::new(Parts {
@@ -138,6 +145,7 @@ impl App {
             policy: policy.clone(),
             key_ring,
             providers: providers.clone(),
+            redis,
             clock: clock.clone(),
             metrics: metrics.clone(),
         })?;

@@ -32,6 +32,7 @@ use crate::identity::Identity;
 use crate::policy::{Grant, NoRoute, Route, Snapshot};
 use crate::provider::Providers;
 use crate::random::NoRandomness;
+use crate::redis::Redis;
 use crate::session::KeyRing;
 use crate::store::{
     Completions, MemorySessions, Refreshes, Replays, Revocations, TokenCache, Users,
@@ -81,6 +82,8 @@ pub struct Parts {
     pub key_ring: watch::Receiver<Arc<KeyRing>>,
     /// Providers.
     pub providers: Providers,
+    /// What replicas share.
+    pub redis: Option<Redis>,
     /// The present.
     pub clock: Clock,
     /// Metrics.

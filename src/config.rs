@@ -11,6 +11,7 @@ mod overrides;
 mod places;
 mod provider;
 mod read;
+mod redis;
 mod session;
 mod settings;
 mod tokens;
@@ -18,6 +19,7 @@ mod tokens;
 pub use bounds::SHADOW as LONGEST_SHADOW;
 pub use load::{LoadError, load, load_at};
 pub use read::{Base, Parsed, Places, parse};
+pub use redis::{RedisCredentials, RedisMode, RedisNode, RedisSettings};
 pub use settings::*;
 
 #[cfg(test)]

@@ -157,6 +157,7 @@ fn assemble(
         policy,
         key_ring,
         providers,
+        redis: None,
         clock,
         metrics: Metrics::new(),
     })?)

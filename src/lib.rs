@@ -28,6 +28,7 @@ pub mod credential;
 pub mod identity;
 pub mod decision;
 pub mod provider;
+pub mod redis;
 pub mod lint;
 pub mod store;
 pub mod telemetry;

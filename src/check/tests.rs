@@ -20,6 +20,7 @@ fn checker() -> Checker {
         policy: watch::channel(Arc::default()).1,
         key_ring: watch::channel(Arc::new(key_ring)).1,
         providers: Providers::new(&settings.provider, clock.clone()).expect("providers"),
+        redis: None,
         settings: Arc::new(settings),
         clock,
         metrics: Metrics::new(),

@@ -3,7 +3,9 @@
 //! Pure: no I/O, no clock.
 
 use super::read::{Base, finish, optional, path, value};
-use super::{CookieSettings, SecureCookies, SessionLimits, SessionSettings, StoreKind, bounds};
+use super::{
+    CookieSettings, SecureCookies, SessionLimits, SessionSettings, StoreKind, bounds, redis,
+};
 use crate::config::headers::is_token;
 use crate::document::{Field, Fields};
 use std::time::Duration;
@@ -29,8 +31,19 @@ pub(super) fn read(
 ) -> SessionSettings {
     let store = value(&mut section, "store", store, StoreKind::Cookie);
     let keys_file = optional(&mut section, "keys_file", |field| path(field, base));
-    if store == StoreKind::Cookie && keys_file.is_none() {
-        no_keys(section.as_ref().map_or(whole, |fields| fields.field()), in_cluster);
+    let redis = section.as_mut().and_then(|fields| fields.take("redis"));
+    // Another store has the bus alone, where the file names a server.
+    let redis = redis.and_then(|field| redis::read(&field, base, false));
+    if keys_file.is_none() {
+        let field = section.as_ref().map_or(whole, |fields| fields.field());
+        if redis.is_some() {
+            field.error(
+                "expected session.keys_file with session.redis: what replicas leave there for each \
+                 other is sealed",
+            );
+        } else if store == StoreKind::Cookie {
+            no_keys(field, in_cluster);
+        }
     }
     let mut length = |key, default| value(&mut section, key, lifetime, default);
     let limits = SessionLimits {
@@ -39,28 +52,13 @@ pub(super) fn read(
         refresh_before: length("refresh_before", DEFAULT.refresh_before),
         outage_grace: length("outage_grace", DEFAULT.outage_grace),
     };
-    let redis = section.as_mut().and_then(|fields| fields.take("redis"));
-    redis.iter().for_each(redis_section);
     finish(section);
-    SessionSettings { store, keys_file, limits }
+    SessionSettings { store, keys_file, limits, redis }
 }
 
 /// A length of time within that of the longest session.
 pub(super) fn lifetime(field: &Field<'_>) -> Option<Duration> {
     field.duration(bounds::LIFETIME)
-}
-
-/// `redis.url` is understood, and without effect: `store` says that there is no such store yet.
-fn redis_section(field: &Field<'_>) {
-    let mut section = field.fields();
-    if let Some(url) = section.as_mut().and_then(|fields| fields.take("url")) {
-        let text = url.string();
-        if text.is_some_and(|text| !text.starts_with("redis://") && !text.starts_with("rediss://"))
-        {
-            url.error("expected a URL such as redis://127.0.0.1:6379");
-        }
-    }
-    finish(section);
 }
 
 fn store(field: &Field<'_>) -> Option<StoreKind> {

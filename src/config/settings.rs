@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no clock.
 
+use super::RedisSettings;
 use crate::name::ResourceName;
 use crate::time::UnixTime;
 use ipnet::IpNet;
@@ -168,6 +169,8 @@ pub struct SessionSettings {
     pub keys_file: Option<PathBuf>,
     /// Limits of a session that no portal overrides.
     pub limits: SessionLimits,
+    /// What replicas share; none: nothing.
+    pub redis: Option<RedisSettings>,
 }
 
 /// How long a session holds.

@@ -392,3 +392,68 @@ fn kubernetes_has_its_namespaces_named_and_keys_that_replicas_share() {
         parse("resources: {kubernetes: {namespaces: [a]}}", &base()).expect_err("no keys");
     assert!(without[0].to_string().contains("expected session.keys_file"), "{without:?}");
 }
+
+#[test]
+fn reads_where_redis_is() {
+    let redis = |text: &str| {
+        let text =
+            format!("resources: {{paths: [a]}}\nsession: {{keys_file: k, redis: {{{text}}}}}");
+        let parsed = parse(&text, &base()).map_err(|found| found[0].to_string())?;
+        Ok::<_, String>(parsed.settings.session.redis.expect("a Redis"))
+    };
+    let tcp = |host: &str, port| RedisNode::Tcp(host.to_owned(), port);
+    let plain = redis("url: 'redis://127.0.0.1'").expect("holds");
+    assert_eq!(plain, RedisSettings::default());
+    let whole = redis("url: 'rediss://ann:p%40ss@[::1]:7000/3', ca_file: ca.pem").expect("holds");
+    assert!(whole.tls && whole.ca_file == Some("/etc/portcullis/ca.pem".into()));
+    assert_eq!((whole.nodes[0].clone(), whole.db), (tcp("::1", 7000), 3));
+    assert_eq!(whole.credentials.username.as_deref(), Some("ann"));
+    let password = whole.credentials.password.as_ref().map(|password| password.expose().as_str());
+    assert_eq!(password, Some("p@ss"));
+    assert!(!format!("{whole:?}").contains("p@ss"));
+    let socket = redis("url: 'unix:run/redis.sock'").expect("holds");
+    assert_eq!(socket.nodes, [RedisNode::Unix("/etc/portcullis/run/redis.sock".into())]);
+    let sentinels =
+        redis("mode: sentinel, master: m, url: 'rediss://a', nodes: [b, 'c:7']").expect("holds");
+    assert_eq!(sentinels.mode, RedisMode::Sentinel("m".to_owned()));
+    assert_eq!(sentinels.nodes, [tcp("a", 26379), tcp("b", 26379), tcp("c", 7)]);
+    let cluster = redis("mode: cluster, nodes: ['a:1'], cache_time: 0s").expect("holds");
+    assert_eq!((cluster.mode, cluster.cache_time), (RedisMode::Cluster, Duration::ZERO));
+    let refused = [
+        ("url: 'http://a'", "url: expected a URL such as redis://"),
+        ("url: 'redis://u:geheim@a/x'", "url: expected a URL such as redis://"),
+        ("url: 'redis://a?x=1'", "url: expected a URL such as redis://"),
+        ("url: 'unix:'", "url: expected a path"),
+        ("db: 1", "expected url: without it"),
+        ("url: 'redis://a', nodes: [b]", "nodes: expected no nodes"),
+        ("url: 'redis://a', mode: sentinel", "expected master"),
+        ("url: 'redis://a', master: m", "master: expected no master"),
+        ("url: 'redis://a', username: ann", "expected password_file beside username"),
+        ("url: 'redis://u:geheim@a', password_file: p", "expected one password"),
+        ("url: 'redis://a', ca_file: c", "expected a url with rediss://"),
+        ("url: 'redis://a/1', mode: cluster", "expected db 0"),
+        ("url: 'redis://a', key_prefix: '{a}'", "key_prefix: expected letters"),
+        ("url: 'unix:/a', mode: cluster", "expected host names"),
+        ("mode: cluster, nodes: ['u:geheim@a']", "nodes[0]: expected a host"),
+        ("url: 'redis://a', command_timeout: 11s", "command_timeout: expected at most 10s"),
+        ("url: 'redis://a', cache_time: 2m", "cache_time: expected at most 1m"),
+        ("url: 'redis://a', colour: blue", "colour: unknown key"),
+    ];
+    for (text, want) in refused {
+        let text =
+            format!("resources: {{paths: [a]}}\nsession: {{keys_file: k, redis: {{{text}}}}}");
+        let found = problems(&text);
+        let hit = format!("settings.yaml:2: session.redis.{want}");
+        let whole = format!("settings.yaml:2: session.redis: {want}");
+        assert!(
+            found.iter().any(|found| found.starts_with(&hit) || found.starts_with(&whole)),
+            "{text}: {found:?}"
+        );
+        assert!(!found.iter().any(|found| found.contains("geheim")), "{found:?}");
+    }
+    let found = problems("resources: {paths: [a]}\nsession: {redis: {url: 'redis://a'}}");
+    assert!(found.iter().any(|found| found.contains("expected session.keys_file with")));
+    assert!(
+        found.iter().any(|found| found.contains("warning: session.redis: expected a url with"))
+    );
+}

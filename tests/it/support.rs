@@ -12,6 +12,7 @@ pub(crate) mod process;
 pub(crate) mod log;
 pub(crate) mod provider;
 pub(crate) mod raw;
+pub(crate) mod redis_server;
 pub(crate) mod setup;
 pub(crate) mod token;
 pub(crate) mod ways;
@@ -24,6 +25,7 @@ pub(crate) use gateway::{Gateway, eventually};
 pub(crate) use line::{Line, Trouble};
 pub(crate) use log::Log;
 pub(crate) use provider::Provider;
+pub(crate) use redis_server::RedisServer;
 pub(crate) use setup::Setup;
 pub(crate) use ways::Ways;
 

@@ -107,7 +107,9 @@ async fn service(parsed: Parsed, policy: Arc<Snapshot>) -> AuthorizationService 
     let (_keys, key_ring) = watch::channel(Arc::new(KeyRing::of(&key).expect("a key")));
     let metrics = Metrics::new();
     let settings = Arc::new(parsed.settings);
-    let parts = Parts { settings, policy, key_ring, providers, clock, metrics: metrics.clone() };
+    let redis = None;
+    let parts =
+        Parts { settings, policy, key_ring, providers, redis, clock, metrics: metrics.clone() };
     AuthorizationService::new(Checker::new(parts).expect("randomness"), CheckMetrics::new(metrics))
 }
 
