@@ -7,27 +7,36 @@ import { until } from '../guide/lib/wait.mjs';
 import { Standalone } from './lib/redis.mjs';
 import { Replicas } from './lib/replicas.mjs';
 
-/** ID tokens are refreshed at half their life, so that there is half of it for everything below. */
+/** Seconds that an ID token lives. It is refreshed at half of that, and a lease that nobody renews lapses well within the rest. */
 const LIFE = 16;
 const PARALLEL = 200;
 
+/** When whom a test is about signs in, in milliseconds from the start: each has a refresh due just when its turn comes. */
+const AHEAD = { due: 0, 'another killed': 1000, 'killed before': 4000, expired: 5000, 'killed after': 15_000, stopped: 25_000 };
+
 let replicas;
 let redis;
+const people = {};
 
 before(async () => {
   replicas = await Replicas.prepare('refresh');
   redis = await Standalone.of(replicas.world, 'redis');
   await redis.start();
   await replicas.start({ session: `store: redis, redis: ${redis.settings}`, idTokenSeconds: LIFE, refreshGraceSeconds: 30, clockSkew: '1s' });
+  for (const [who, delay] of Object.entries(AHEAD)) {
+    people[who] = pause(delay).then(() => signedIn());
+    // Whoever waits for it hears of it.
+    people[who].catch(() => {});
+  }
 });
 
 after(() => replicas?.stop());
 
-/** Somebody who has just signed in, and when a refresh is due. */
-async function signedIn() {
-  const jar = await replicas.signedIn(0);
+/** Somebody who has just signed in, when a refresh is due, and when the identity has expired. */
+async function signedIn(life = LIFE) {
+  const jar = await replicas.signedIn();
   const now = Date.now();
-  return { jar, due: now + (LIFE / 2 + 1) * 1000, expired: now + (LIFE + 2) * 1000 };
+  return { jar, due: now + (life / 2 + 1) * 1000, expired: now + (life + 2) * 1000 };
 }
 
 const at = (time) => pause(Math.max(0, time - Date.now()));
@@ -73,7 +82,7 @@ async function rested() {
 }
 
 test(`${PARALLEL} parallel requests over three replicas, when a refresh is due: one call to the token endpoint`, async () => {
-  const { jar, due } = await signedIn();
+  const { jar, due } = await people.due;
   await at(due);
   replicas.forget();
   const answers = await burst(jar);
@@ -86,19 +95,8 @@ test(`${PARALLEL} parallel requests over three replicas, when a refresh is due: 
   assert.equal(await rested(), 1);
 });
 
-test(`${PARALLEL} parallel requests when the identity has expired, and all must wait: one call to the token endpoint`, async () => {
-  const { jar, expired } = await signedIn();
-  await at(expired);
-  replicas.forget();
-  const answers = await burst(jar);
-  const calls = await rested();
-  console.log(`identity expired, ${PARALLEL} parallel requests: ${JSON.stringify(answers)}, ${calls} call to the token endpoint`);
-  assert.deepEqual(answers, { 200: PARALLEL });
-  assert.equal(calls, 1);
-});
-
 test('a replica that does not refresh is killed meanwhile: one call', async () => {
-  const { jar, due } = await signedIn();
+  const { jar, due } = await people['another killed'];
   await at(due);
   replicas.forget();
   const { reached, release } = holding('before');
@@ -114,45 +112,66 @@ test('a replica that does not refresh is killed meanwhile: one call', async () =
   await revived(other, jar);
 });
 
-for (const [when, heard] of [['before', 1], ['after', 2]]) {
-  test(`the replica that refreshes is killed ${when} the provider has answered it: another one does it, and the session goes on`, async () => {
-    const { jar, due, expired } = await signedIn();
-    await at(due);
-    replicas.forget();
-    const { reached, release } = holding(when);
-    const answers = burst(jar);
-    const holder = await reached;
-    await killed(holder);
-    const from = performance.now();
-    // The other replicas' own turn is not to be held.
-    const survivors = [0, 1, 2].filter((each) => each !== holder);
-    for (const each of survivors) replicas.each[each].door.hold(undefined);
-    assert.deepEqual(Object.keys(await answers), ['200'], JSON.stringify(await answers));
-    const statuses = new Set();
-    await until('another replica to refresh', async () => {
-      for (const each of survivors) statuses.add(await replicas.status(each, jar));
-      return replicas.refreshes.length > 1;
-    }, { within: expired - Date.now(), every: 100 });
-    const took = Math.round(performance.now() - from);
-    release();
-    await burst(jar);
-    const calls = await rested();
-    const known = replicas.refreshes.filter((each) => each.heard).length;
-    console.log(`the refreshing replica killed ${when} the provider's answer: ${calls} calls, ${known} of them heard by the provider; the second one after ${took} ms`);
-    assert.deepEqual([calls, known], [2, heard]);
-    // With the new identity, past the end of the old one.
-    await at(expired);
+/** The replica that refreshes is killed, or stopped, at this moment; another one does it, and nobody is signed out. */
+async function overtaken(who, when, signal, heard) {
+  const { jar, due, expired } = await people[who];
+  await at(due);
+  replicas.forget();
+  const { reached, release } = holding(when);
+  const answers = burst(jar);
+  const holder = await reached;
+  const { part } = replicas.each[holder];
+  part.signal(signal);
+  if (signal === 'SIGKILL') await part.exited;
+  const from = performance.now();
+  const survivors = [0, 1, 2].filter((each) => each !== holder);
+  // The others' own turn is not to be held.
+  for (const each of survivors) replicas.each[each].door.hold(undefined);
+  const statuses = new Set();
+  await until('another replica to refresh', async () => {
     for (const each of survivors) statuses.add(await replicas.status(each, jar));
-    assert.deepEqual([...statuses], [200]);
-    await revived(holder, jar);
-  });
+    return replicas.refreshes.length > 1;
+  }, { within: expired - Date.now(), every: 100 });
+  const took = Math.round(performance.now() - from);
+  release();
+  if (signal === 'SIGSTOP') part.signal('SIGCONT');
+  await answers;
+  const calls = await rested();
+  const known = replicas.refreshes.filter((each) => each.heard).length;
+  console.log(`the replica that refreshes gets ${signal} ${when} the provider's answer: ${calls} calls, of which the provider heard ${known}; the second one after ${took} ms; ${JSON.stringify(await answers)}`);
+  assert.deepEqual([calls, known], [2, heard]);
+  if (signal === 'SIGKILL') assert.deepEqual(Object.keys(await answers), ['200']);
+  else await until('it to answer again', async () => (await replicas.status(holder, jar)) === 200);
+  // With the new identity, past the end of the old one.
+  await at(expired);
+  for (const each of signal === 'SIGKILL' ? survivors : [0, 1, 2]) statuses.add(await replicas.status(each, jar));
+  assert.deepEqual([...statuses], [200]);
+  assert.equal(await rested(), 2, 'nobody asks again');
+  if (signal === 'SIGKILL') await revived(holder, jar);
 }
+
+test('the replica that refreshes is killed before the provider hears of it: another one does it', () => overtaken('killed before', 'before', 'SIGKILL', 1));
+
+test(`${PARALLEL} parallel requests when the identity has expired, and all must wait: one call to the token endpoint`, async () => {
+  const { jar, expired } = await people.expired;
+  await at(expired);
+  replicas.forget();
+  const answers = await burst(jar);
+  const calls = await rested();
+  console.log(`identity expired, ${PARALLEL} parallel requests: ${JSON.stringify(answers)}, ${calls} call to the token endpoint`);
+  assert.deepEqual(answers, { 200: PARALLEL });
+  assert.equal(calls, 1);
+});
+
+test('the replica that refreshes is killed when the provider has answered: another one does it, within the grace of the provider', () => overtaken('killed after', 'after', 'SIGKILL', 2));
+
+test('the replica that refreshes stands still until another one has done it, and then goes on: it takes over what is there', () => overtaken('stopped', 'after', 'SIGSTOP', 2));
 
 test('a provider without a grace for used refresh tokens: a replica that dies with the new one costs a login, no more', async () => {
   await replicas.world.provider.stop();
-  replicas.world.provider.env.PROVIDER_REFRESH_GRACE_SECONDS = 0;
+  Object.assign(replicas.world.provider.env, { PROVIDER_REFRESH_GRACE_SECONDS: 0, PROVIDER_ID_TOKEN_SECONDS: 6 });
   await replicas.world.provider.start();
-  const { jar, due, expired } = await until('a login', () => signedIn(), { every: 500, within: 60_000 });
+  const { jar, due, expired } = await until('a login', () => signedIn(6), { every: 500, within: 60_000 });
   await at(due);
   replicas.forget();
   const { reached, release } = holding('after');
@@ -162,7 +181,7 @@ test('a provider without a grace for used refresh tokens: a replica that dies wi
   const survivors = [0, 1, 2].filter((each) => each !== holder);
   for (const each of survivors) replicas.each[each].door.hold(undefined);
   await answers;
-  await until('the session to end', async () => (await replicas.status(survivors[0], jar)) === 401, { within: expired + 5000 - Date.now() });
+  await until('the session to end', async () => (await replicas.status(survivors[0], jar)) === 401, { within: expired + 10_000 - Date.now() });
   release();
   await until('the other one to know', async () => (await replicas.status(survivors[1], jar)) === 401);
   const page = await replicas.visitor(survivors[0], jar).navigate(replicas.address);

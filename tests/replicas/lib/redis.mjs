@@ -1,7 +1,7 @@
 // Real Redis, from Debian's `redis-server`: one server, TLS with an ACL user, a master with sentinels, a cluster. Each process is
 // one of ours, on a port of its own, with an append-only file, so that one that is killed has what it had when it comes back.
 import { execFile } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
@@ -15,6 +15,9 @@ const run = promisify(execFile);
 const KEEPER = { user: 'keeper', password: 'keepers-own-password' };
 const USER = 'portcullis';
 const PASSWORD = 'password-of-the-tests-alone';
+
+/** What that user may do: no more than the page for deployments says. */
+const RIGHTS = /ACL SETUSER portcullis on [^\n]*\\\n *([^\n]+)\n/.exec(readFileSync(new URL('../../../deploy/helm/README.md', import.meta.url), 'utf8'))[1].replaceAll("'", '');
 
 /** How long a master is silent before others take it for dead. */
 const NOTICED = 1000;
@@ -86,7 +89,7 @@ function common({ user = USER, password = PASSWORD } = {}) {
   const keeper = `user ${KEEPER.user} on >${KEEPER.password} ~* &* +@all`;
   return [
     keeper,
-    user === 'default' ? `user default on >${password} ~* &* +@all` : `user ${user} on >${password} ~* &* +@all`,
+    user === 'default' ? `user default on >${password} ~* &* +@all` : `user ${user} on >${password} resetchannels ${RIGHTS}`,
     ...(user === 'default' ? [] : ['user default off']),
     `masteruser ${KEEPER.user}`,
     `masterauth ${KEEPER.password}`,
