@@ -183,10 +183,11 @@ class Redis {
     return () => this.everywhere('ACL', 'SETUSER', this.user, 'resetpass', `>${PASSWORD}`);
   }
 
-  /** Connections on which news come are cut; they may come back at once. */
+  /** Connections on which news come are cut, and nobody may listen any more. */
   async cutNews() {
+    await this.everywhere('ACL', 'SETUSER', this.user, '-subscribe');
     await this.everywhere('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    return async () => {};
+    return () => this.everywhere('ACL', 'SETUSER', this.user, '+subscribe');
   }
 
   /** All is as it was: who should follow follows, and has all there is. */
