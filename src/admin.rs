@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::manifest::Watch;
 use crate::policy::{Portal, Snapshot};
 use crate::provider::{IssuerStatus, Providers};
+use crate::replicas::Bus;
 use crate::telemetry::Metrics;
 use crate::time::UnixTime;
 use crate::trace::SpanCounts;
@@ -38,6 +39,8 @@ pub struct Loaded {
     pub policy: watch::Receiver<Arc<Snapshot>>,
     /// Providers.
     pub providers: Providers,
+    /// What replicas tell each other, where they do.
+    pub bus: Option<Bus>,
 }
 
 impl Admin {
@@ -51,14 +54,14 @@ impl Admin {
     }
 }
 
-/// Ready once there is a policy, and the first fetch of each issuer's keys is over, well or not: an
-/// outage of one provider takes no replica out, nor does one of the API server. The body says what is
-/// missing.
+/// Ready once there is a policy, the first fetch of each issuer's keys is over, well or not, and what was
+/// ended before is known from Redis, if that answers: an outage of one provider takes no replica out, nor
+/// does one of the API server, or of Redis. The body says what is missing.
 async fn ready(State(admin): State<Admin>) -> Response {
     let kubernetes = admin.kubernetes.as_ref().map(Watch::status);
     let mut lacking = kubernetes.as_ref().map(|status| status.missing.clone()).unwrap_or_default();
     let (ready, mut body) = match admin.loaded.get() {
-        Some(Loaded { policy, providers }) => {
+        Some(Loaded { policy, providers, bus }) => {
             let statuses = providers.report();
             lacking.extend(statuses.iter().filter_map(missing));
             let policy = Arc::clone(&policy.borrow());
@@ -68,7 +71,10 @@ async fn ready(State(admin): State<Admin>) -> Response {
                 "shadow": policy.shadows(admin.clock.now()).map(shadow).collect::<Vec<_>>(),
                 "issuers": statuses.iter().map(issuer).collect::<Vec<_>>(),
             });
-            (providers.first_fetches_over(), body)
+            lacking.extend(bus.iter().filter_map(unheard));
+            // Who was signed out before is known first, unless nobody could say.
+            let heard = bus.as_ref().is_none_or(|bus| bus.is_loaded() || bus.is_hopeless());
+            (providers.first_fetches_over() && heard, body)
         }
         None => {
             lacking.insert(0, "a policy: no resources were loaded yet".to_owned());
@@ -85,6 +91,14 @@ async fn ready(State(admin): State<Admin>) -> Response {
     }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
+}
+
+fn unheard(bus: &Bus) -> Option<String> {
+    if !bus.is_up() {
+        return Some("Redis cannot be reached".to_owned());
+    }
+    let missing = "what other replicas have ended is not known yet";
+    (!bus.is_current()).then(|| missing.to_owned())
 }
 
 fn missing(status: &IssuerStatus) -> Option<String> {
@@ -120,7 +134,7 @@ fn issuer(status: &IssuerStatus) -> Value {
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     let mut statuses = Vec::new();
-    if let Some(Loaded { policy, providers }) = admin.loaded.get() {
+    if let Some(Loaded { policy, providers, .. }) = admin.loaded.get() {
         statuses = providers.report();
         let policy = Arc::clone(&policy.borrow());
         let shadows = policy.shadows(admin.clock.now());

@@ -145,10 +145,14 @@ impl App {
             policy: policy.clone(),
             key_ring,
             providers: providers.clone(),
-            redis,
+            redis: redis.clone(),
             clock: clock.clone(),
             metrics: metrics.clone(),
         })?;
+        let bus = checker.bus().cloned();
+        if let Some((redis, bus)) = redis.zip(bus.clone()) {
+            metrics.share(redis, bus);
+        }
         let tls = settings.listen.tls.as_ref().map(Tls::read).transpose()?;
         let listener = Listener::bind(&settings.listen.grpc).await?;
         let keys_file = settings.session.keys_file.clone();
@@ -165,7 +169,7 @@ impl App {
         tokio::spawn(follow(policy.clone(), providers.clone(), metrics.clone()));
         tokio::spawn(shadow::remind(policy.clone(), clock));
         // Nobody else sets it.
-        let _set = kept.set(admin::Loaded { policy, providers: providers.clone() });
+        let _set = kept.set(admin::Loaded { policy, providers: providers.clone(), bus });
         let app = Self {
             listener,
             tls,

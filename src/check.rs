@@ -5,8 +5,10 @@ mod authenticate;
 mod bearer;
 mod call;
 mod callback;
+mod ending;
 mod endpoints;
 mod exchange;
+mod lease;
 mod login;
 mod logout;
 mod origin;
@@ -23,7 +25,7 @@ pub use request_id::RequestId;
 
 use crate::attributes::Attributes;
 use crate::clock::Clock;
-use crate::config::{PortalAccess, Settings};
+use crate::config::{PortalAccess, Settings, StoreDown, StoreKind};
 use crate::cookie::CookieNames;
 use crate::decision::{
     Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Status, Upstream,
@@ -33,6 +35,7 @@ use crate::policy::{Grant, NoRoute, Route, Snapshot};
 use crate::provider::Providers;
 use crate::random::NoRandomness;
 use crate::redis::Redis;
+use crate::replicas::{Bus, SharedSessions};
 use crate::session::KeyRing;
 use crate::store::{
     Completions, MemorySessions, Refreshes, Replays, Revocations, TokenCache, Users,
@@ -99,6 +102,10 @@ struct Inner {
     plain_names: CookieNames,
     tokens: TokenCache,
     sessions: MemorySessions,
+    /// Sessions in Redis, where they are there.
+    shared: Option<SharedSessions>,
+    /// What is over, told to other replicas, where there is a Redis.
+    bus: Option<Bus>,
     refreshes: Refreshes,
     revocations: Revocations,
     completions: Completions<SignedIn>,
@@ -114,6 +121,25 @@ impl Inner {
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn_on(trace::inherit(work), self.parts.providers.runtime());
     }
+
+    /// The same for what may be lost with the process.
+    fn spawn_loosely(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let _task = self.parts.providers.runtime().spawn(work);
+    }
+
+    /// Whether what was ended elsewhere may be unknown here, and `mode` says that nobody passes then.
+    fn is_in_the_dark(&self, mode: StoreDown) -> bool {
+        self.bus.as_ref().is_some_and(|bus| match mode {
+            StoreDown::Refuse => !bus.is_current(),
+            // A session that is read from Redis while nothing is known of what is over may be over.
+            StoreDown::Local => self.shared.is_some() && !bus.is_loaded(),
+        })
+    }
+
+    /// Whether no session could be made now.
+    fn is_store_down(&self) -> bool {
+        self.shared.as_ref().is_some_and(|shared| !shared.is_up())
+    }
 }
 
 impl Checker {
@@ -124,14 +150,18 @@ impl Checker {
     /// [`NoRandomness`].
     pub fn new(parts: Parts) -> Result<Self, NoRandomness> {
         let settings = &parts.settings;
+        let revocations = Revocations::new(KEEP_REVOCATIONS);
+        let (shared, bus) = share(&parts, &revocations);
         Ok(Self(Arc::new(Inner {
             headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers).into(),
             secure_names: CookieNames::new(&settings.cookies.prefix, true),
             plain_names: CookieNames::new(&settings.cookies.prefix, false),
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
             sessions: MemorySessions::default(),
+            shared,
+            bus,
             refreshes: Refreshes::new(LONGEST_LIFE),
-            revocations: Revocations::new(KEEP_REVOCATIONS),
+            revocations,
             completions: Completions::default(),
             replays: Replays::default(),
             users: Users::default(),
@@ -189,6 +219,12 @@ impl Checker {
         Self::concluded(&call).await
     }
 
+    /// What replicas tell each other, where they do.
+    #[must_use]
+    pub fn bus(&self) -> Option<&Bus> {
+        self.0.bus.as_ref()
+    }
+
     /// The policy in force.
     #[must_use]
     pub fn policy(&self) -> Arc<Snapshot> {
@@ -203,6 +239,25 @@ impl Checker {
             Err(denied) => Checked::denied(denied, facts),
         }
     }
+}
+
+/// What is shared with other replicas, by what the settings say.
+fn share(parts: &Parts, revocations: &Revocations) -> (Option<SharedSessions>, Option<Bus>) {
+    let settings = &parts.settings.session;
+    let Some((redis, shared)) = parts.redis.clone().zip(settings.redis.as_ref()) else {
+        return (None, None);
+    };
+    let (key_ring, revocations) = (parts.key_ring.clone(), revocations.clone());
+    let runtime = parts.providers.runtime();
+    let bus = Bus::start(redis.clone(), shared, key_ring, revocations, KEEP_REVOCATIONS, runtime);
+    // What is read is of use for longer than it is fresh where a Portal goes on by it.
+    let portals = parts.settings.portals.values().filter_map(|portal| portal.store_down);
+    let local = portals.chain([settings.limits.store_down]).any(|mode| mode == StoreDown::Local);
+    let kept = if local { parts.settings.provider.max_id_token_lifetime } else { Duration::ZERO };
+    let kept = kept.max(shared.cache_time).max(Duration::from_secs(1));
+    let sessions =
+        (settings.store == StoreKind::Redis).then(|| SharedSessions::new(redis, shared, kept));
+    (sessions, Some(bus))
 }
 
 /// The straight line.
@@ -259,8 +314,8 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
                 Ok((Reason::Public, allow(call, &route, None, stale.unwrap_or_default())))
             }
         },
-        Authenticated::Unavailable => match access {
-            Access::Required => Err(answers::session_unavailable(call)),
+        Authenticated::Unavailable(what) => match access {
+            Access::Required => Err(what.answer(call)),
             Access::Optional | Access::Public => {
                 Ok((Reason::Public, allow(call, &route, None, Vec::new())))
             }

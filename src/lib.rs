@@ -31,6 +31,7 @@ pub mod provider;
 pub mod redis;
 pub mod lint;
 pub mod store;
+pub mod replicas;
 pub mod telemetry;
 pub mod shadow;
 pub mod check;

@@ -13,7 +13,7 @@ mod users;
 pub use completions::{Completion, Completions};
 pub use refreshes::{Refresh, Refreshes, Turn};
 pub use replays::Replays;
-pub use revocations::{Marks, Revocations, Subject};
+pub use revocations::{Ended, Marks, Revocations, Subject};
 pub use sessions::MemorySessions;
 pub use tokens::{Judged, KnownToken, Signature, TokenCache, TokenKey};
 pub use users::{Owner, Users};
@@ -25,7 +25,7 @@ use std::hash::Hash;
 /// A cache whose newest entry always gets in. With moka's own policy a full cache turns away what is
 /// asked for less often than what it has: wrong for what is kept nowhere else. Tokens, which can be
 /// verified again, are kept that way, by `quick_cache`, whose entries are a third as large.
-fn lru<K, V>(capacity: u64) -> CacheBuilder<K, V, Cache<K, V>>
+pub(crate) fn lru<K, V>(capacity: u64) -> CacheBuilder<K, V, Cache<K, V>>
 where
     K: Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,

@@ -6,6 +6,7 @@ mod login_failure;
 mod logs;
 mod metrics;
 mod otlp;
+mod shared;
 mod spans;
 
 pub use export::Exporter;

@@ -16,12 +16,31 @@ pub(super) enum Authenticated {
     /// A known caller, and cookies for the answer.
     Identity(Arc<Identity>, Vec<SetCookie>),
     /// Somebody who was known, and cannot be asked about.
-    Unavailable,
+    Unavailable(Lacking),
     /// Nobody.
     Nobody {
         /// Clears the cookies of a session that does not hold; `None`: none came.
         stale: Option<Vec<SetCookie>>,
     },
+}
+
+/// What cannot be asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lacking {
+    /// The provider.
+    Provider,
+    /// The session store.
+    Store,
+}
+
+impl Lacking {
+    /// The answer where somebody has to be known.
+    pub(super) fn answer(self, call: &Call<'_>) -> Denied {
+        match self {
+            Self::Provider => answers::session_unavailable(call),
+            Self::Store => answers::store_unavailable(),
+        }
+    }
 }
 
 /// Authenticates the caller: a bearer or API key if there is one, and then by it alone; else the
@@ -72,7 +91,7 @@ async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, 
     match session::find(call, facts).await {
         Found::None => Ok(Authenticated::Nobody { stale: None }),
         Found::Stale(cookies) => Ok(Authenticated::Nobody { stale: Some(cookies) }),
-        Found::Unavailable => Ok(Authenticated::Unavailable),
+        Found::Unavailable(what) => Ok(Authenticated::Unavailable(what)),
         Found::Live(live) => {
             let identity = session::identity(call, &live.session);
             facts.tell(&identity);

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::exchange::{Fault, SignedIn, Task};
 use super::login::{self, NoFlow};
 use super::session::{self, COMPLETED_LOGINS, Found, NotWritten, RESTARTED, seal};
-use super::{answers, origin};
+use super::{answers, ending, origin};
 use crate::attributes::Host;
 use crate::attributes::Method;
 use crate::cookie::SetCookie;
@@ -12,7 +12,7 @@ use crate::decision::{Denied, Facts, Reason, Status};
 use crate::oidc::{Callback, CallbackParameters};
 use crate::policy::{Grant, Login, Portal, PortalId};
 use crate::session::{CompletedLogins, Flow, OpenError, Purpose, Session, State};
-use crate::store::Completion;
+use crate::store::{Completion, Ended};
 use crate::telemetry::{LoginFailure, LoginOutcome};
 use crate::time::UnixTime;
 use prost::Message;
@@ -66,6 +66,10 @@ pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) ->
     // From here on the flow is used up, whatever comes.
     let spent = login::clear_flow(call, &flow.id);
     let denied = conclude(call, (id, portal, login), flow, parameters, facts).await;
+    if denied.reason == Reason::StoreUnavailable {
+        // But for a session that is there, and cannot be kept yet: whoever loads the page again has it.
+        return denied;
+    }
     denied.cookies(spent)
 }
 
@@ -199,12 +203,19 @@ async fn conclude(
     };
     let Some(completion) = completion else { return used_up(facts) };
     let signed_in = delivered(completion).await;
+    if let Some(Ok(session)) = signed_in.as_deref()
+        && session::keep(call, &Arc::new(session.clone()), portal).await.is_err()
+    {
+        facts.hint = Some("the session store cannot be reached".into());
+        failed(call, facts, LoginFailure::StoreUnavailable);
+        return answers::store_unavailable();
+    }
     // A browser that hung up is not here any more: for it the result is kept.
     if !call.inner.completions.deliver(&login_id) {
         return used_up(facts);
     }
     match signed_in.as_deref() {
-        Some(Ok(session)) => sign_in(call, portal, session, return_to.as_str(), facts),
+        Some(Ok(session)) => sign_in(call, portal, session, return_to.as_str(), facts).await,
         Some(Err(Fault::Unavailable(retry_after))) => {
             facts.hint = Some(Fault::Unavailable(None).to_string().into());
             failed(call, facts, LoginFailure::ProviderUnavailable);
@@ -225,8 +236,8 @@ async fn delivered(mut completion: Completion<SignedIn>) -> Option<Arc<SignedIn>
     completion.wait_for(Option::is_some).await.ok()?.clone()
 }
 
-/// Gives the browser its session, and ends the one that it had.
-fn sign_in(
+/// Gives the browser its session, which is kept already, and ends the one that it had.
+async fn sign_in(
     call: &Call<'_>,
     portal: &Portal,
     session: &Session,
@@ -240,9 +251,8 @@ fn sign_in(
         let cleared = call.names.clear(COMPLETED_LOGINS);
         return answers::login_loop(call).cookies([cleared]);
     }
-    if let Some((before, _)) = session::read(call) {
-        call.inner.revocations.revoke_session(&before.id, call.now_ms);
-        call.inner.sessions.remove(&before.id);
+    if let Ok(Some((before, _))) = session::read(call).await {
+        let _told = ending::end_now(call, &[Ended::Session(before.id.clone())]).await;
     }
     let mut cookies = match session::write(call, session, portal) {
         Ok(cookies) => cookies,
@@ -256,7 +266,6 @@ fn sign_in(
             return answers::internal();
         }
     };
-    call.inner.sessions.put(Arc::new(session.clone()));
     session::remember(call, session);
     cookies.extend(session::write_last_use(call, session, portal));
     cookies.extend(count(call, completed));

@@ -1,5 +1,6 @@
 //! The paths that we answer ourselves.
 
+use super::authenticate::Lacking;
 use super::call::Call;
 use super::login::{self, Form};
 use super::session::{self, Found};
@@ -76,7 +77,7 @@ pub(super) async fn answer(call: &Call<'_>, endpoint: Endpoint, facts: &mut Fact
         Endpoint::Callback => callback::answer(call, false, facts).await,
         Endpoint::Login => begin(call, Form::SignIn, facts).await,
         Endpoint::Signup => begin(call, Form::SignUp, facts).await,
-        Endpoint::Logout => logout::answer(call, facts),
+        Endpoint::Logout => logout::answer(call, facts).await,
         Endpoint::Userinfo => userinfo::answer(call, facts).await,
         Endpoint::BackchannelLogout => revoke::backchannel(call, facts).await,
         Endpoint::UniversalLogout => universal_logout::answer(call, facts).await,
@@ -108,7 +109,9 @@ async fn begin(call: &Call<'_>, form: Form, facts: &mut Facts) -> Denied {
             return back.cookies(live.cookies);
         }
         Found::Stale(cookies) => stale = cookies,
-        Found::Live(_) | Found::None | Found::Unavailable => {}
+        // One login after the other would come of it.
+        Found::Unavailable(Lacking::Store) => return answers::store_unavailable(),
+        Found::Live(_) | Found::None | Found::Unavailable(Lacking::Provider) => {}
     }
     if !may_begin(call) {
         return answers::with_login(call, Some(id), answers::no_credentials());

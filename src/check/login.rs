@@ -111,6 +111,11 @@ pub(super) fn start(
 ) -> Denied {
     let Some(login) = &portal.login else { return answers::no_route() };
     let failed = |reason| call.inner.parts.metrics.login_failed(Some(&portal.name), reason);
+    if call.inner.is_store_down() {
+        facts.hint = Some("the session store cannot be reached".into());
+        failed(LoginFailure::StoreUnavailable);
+        return answers::store_unavailable();
+    }
     let providers = &call.inner.parts.providers;
     let metadata = providers.metadata(&login.issuer).filter(|_| !providers.is_down(&login.issuer));
     let Some(metadata) = metadata else {

@@ -2,6 +2,7 @@
 
 use super::answers;
 use super::call::Call;
+use super::ending;
 use super::login::is_over;
 use super::origin::has_same_origin_evidence;
 use super::session;
@@ -21,9 +22,9 @@ use std::sync::Arc;
 const MAX_HINT_BYTES: usize = 4096;
 
 /// POST signs out; GET asks first, so that no image, link or prefetch can do it.
-pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
+pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
     match call.attributes.method {
-        Method::Post => sign_out(call, facts),
+        Method::Post => sign_out(call, facts).await,
         Method::Get => {
             if let Some(to) = continued(call) {
                 return Denied::redirect(Reason::Endpoint, Status::Found, to);
@@ -41,12 +42,16 @@ pub(super) fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
     }
 }
 
-fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Denied {
+async fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Denied {
     if !has_same_origin_evidence(call) {
         return answers::cross_site();
     }
     // A session whose time is over here may still live on other hosts, and at the provider.
-    let found = session::read(call);
+    let Ok(found) = session::read(call).await else {
+        // Without its record the session would live on, for whoever has a copy of the cookie.
+        facts.hint = Some("the session store cannot be reached".into());
+        return answers::store_unavailable();
+    };
     let portal = match &found {
         Some((_, portal)) => Some(*portal),
         None => call.login_portal().map(|(_, portal)| portal),
@@ -55,7 +60,8 @@ fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Denied {
     let mut here_alone = false;
     if let Some((session, portal)) = found {
         facts.tell(&session::identity(call, &session));
-        revoke(call, &session);
+        // Other replicas that cannot be told now are told later: the person has signed out.
+        let _told = ending::end_now(call, &ending::everywhere(&session)).await;
         take_back(call, portal, &session);
         match at_provider(call, portal, &session) {
             Some(url) => to = url,
@@ -99,23 +105,6 @@ fn continued(call: &Call<'_>) -> Option<String> {
     let plain = call.key_ring.open(Purpose::Logout, call.host(), text).ok()?;
     let hop = Flow::decode(plain.as_slice()).ok()?;
     (!is_over(call, hop.started_at)).then_some(hop.return_to)
-}
-
-/// Ends this session and those of the other hosts, which have the same one at the provider; where
-/// the provider names none, all of the same person that began until now.
-fn revoke(call: &Call<'_>, session: &Session) {
-    let revocations = &call.inner.revocations;
-    revocations.revoke_session(&session.id, call.now_ms);
-    call.inner.sessions.remove(&session.id);
-    if session.provider_session.is_empty() {
-        revocations.revoke_subject(&session.issuer, &session.subject, call.now_ms);
-    } else {
-        revocations.revoke_provider_session(
-            &session.issuer,
-            &session.provider_session,
-            call.now_ms,
-        );
-    }
 }
 
 /// Has the provider take its refresh token back (RFC 7009), where it can: a copy of it would outlive

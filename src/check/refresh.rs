@@ -4,6 +4,7 @@ use super::Inner;
 use super::call::Call;
 use super::exchange::{self, Fault};
 use super::session;
+use super::{ending, lease};
 use crate::policy::{Login, PortalId, Snapshot};
 use crate::provider::{RelyingParty, TokenEndpointError, TokenResponse};
 use crate::random;
@@ -93,13 +94,21 @@ fn begin(call: &Call<'_>, portal: PortalId, session: &Arc<Session>) -> Begun {
         let (inner, policy) = (Arc::clone(call.inner), Arc::clone(call.policy));
         let session = Arc::clone(session);
         call.inner.spawn(async move {
-            let refresh = match refresh(&inner, &policy, portal, &session).await {
+            let ask = || refresh(&inner, &policy, portal, &session);
+            let asked = match &inner.shared {
+                Some(shared) => {
+                    let (inner, policy, session) = (&inner, &policy, &session);
+                    lease::Work { inner, shared, policy, portal, session }.run(ask).await
+                }
+                None => ask().await,
+            };
+            let refresh = match asked {
                 Refresh::Ended => Refresh::Ended,
                 // Whatever the provider gave is for nobody any more.
                 _ if session::is_revoked(&inner, &session) => Refresh::Overtaken,
                 refresh => refresh,
             };
-            conclude(&inner, &session, &refresh);
+            conclude(&inner, &session, &refresh).await;
             let jitter = random::bytes::<1>().map_or(0, |[byte]| byte);
             let now = inner.parts.clock.now();
             inner.refreshes.finish(&session.id, &sender, refresh, jitter, now);
@@ -109,15 +118,15 @@ fn begin(call: &Call<'_>, portal: PortalId, session: &Arc<Session>) -> Begun {
 }
 
 /// Lets everybody know what became of it.
-fn conclude(inner: &Inner, session: &Session, refresh: &Refresh) {
+async fn conclude(inner: &Inner, session: &Session, refresh: &Refresh) {
     let outcome = match refresh {
         Refresh::Refreshed(newer) => {
             inner.sessions.put(Arc::clone(newer));
             RefreshOutcome::Refreshed
         }
         Refresh::Ended => {
-            inner.sessions.remove(&session.id);
-            inner.revocations.revoke_session(&session.id, inner.parts.clock.now_ms());
+            let now_ms = inner.parts.clock.now_ms();
+            let _told = ending::end(inner, &lease::ended(session), now_ms, None).await;
             RefreshOutcome::Ended
         }
         Refresh::Overtaken => RefreshOutcome::Ended,

@@ -1,14 +1,16 @@
 //! The session of a browser: found, judged, refreshed, and given back.
 
 use super::Inner;
+use super::authenticate::Lacking;
 use super::call::Call;
 use super::refresh;
-use crate::config::StoreKind;
+use crate::config::{SessionLimits, StoreDown, StoreKind};
 use crate::cookie::SetCookie;
 use crate::decision::Facts;
 use crate::identity::Identity;
 use crate::policy::{Membership, Portal, PortalId};
 use crate::random;
+use crate::replicas::Read;
 use crate::session::{
     Chunks, Facts as StandingFacts, LastUse, Purpose, Session, SessionReference, Standing,
     standing, stray_chunks,
@@ -17,6 +19,7 @@ use crate::store::{Refresh, Subject};
 use crate::time::UnixTime;
 use prost::Message;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Suffix of the cookie that says when a session was last used.
 pub(super) const LAST_USE: &str = "u";
@@ -31,8 +34,8 @@ pub(super) enum Found {
     None,
     /// One that does not hold; the cookies clear it.
     Stale(Vec<SetCookie>),
-    /// It needs the provider, which cannot be reached, and its grace is over.
-    Unavailable,
+    /// It needs somebody who cannot be reached, and its grace is over.
+    Unavailable(Lacking),
     /// One that holds.
     Live(Live),
 }
@@ -49,6 +52,22 @@ pub(super) struct Live {
 struct Opened {
     session: Arc<Session>,
     in_browser: u64,
+    /// Whether the store could not be asked, so that this is what was known before.
+    cut_off: bool,
+}
+
+/// Why there is no record.
+enum NotOpened {
+    /// It does not hold.
+    Stale(&'static str),
+    /// The store cannot be asked.
+    StoreDown,
+}
+
+impl From<&'static str> for NotOpened {
+    fn from(why: &'static str) -> Self {
+        Self::Stale(why)
+    }
 }
 
 /// Finds the session of a request.
@@ -58,15 +77,20 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
         Chunks::Broken => return stale(call, facts, "the session's cookies are no whole"),
         Chunks::Whole(text) => text,
     };
-    let opened = match open(call, &text) {
+    let opened = match open(call, &text).await {
         Ok(opened) => opened,
-        Err(why) => return stale(call, facts, why),
+        Err(NotOpened::Stale(why)) => return stale(call, facts, why),
+        Err(NotOpened::StoreDown) => return store_down(facts),
     };
     let Some((id, portal)) = portal_of(call, &opened.session) else {
         return stale(call, facts, "the session is of another Portal or login");
     };
     if is_revoked(call.inner, &opened.session) {
         return stale(call, facts, "the session was ended");
+    }
+    let mode = portal.session.store_down;
+    if (opened.cut_off && mode == StoreDown::Refuse) || call.inner.is_in_the_dark(mode) {
+        return store_down(facts);
     }
     let last_use = last_use(call, &opened.session);
     let login = portal.login.as_ref();
@@ -85,6 +109,9 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
     match standing {
         Standing::Over(ended) => stale(call, facts, ended.as_str()),
         Standing::Current | Standing::Grace => live(call, opened, portal, last_use),
+        // Nobody refreshes whom another replica may be refreshing too.
+        Standing::Due if opened.cut_off => live(call, opened, portal, last_use),
+        Standing::Expired { .. } if opened.cut_off => store_down(facts),
         Standing::Due => {
             refresh::beside(call, id, &opened.session);
             live(call, opened, portal, last_use)
@@ -111,7 +138,7 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
                 Refresh::Useless if grace => live(call, opened, portal, last_use),
                 Refresh::Unavailable(_) => {
                     facts.hint = Some("the identity cannot be refreshed for now".into());
-                    Found::Unavailable
+                    Found::Unavailable(Lacking::Provider)
                 }
                 // It answers, though not with tokens: a new login will tell.
                 Refresh::Useless | Refresh::Overtaken => {
@@ -122,12 +149,26 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
     }
 }
 
+/// The store cannot be asked for a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct StoreIsDown;
+
 /// The session that the browser shows, whether or not its time is over: to end it. No refresh begins.
-pub(super) fn read<'c>(call: &Call<'c>) -> Option<(Arc<Session>, &'c Portal)> {
-    let Chunks::Whole(text) = Chunks::read(&call.cookies, &call.names) else { return None };
-    let session = open(call, &text).ok()?.session;
-    let (_, portal) = portal_of(call, &session)?;
-    (!is_revoked(call.inner, &session)).then_some((session, portal))
+///
+/// # Errors
+///
+/// [`StoreIsDown`]: there may be one.
+pub(super) async fn read<'c>(
+    call: &Call<'c>,
+) -> Result<Option<(Arc<Session>, &'c Portal)>, StoreIsDown> {
+    let Chunks::Whole(text) = Chunks::read(&call.cookies, &call.names) else { return Ok(None) };
+    let session = match open(call, &text).await {
+        Ok(opened) => opened.session,
+        Err(NotOpened::Stale(_)) => return Ok(None),
+        Err(NotOpened::StoreDown) => return Err(StoreIsDown),
+    };
+    let Some((_, portal)) = portal_of(call, &session) else { return Ok(None) };
+    Ok((!is_revoked(call.inner, &session)).then_some((session, portal)))
 }
 
 /// The session that the browser shows, as its record says; `None`: none came. No refresh begins.
@@ -141,7 +182,8 @@ pub(super) fn as_said(call: &Call<'_>) -> Result<Option<Arc<Session>>, Unsaid> {
         Chunks::Broken => return Err(Unsaid::Stale("the session's cookies are no whole")),
         Chunks::Whole(text) => text,
     };
-    let session = open(call, &text).map_err(Unsaid::Sealed)?.session;
+    let session = open_here(call, &text).map_err(Unsaid::Sealed)?;
+    let session = session.ok_or(Unsaid::Sealed("the session is kept in Redis"))?;
     let here = portal_of(call, &session).is_some();
     let elsewhere = Unsaid::Stale("the session is of another Portal or login");
     if here { Ok(Some(session)) } else { Err(elsewhere) }
@@ -153,6 +195,11 @@ pub(super) enum Unsaid {
     Sealed(&'static str),
     /// It counts for nothing here.
     Stale(&'static str),
+}
+
+fn store_down(facts: &mut Facts) -> Found {
+    facts.hint = Some("the session store cannot be reached".into());
+    Found::Unavailable(Lacking::Store)
 }
 
 fn stale(call: &Call<'_>, facts: &mut Facts, why: &'static str) -> Found {
@@ -169,32 +216,73 @@ pub(super) fn clear(call: &Call<'_>) -> Vec<SetCookie> {
     cookies
 }
 
-/// Opens the record, and takes the newest one that is known instead of what the browser has.
-fn open(call: &Call<'_>, text: &str) -> Result<Opened, &'static str> {
-    let unsealed = |purpose| {
-        let opened = call.key_ring.open(purpose, call.host(), text);
-        opened.map_err(|error| match error {
-            crate::session::OpenError::Malformed => "the session cookie is malformed",
-            crate::session::OpenError::UnknownKey => "the session was sealed with another key",
-            crate::session::OpenError::Forged => "the session's seal does not verify",
-        })
-    };
-    let session = match call.settings().session.store {
-        StoreKind::Cookie => {
-            let plain = unsealed(Purpose::Session)?;
-            let session = Session::read(&plain);
-            Arc::new(session.map_err(|_undecodable| "the session record is malformed")?)
-        }
-        StoreKind::Memory => {
-            let plain = unsealed(Purpose::Reference)?;
-            let reference = SessionReference::decode(plain.as_slice());
-            let reference = reference.map_err(|_undecodable| "the session record is malformed")?;
-            call.inner.sessions.get(&reference.id).ok_or("the session is not kept any more")?
-        }
+/// Opens the record, and takes the newest one that is known instead of what the browser has. Only a store
+/// beside the process is waited for.
+async fn open(call: &Call<'_>, text: &str) -> Result<Opened, NotOpened> {
+    let (session, cut_off) = match open_here(call, text)? {
+        Some(session) => (session, false),
+        None => fetch(call, text).await?,
     };
     let in_browser = session.generation;
     let newest = call.inner.refreshes.newest(&session).unwrap_or(session);
-    Ok(Opened { session: newest, in_browser })
+    Ok(Opened { session: newest, in_browser, cut_off })
+}
+
+/// The record of a session in Redis, and whether it is only what was known before.
+async fn fetch(call: &Call<'_>, text: &str) -> Result<(Arc<Session>, bool), NotOpened> {
+    let Some(shared) = &call.inner.shared else {
+        return Err("the session is not kept any more".into());
+    };
+    let id = reference(call, text)?;
+    call.patience().await;
+    let read = shared.read(&call.key_ring, &id, call.now_ms, call.time_to_answer()).await;
+    match read {
+        Ok(Read::Session(session)) => Ok((session, false)),
+        Ok(Read::Gone) => Err("the session is not kept any more".into()),
+        Ok(Read::Unreadable) => Err("the session record does not open".into()),
+        Err(fault) => {
+            tracing::debug!(%fault, "no session");
+            let known = shared.last_known(&id).ok_or(NotOpened::StoreDown)?;
+            Ok((known, true))
+        }
+    }
+}
+
+/// The id of a session that is not in the cookie itself.
+fn reference(call: &Call<'_>, text: &str) -> Result<String, &'static str> {
+    let plain = unsealed(call, Purpose::Reference, text)?;
+    let reference = SessionReference::decode(plain.as_slice());
+    Ok(reference.map_err(|_undecodable| "the session record is malformed")?.id)
+}
+
+fn unsealed(call: &Call<'_>, purpose: Purpose, text: &str) -> Result<Vec<u8>, &'static str> {
+    let opened = call.key_ring.open(purpose, call.host(), text);
+    opened.map_err(|error| match error {
+        crate::session::OpenError::Malformed => "the session cookie is malformed",
+        crate::session::OpenError::UnknownKey => "the session was sealed with another key",
+        crate::session::OpenError::Forged => "the session's seal does not verify",
+    })
+}
+
+/// The record, where nobody has to be asked for it; `None`: it is in Redis, and was not read of late.
+fn open_here(call: &Call<'_>, text: &str) -> Result<Option<Arc<Session>>, &'static str> {
+    match call.settings().session.store {
+        StoreKind::Cookie => {
+            let plain = unsealed(call, Purpose::Session, text)?;
+            let session = Session::read(&plain);
+            let session = session.map_err(|_undecodable| "the session record is malformed")?;
+            Ok(Some(Arc::new(session)))
+        }
+        StoreKind::Memory => {
+            let id = reference(call, text)?;
+            let session = call.inner.sessions.get(&id).ok_or("the session is not kept any more")?;
+            Ok(Some(session))
+        }
+        StoreKind::Redis => {
+            let id = reference(call, text)?;
+            Ok(call.inner.shared.as_ref().and_then(|shared| shared.fresh(&id, call.now_ms)))
+        }
+    }
 }
 
 /// The Portal whose session it is, if that has still the same login, and counts on this host.
@@ -226,7 +314,7 @@ fn last_use(call: &Call<'_>, session: &Session) -> Option<UnixTime> {
 }
 
 fn live(call: &Call<'_>, opened: Opened, portal: &Portal, last_use: Option<UnixTime>) -> Found {
-    let Opened { session, in_browser } = opened;
+    let Opened { session, in_browser, cut_off: _ } = opened;
     let mut cookies = Vec::new();
     let sealed_here = call.settings().session.store == StoreKind::Cookie;
     if sealed_here && session.generation > in_browser {
@@ -238,6 +326,7 @@ fn live(call: &Call<'_>, opened: Opened, portal: &Portal, last_use: Option<UnixT
     let renewed = last_use.is_none_or(|at| call.now >= at.plus(renew_after));
     if renewed {
         cookies.extend(write_last_use(call, &session, portal));
+        touch(call, &session, portal);
     }
     // A sealed session may be the first that this process sees of somebody.
     let known = || call.inner.users.knows(&session.issuer, &session.subject);
@@ -253,6 +342,49 @@ fn live(call: &Call<'_>, opened: Opened, portal: &Portal, last_use: Option<UnixT
     Found::Live(Live { session, cookies })
 }
 
+/// Has Redis keep a session that is used. Nobody waits for that.
+fn touch(call: &Call<'_>, session: &Arc<Session>, portal: &Portal) {
+    let Some(shared) = call.inner.shared.clone() else { return };
+    let ttl = time_to_live(session, portal, call.now);
+    let session = Arc::clone(session);
+    call.inner.spawn_loosely(async move {
+        // The next renewal comes long before the time is over.
+        let _kept = shared.touch(&session.id, ttl).await;
+    });
+}
+
+/// How long a record is of any use: as long as the session may live, and somebody may come back to it.
+/// Whether it was used is said by a cookie, which may have been renewed just before Redis could not be
+/// asked for a while: hence twice.
+pub(super) fn time_to_live(session: &Session, portal: &Portal, now: UnixTime) -> Duration {
+    let SessionLimits { lifetime, idle_timeout, outage_grace, .. } = portal.session;
+    let left = lifetime.saturating_sub(now.since(session.signed_in_at()));
+    left.min(idle_timeout.saturating_mul(2).saturating_add(outage_grace))
+        .max(Duration::from_secs(1))
+}
+
+/// Keeps a new session where the settings say.
+///
+/// # Errors
+///
+/// [`StoreIsDown`]: it is kept nowhere.
+pub(super) async fn keep(
+    call: &Call<'_>,
+    session: &Arc<Session>,
+    portal: &Portal,
+) -> Result<(), StoreIsDown> {
+    let Some(shared) = &call.inner.shared else {
+        call.inner.sessions.put(Arc::clone(session));
+        return Ok(());
+    };
+    let ttl = time_to_live(session, portal, call.now);
+    let kept = shared.put(&call.key_ring, session, ttl, call.now_ms, call.time_to_answer()).await;
+    kept.map_err(|fault| {
+        tracing::warn!(%fault, "a new session cannot be kept");
+        StoreIsDown
+    })
+}
+
 /// The cookies of a session. A record that is too large goes without its logout hint.
 ///
 /// # Errors
@@ -265,7 +397,7 @@ pub(super) fn write(
 ) -> Result<Vec<SetCookie>, NotWritten> {
     let (purpose, plain) = match call.settings().session.store {
         StoreKind::Cookie => (Purpose::Session, session.encode_to_vec()),
-        StoreKind::Memory => {
+        StoreKind::Memory | StoreKind::Redis => {
             let reference = SessionReference { id: session.id.clone() };
             (Purpose::Reference, reference.encode_to_vec())
         }

@@ -1,12 +1,12 @@
 //! Okta Universal Logout (Global Token Revocation): the provider ends a user's sessions.
 
 use super::call::Call;
-use super::{answers, exchange};
+use super::{answers, ending, exchange};
 use crate::attributes::Method;
 use crate::credential::{Credential, classify};
 use crate::decision::{Denied, Facts, Reason, Status};
 use crate::policy::{Login, Portal};
-use crate::store::Owner;
+use crate::store::{Ended, Owner};
 use crate::token::{GlobalRevocationRules, judge_global_revocation_token, parse_object};
 use serde_json::{Map, Value};
 
@@ -26,7 +26,7 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
     for portal in portals {
         let Some(login) = &portal.login else { continue };
         match authorize(call, portal, login, token).await {
-            Ok(()) => return end(call, login, facts),
+            Ok(token_id) => return end(call, login, &token_id, facts).await,
             Err(exchange::Fault::Unavailable(_)) => return answers::keys_unavailable(),
             Err(fault) => why = fault.to_string(),
         }
@@ -40,7 +40,7 @@ async fn authorize(
     portal: &Portal,
     login: &Login,
     token: &str,
-) -> Result<(), exchange::Fault> {
+) -> Result<String, exchange::Fault> {
     let mut endpoint = call.base_url(portal).ok_or(exchange::Fault::Internal)?;
     let base = &call.settings().endpoints.base;
     endpoint.set_path(&format!("{base}/global-token-revocation"));
@@ -53,23 +53,24 @@ async fn authorize(
     let end = revocation.expires_at.plus(rules.clock_skew);
     let (issuer, id) = (login.issuer.as_str(), revocation.token_id);
     let first = call.inner.replays.is_first(issuer, id, end, call.now);
-    if first { Ok(()) } else { Err(exchange::Fault::Replayed) }
+    if first { Ok(id.to_owned()) } else { Err(exchange::Fault::Replayed) }
 }
 
 /// Ends the sessions of the subject that the body names. A sealed cookie tells us of its user only
 /// when it comes, so `iss_sub` takes effect for a subject that was not seen yet as well.
-fn end(call: &Call<'_>, login: &Login, facts: &mut Facts) -> Denied {
+async fn end(call: &Call<'_>, login: &Login, token_id: &str, facts: &mut Facts) -> Denied {
     let issuer = login.issuer.as_str();
+    let mut ended = None;
     let status = match subject(call.attributes.body) {
         Some(Named::Subject { issuer: own, subject }) if own == issuer => {
-            call.inner.revocations.revoke_subject(issuer, &subject, call.now_ms);
             let known = call.inner.users.knows(issuer, &subject);
+            ended = Some(subject);
             if known { Status::NoContent } else { Status::NotFound }
         }
         Some(Named::Subject { .. }) => Status::NotFound,
         Some(Named::Email(email)) => match call.inner.users.owner(issuer, &email) {
             Owner::Subject(subject) => {
-                call.inner.revocations.revoke_subject(issuer, &subject, call.now_ms);
+                ended = Some(subject);
                 Status::NoContent
             }
             Owner::Nobody => Status::NotFound,
@@ -77,6 +78,15 @@ fn end(call: &Call<'_>, login: &Login, facts: &mut Facts) -> Denied {
         },
         None => Status::BadRequest,
     };
+    let ended = ended.map(|subject| Ended::Subject { issuer: issuer.to_owned(), subject });
+    if let Some(ended) = ended
+        && !ending::end_now(call, &[ended]).await
+    {
+        // The provider may try again, with the same token.
+        call.inner.replays.forget(issuer, token_id);
+        facts.hint = Some("not all replicas could be told".into());
+        return answers::store_unavailable();
+    }
     tracing::info!(issuer, status = status.code(), "universal logout");
     if status == Status::NoContent {
         return Denied::empty(Reason::Endpoint, status);

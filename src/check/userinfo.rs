@@ -22,7 +22,7 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
     let live = match session::find(call, facts).await {
         Found::None => return answers::no_credentials(),
         Found::Stale(cookies) => return answers::invalid_session().cookies(cookies),
-        Found::Unavailable => return answers::session_unavailable(call),
+        Found::Unavailable(what) => return what.answer(call),
         Found::Live(live) => live,
     };
     let identity = session::identity(call, &live.session);

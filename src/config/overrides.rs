@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use super::bounds;
-use super::session::lifetime;
+use super::session::{lifetime, store_down};
 use super::tokens::audiences;
 use super::{ClientAuthentication, EnvironmentOverride, PortalAccess, PortalOverride, Routing};
 use crate::document::{Field, Fields};
@@ -74,6 +74,7 @@ fn portal(mut fields: Fields<'_>, now: UnixTime) -> PortalOverride {
         portal.idle_timeout = length("idle_timeout");
         portal.refresh_before = length("refresh_before");
         portal.outage_grace = length("outage_grace");
+        portal.store_down = session.take("store_down").and_then(|field| store_down(&field));
         session.finish(Severity::Error);
     }
     fields.finish(Severity::Error);

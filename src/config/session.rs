@@ -4,7 +4,8 @@
 
 use super::read::{Base, finish, optional, path, value};
 use super::{
-    CookieSettings, SecureCookies, SessionLimits, SessionSettings, StoreKind, bounds, redis,
+    CookieSettings, RedisSettings, SecureCookies, SessionLimits, SessionSettings, StoreDown,
+    StoreKind, bounds, redis,
 };
 use crate::config::headers::is_token;
 use crate::document::{Field, Fields};
@@ -19,6 +20,7 @@ const DEFAULT: SessionLimits = SessionLimits {
     idle_timeout: HOUR,
     refresh_before: MINUTE.saturating_mul(2),
     outage_grace: HOUR.saturating_mul(2),
+    store_down: StoreDown::Local,
 };
 
 /// `whole` is the settings file, for what is said of a section that is not there. `in_cluster`: in a
@@ -33,7 +35,9 @@ pub(super) fn read(
     let keys_file = optional(&mut section, "keys_file", |field| path(field, base));
     let redis = section.as_mut().and_then(|fields| fields.take("redis"));
     // Another store has the bus alone, where the file names a server.
-    let redis = redis.and_then(|field| redis::read(&field, base, false));
+    let needed = store == StoreKind::Redis;
+    let redis = redis.and_then(|field| redis::read(&field, base, needed));
+    let redis = redis.or_else(|| needed.then(RedisSettings::default));
     if keys_file.is_none() {
         let field = section.as_ref().map_or(whole, |fields| fields.field());
         if redis.is_some() {
@@ -51,6 +55,14 @@ pub(super) fn read(
         idle_timeout: length("idle_timeout", DEFAULT.idle_timeout),
         refresh_before: length("refresh_before", DEFAULT.refresh_before),
         outage_grace: length("outage_grace", DEFAULT.outage_grace),
+        // A session that is kept nowhere else is not known without its store. Others are, and only
+        // what was ended elsewhere is not.
+        store_down: value(
+            &mut section,
+            "store_down",
+            store_down,
+            if needed { StoreDown::Refuse } else { DEFAULT.store_down },
+        ),
     };
     finish(section);
     SessionSettings { store, keys_file, limits, redis }
@@ -61,14 +73,16 @@ pub(super) fn lifetime(field: &Field<'_>) -> Option<Duration> {
     field.duration(bounds::LIFETIME)
 }
 
+pub(super) fn store_down(field: &Field<'_>) -> Option<StoreDown> {
+    field.one_of(&[("refuse", StoreDown::Refuse), ("local", StoreDown::Local)])
+}
+
 fn store(field: &Field<'_>) -> Option<StoreKind> {
-    let stores =
-        [("cookie", Some(StoreKind::Cookie)), ("memory", Some(StoreKind::Memory)), ("redis", None)];
-    let store = field.one_of(&stores)?;
-    if store.is_none() {
-        field.error("this version does not offer redis yet; expected cookie or memory");
-    }
-    store
+    field.one_of(&[
+        ("cookie", StoreKind::Cookie),
+        ("memory", StoreKind::Memory),
+        ("redis", StoreKind::Redis),
+    ])
 }
 
 /// Says what it means that no sealing keys are kept.

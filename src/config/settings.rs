@@ -158,6 +158,17 @@ pub enum StoreKind {
     Cookie,
     /// In this process.
     Memory,
+    /// In Redis, sealed.
+    Redis,
+}
+
+/// What becomes of sessions while Redis cannot be asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StoreDown {
+    /// Nobody is let in by one; nobody is signed out either.
+    Refuse,
+    /// Those that this process knows go on until their identity ends.
+    Local,
 }
 
 /// Section `session`.
@@ -184,6 +195,8 @@ pub struct SessionLimits {
     pub refresh_before: Duration,
     /// How long an identity outlives its end while the provider cannot be reached.
     pub outage_grace: Duration,
+    /// What becomes of it while Redis cannot be asked.
+    pub store_down: StoreDown,
 }
 
 /// When cookies are `Secure` and `__Host-`.
@@ -325,6 +338,8 @@ pub struct PortalOverride {
     pub refresh_before: Option<Duration>,
     /// `session.outage_grace`
     pub outage_grace: Option<Duration>,
+    /// `session.store_down`
+    pub store_down: Option<StoreDown>,
 }
 
 /// How an Environment finds the product of a request.

@@ -169,7 +169,7 @@ fn a_shadow_ends_within_a_fortnight_and_one_that_is_over_is_none() {
 fn finds_all_problems_at_once_with_their_lines() {
     let text = "
 listen: {grpc: localhost:9001, http: 1}
-session: {store: redis, lifetime: 31days, idle_timeout: 0s}
+session: {store: disk, lifetime: 31days, idle_timeout: 0s}
 tokens:
   clock_skew: 121s
   audiences: ['']
@@ -179,7 +179,7 @@ colour: blue
         "settings.yaml:2: resources: expected a value; there is none",
         "settings.yaml:2: listen.grpc: expected an address and a port such as 127.0.0.1:9001 or [::1]:9001",
         "settings.yaml:2: listen.http: unknown key; known here: admin, grpc, tls",
-        "settings.yaml:3: session.store: this version does not offer redis yet; expected cookie or memory",
+        "settings.yaml:3: session.store: expected one of: cookie, memory, redis",
         "settings.yaml:3: warning: session: expected session.keys_file; without it sessions end when this process ends",
         "settings.yaml:3: session.lifetime: expected at most 30days",
         "settings.yaml:3: session.idle_timeout: expected a duration of more than none",

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::attributes::{Attributes, Headers, Host, HostName, Method, RequestPath};
-use crate::config::{PortalAccess, Routing, SessionLimits};
+use crate::config::{PortalAccess, Routing, SessionLimits, StoreDown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use url::Url;
@@ -29,6 +29,7 @@ pub(super) fn portal(text: &str, environments: &[usize]) -> Portal {
             idle_timeout: hour,
             refresh_before: hour,
             outage_grace: hour,
+            store_down: StoreDown::Refuse,
         },
         secure_cookies: true,
         environments: environments.iter().map(|index| EnvironmentId(*index)).collect(),

@@ -40,6 +40,10 @@ pub enum Purpose {
     Logins,
     /// Where a sign-out goes on to, in a [`super::Flow`].
     Logout,
+    /// [`super::Session`], kept in Redis.
+    Stored,
+    /// [`super::Ending`]
+    Ending,
 }
 
 impl Purpose {
@@ -52,6 +56,8 @@ impl Purpose {
             Self::State => "state",
             Self::Logins => "logins",
             Self::Logout => "logout",
+            Self::Stored => "stored",
+            Self::Ending => "ending",
         }
     }
 }

@@ -17,7 +17,9 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/portcullis.session.v1.rs"));
 }
 
-pub use generated::{CompletedLogins, Flow, LastUse, Session, SessionReference, State};
+pub use generated::{
+    CompletedLogins, Ending, EndingKind, EndingOf, Flow, LastUse, Session, SessionReference, State,
+};
 
 macro_rules! unprintable {
     ($($record:ident),*) => {
@@ -30,7 +32,17 @@ macro_rules! unprintable {
     };
 }
 
-unprintable!(CompletedLogins, Flow, LastUse, Session, SessionReference, State);
+unprintable!(
+    CompletedLogins,
+    Ending,
+    EndingKind,
+    EndingOf,
+    Flow,
+    LastUse,
+    Session,
+    SessionReference,
+    State
+);
 
 impl Session {
     /// Reads a record: to what [`Message::decode`] makes of it, in half the time.

@@ -119,6 +119,7 @@ pub fn standing(session: &Session, facts: Facts<'_>) -> Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::StoreDown;
 
     const MINUTE: u64 = 60;
     const HOUR: u64 = 3600;
@@ -137,6 +138,7 @@ mod tests {
             idle_timeout: hours(1),
             refresh_before: Duration::from_secs(2 * MINUTE),
             outage_grace: hours(2),
+            store_down: StoreDown::Refuse,
         };
         let facts = Facts {
             limits: &limits,
@@ -202,6 +204,7 @@ mod tests {
             idle_timeout: Duration::from_secs(9999),
             refresh_before: Duration::from_secs(120),
             outage_grace: Duration::ZERO,
+            store_down: StoreDown::Refuse,
         };
         let at = |now| {
             let clock_skew = Duration::ZERO;

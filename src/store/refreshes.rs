@@ -33,6 +33,11 @@ pub enum Refresh {
     Useless,
 }
 
+impl Refresh {
+    /// How long a session is not refreshed again after that failed, at least.
+    pub const BACK_OFF: Duration = BACK_OFF;
+}
+
 /// Whose turn it is.
 #[derive(Debug)]
 pub enum Turn {

@@ -58,6 +58,12 @@ impl Replays {
         used.ends.insert(name, end);
         true
     }
+
+    /// The token did not count after all, and may come once more.
+    pub fn forget(&self, issuer: &str, id: &str) {
+        let name = self.names.of(&(issuer, id));
+        self.used.lock().unwrap_or_else(PoisonError::into_inner).ends.remove(&name);
+    }
 }
 
 impl Used {

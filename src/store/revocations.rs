@@ -1,6 +1,7 @@
 //! Sessions and callers that signed out, for as long as a session of theirs could live.
 
 use super::fingerprint::{Fingerprints, NamedMap};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -49,6 +50,48 @@ enum Key<'k> {
     Subject(&'k str, &'k str),
     /// The same, where the token had no `sid`.
     SubjectWithoutSession(&'k str, &'k str),
+}
+
+/// What is over: what a replica tells the others. Ids and people are not printed.
+#[derive(Clone, Eq, PartialEq)]
+pub enum Ended {
+    /// Our own session.
+    Session(String),
+    /// Every session of one session at the provider.
+    ProviderSession {
+        /// Whose it is.
+        issuer: String,
+        /// Its `sid`.
+        sid: String,
+    },
+    /// Every session of somebody.
+    Subject {
+        /// Who says so.
+        issuer: String,
+        /// `sub`
+        subject: String,
+    },
+    /// The same, where the token had no `sid`.
+    SubjectWithoutSession {
+        /// Who says so.
+        issuer: String,
+        /// `sub`
+        subject: String,
+    },
+    /// Every session.
+    Everybody,
+}
+
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Session(_) => "a session",
+            Self::ProviderSession { .. } => "a session at the provider",
+            Self::Subject { .. } => "a subject",
+            Self::SubjectWithoutSession { .. } => "a subject, where there is no sid",
+            Self::Everybody => "everybody",
+        })
+    }
 }
 
 /// What may have been revoked.
@@ -109,6 +152,25 @@ impl Revocations {
     /// Ends every session of `subject` that began until now and whose token had no `sid`.
     pub fn revoke_subject_without_session(&self, issuer: &str, subject: &str, now_ms: u64) {
         self.insert(Key::SubjectWithoutSession(issuer, subject), now_ms);
+    }
+
+    /// Ends what `ended` names, as far as it began until `at_ms`.
+    pub fn apply(&self, ended: &Ended, at_ms: u64) {
+        match ended {
+            Ended::Session(id) => self.revoke_session(id, at_ms),
+            Ended::ProviderSession { issuer, sid } => {
+                self.revoke_provider_session(issuer, sid, at_ms);
+            }
+            Ended::Subject { issuer, subject } => self.revoke_subject(issuer, subject, at_ms),
+            Ended::SubjectWithoutSession { issuer, subject } => {
+                self.revoke_subject_without_session(issuer, subject, at_ms);
+            }
+            Ended::Everybody => {
+                let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+                held.floor_ms = held.floor_ms.max(Some(at_ms));
+                self.any.store(true, Ordering::Release);
+            }
+        }
     }
 
     fn insert(&self, key: Key<'_>, now_ms: u64) {

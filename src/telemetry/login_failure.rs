@@ -20,6 +20,8 @@ pub enum LoginFailure {
     InvalidToken,
     /// The provider, or its keys, could not be had.
     ProviderUnavailable,
+    /// The session store could not be had.
+    StoreUnavailable,
     /// The provider does not announce what a login needs.
     ProviderUnfit,
     /// Login after login, and no session that holds.
@@ -32,7 +34,7 @@ pub enum LoginFailure {
 
 impl LoginFailure {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AccessDenied,
         Self::ProviderError,
         Self::BadCallback,
@@ -40,6 +42,7 @@ impl LoginFailure {
         Self::CodeRefused,
         Self::InvalidToken,
         Self::ProviderUnavailable,
+        Self::StoreUnavailable,
         Self::ProviderUnfit,
         Self::LoginLoop,
         Self::TooLarge,
@@ -57,6 +60,7 @@ impl LoginFailure {
             Self::CodeRefused => "code_refused",
             Self::InvalidToken => "invalid_token",
             Self::ProviderUnavailable => "provider_unavailable",
+            Self::StoreUnavailable => "store_unavailable",
             Self::ProviderUnfit => "provider_unfit",
             Self::LoginLoop => "login_loop",
             Self::TooLarge => "too_large",

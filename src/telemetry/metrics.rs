@@ -2,12 +2,15 @@
 //! policy, never from a request.
 
 use super::LoginFailure;
+use super::shared::SharedMetrics;
 use crate::decision::{Checked, Reason};
 use crate::manifest::WatchStatus;
 use crate::name::ResourceName;
 use crate::policy::Table;
 use crate::problem::{Problem, Severity};
 use crate::provider::{Counts, IssuerStatus};
+use crate::redis::Redis;
+use crate::replicas::Bus;
 use crate::time::UnixTime;
 use crate::trace::SpanCounts;
 use prometheus_client::encoding::text::encode;
@@ -253,6 +256,7 @@ pub struct Metrics {
     provider_fetches: Family<FetchLabels, Counter>,
     key_alarms: Family<IssuerLabels, Counter>,
     spans: Family<SpanLabels, Counter>,
+    shared: SharedMetrics,
 }
 
 impl Default for Metrics {
@@ -295,6 +299,7 @@ impl Metrics {
             provider_fetches: Family::default(),
             key_alarms: Family::default(),
             spans: Family::default(),
+            shared: SharedMetrics::default(),
         };
         let r = &mut registry;
         r.register("build_info", "The version that runs", metrics.build_info.clone());
@@ -401,6 +406,7 @@ impl Metrics {
             "Keys left out of a set that should not have been in it",
             metrics.key_alarms.clone(),
         );
+        r.register_collector(Box::new(metrics.shared.clone()));
         r.register("spans", "Ended spans by what became of them", metrics.spans.clone());
         metrics.registry = Arc::new(registry);
         let outcome = SignatureCheck::Remembered;
@@ -568,6 +574,11 @@ impl Metrics {
                 self.bearer_signatures.get_or_create(&SignatureLabels { outcome }).inc()
             }
         };
+    }
+
+    /// Has Redis told, and what replicas tell each other by it.
+    pub fn share(&self, redis: Redis, bus: Bus) {
+        self.shared.set(redis, bus);
     }
 
     /// The text that Prometheus reads, with what the issuers and the spans come to now.

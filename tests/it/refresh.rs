@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 const SESSION: &str = "__Host-portcullis-s";
-const STORES: [fn(Setup) -> Setup; 2] = [|setup| setup, Setup::in_memory];
+const STORES: [fn(Setup) -> Setup; 3] = [|setup| setup, Setup::in_memory, Setup::in_redis];
 /// No idle end, so that only the identity's counts.
 const LONG: &str = "{petstore-portal.default: {session: {idle_timeout: 12h}}}";
 

@@ -228,6 +228,7 @@ fn session(settings: &Settings, over: &PortalOverride) -> SessionLimits {
         idle_timeout: over.idle_timeout.unwrap_or(general.idle_timeout),
         refresh_before: over.refresh_before.unwrap_or(general.refresh_before),
         outage_grace: over.outage_grace.unwrap_or(general.outage_grace),
+        store_down: over.store_down.unwrap_or(general.store_down),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::support::{Answer, Ask, Browser, Gateway, PORTAL, Setup};
 
 const HOST: &str = "portal.petstore.localhost";
 const SESSION: &str = "__Host-portcullis-s";
-const STORES: [fn(Setup) -> Setup; 2] = [|setup| setup, Setup::in_memory];
+const STORES: [fn(Setup) -> Setup; 3] = [|setup| setup, Setup::in_memory, Setup::in_redis];
 
 fn home() -> String {
     format!("{PORTAL}/home")

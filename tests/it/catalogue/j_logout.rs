@@ -8,7 +8,7 @@ mod universal;
 use crate::support::{API, Answer, Ask, Browser, Gateway, PORTAL, Setup};
 use serde_json::Value;
 
-const STORES: [fn(Setup) -> Setup; 2] = [|setup| setup, Setup::in_memory];
+const STORES: [fn(Setup) -> Setup; 3] = [|setup| setup, Setup::in_memory, Setup::in_redis];
 
 /// A browser that is signed in at the Portal and at the API.
 async fn both(gateway: &Gateway) -> Browser {

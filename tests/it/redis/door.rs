@@ -59,7 +59,7 @@ async fn a_connection_that_is_cut_costs_nobody_an_answer() {
 
 #[tokio::test]
 async fn a_server_that_is_gone_is_down_at_once_and_back_by_itself() {
-    let mut server = RedisServer::start();
+    let server = RedisServer::start();
     let redis = connected(&settings(&server)).await;
     let key = redis.key("a");
     server.kill();
@@ -114,7 +114,7 @@ async fn a_server_without_memory_says_so_and_is_read_on() {
 
 #[tokio::test]
 async fn hears_what_is_told_and_when_it_may_have_missed_something() {
-    let mut server = RedisServer::start();
+    let server = RedisServer::start();
     let redis = connected(&settings(&server)).await;
     let channel = redis.key("told");
     let mut heard = redis.subscribe(&channel);

@@ -1,7 +1,7 @@
 //! The service in this process, and what speaks to it in Envoy's place.
 
 use super::token::Signer;
-use super::{Answer, Ask, Line, NOW, Provider, Setup};
+use super::{Answer, Ask, Line, NOW, Provider, RedisServer, Setup};
 use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use portcullis::app::App;
@@ -32,6 +32,8 @@ pub(crate) struct Gateway {
     pub(crate) providers: Providers,
     pub(crate) grpc: Option<SocketAddr>,
     pub(crate) admin: SocketAddr,
+    /// Where its sessions are, if that is a Redis.
+    pub(crate) redis: Option<Arc<RedisServer>>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -71,7 +73,16 @@ impl Gateway {
     pub(crate) async fn beside(provider: Arc<Provider>, clock: Clock, setup: Setup) -> Self {
         let gateway = Self::starting(provider, clock, setup).await;
         eventually(|| gateway.providers.first_fetches_over()).await;
+        if gateway.redis.is_some() {
+            gateway.ready().await;
+        }
         gateway
+    }
+
+    /// Waits until it says that it is ready.
+    pub(crate) async fn ready(&self) {
+        let ready = async { while self.admin("/readyz").await.0 != 200 {} };
+        tokio::time::timeout(Duration::from_secs(10), ready).await.expect("ready at last");
     }
 
     /// A service beside a provider that it has not heard yet.
@@ -112,6 +123,7 @@ impl Gateway {
             providers,
             grpc,
             admin,
+            redis: setup.redis,
             stop,
             task,
         }

@@ -1,7 +1,9 @@
 //! A real redis-server of this machine, for one test.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -10,7 +12,13 @@ use tokio::time::Instant;
 pub(crate) struct RedisServer {
     folder: TempDir,
     arguments: Vec<String>,
-    child: Child,
+    child: Mutex<Child>,
+}
+
+impl fmt::Debug for RedisServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "redis-server at {}", self.socket().display())
+    }
 }
 
 impl Drop for RedisServer {
@@ -33,7 +41,7 @@ impl RedisServer {
     /// The same in a folder that has files for it.
     pub(crate) fn within(folder: TempDir, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
-        let child = spawn(&folder, &arguments);
+        let child = Mutex::new(spawn(&folder, &arguments));
         let server = Self { folder, arguments, child };
         server.listens();
         server
@@ -42,6 +50,11 @@ impl RedisServer {
     /// Where it listens.
     pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("redis.sock")
+    }
+
+    /// The same, for settings.
+    pub(crate) fn place(&self) -> String {
+        format!("url: 'unix:{}'", self.socket().display())
     }
 
     /// What `redis-cli` prints.
@@ -53,15 +66,16 @@ impl RedisServer {
     }
 
     /// Ends it at once.
-    pub(crate) fn kill(&mut self) {
+    pub(crate) fn kill(&self) {
+        let mut child = self.child.lock().expect("a lock");
         // It may have ended already.
-        let _ended = self.child.kill();
-        let _ended = self.child.wait();
+        let _ended = child.kill();
+        let _ended = child.wait();
     }
 
     /// Starts it again, after [`Self::kill`].
-    pub(crate) fn start_again(&mut self) {
-        self.child = spawn(&self.folder, &self.arguments);
+    pub(crate) fn start_again(&self) {
+        *self.child.lock().expect("a lock") = spawn(&self.folder, &self.arguments);
         self.listens();
     }
 
@@ -77,7 +91,8 @@ impl RedisServer {
 
     fn signal(&self, signal: &str) {
         let mut command = Command::new("kill");
-        let sent = command.args([signal, &self.child.id().to_string()]).status();
+        let sent =
+            command.args([signal, &self.child.lock().expect("a lock").id().to_string()]).status();
         assert!(sent.expect("kill").success());
     }
 

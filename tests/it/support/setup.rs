@@ -1,7 +1,9 @@
 //! Settings and resources: valid unless a test changes something.
 
+use super::RedisServer;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// The resources of the guide. `{ISSUER}` is the provider's.
 const RESOURCES: &str = "\
@@ -67,6 +69,8 @@ pub(crate) struct Setup {
     resources: String,
     keys: String,
     files: BTreeMap<String, String>,
+    /// Kept while a gateway of this setup lives.
+    pub(crate) redis: Option<Arc<RedisServer>>,
 }
 
 impl Default for Setup {
@@ -83,6 +87,7 @@ impl Default for Setup {
             resources: RESOURCES.to_owned(),
             keys: key(1),
             files: BTreeMap::new(),
+            redis: None,
         }
     }
 }
@@ -128,6 +133,18 @@ impl Setup {
     /// The same with sessions in memory.
     pub(crate) fn in_memory(self) -> Self {
         self.setting("session", "{store: memory, keys_file: session.keys}")
+    }
+
+    /// The same with sessions in a Redis of its own.
+    pub(crate) fn in_redis(self) -> Self {
+        self.beside(&Arc::new(RedisServer::start()), "store: redis")
+    }
+
+    /// The same with this Redis, and what else section `session` says.
+    pub(crate) fn beside(mut self, redis: &Arc<RedisServer>, session: &str) -> Self {
+        let session = format!("{session}, keys_file: session.keys, redis: {{{}}}", redis.place());
+        self.redis = Some(Arc::clone(redis));
+        self.setting("session", &format!("{{{session}}}"))
     }
 
     /// The resources with the provider's issuer filled in.

@@ -3,7 +3,7 @@
 use crate::catalogue::j_logout::logout;
 use crate::support::{API, Ask, Browser, Gateway, PORTAL, Setup};
 
-const STORES: [fn(Setup) -> Setup; 2] = [|setup| setup, Setup::in_memory];
+const STORES: [fn(Setup) -> Setup; 3] = [|setup| setup, Setup::in_memory, Setup::in_redis];
 
 #[tokio::test]
 async fn p22_a_copy_of_a_session_that_signed_out_is_refused_as_long_as_it_could_live() {
