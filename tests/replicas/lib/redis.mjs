@@ -17,7 +17,8 @@ const USER = 'portcullis';
 const PASSWORD = 'password-of-the-tests-alone';
 
 /** What that user may do: no more than the page for deployments says. */
-const RIGHTS = /ACL SETUSER portcullis on [^\n]*\\\n *([^\n]+)\n/.exec(readFileSync(new URL('../../../deploy/helm/README.md', import.meta.url), 'utf8'))[1].replaceAll("'", '');
+export const RIGHTS = /ACL SETUSER portcullis on [^\n]*\\\n((?:.*\\\n)*.*)\n/.exec(readFileSync(new URL('../../../deploy/helm/README.md', import.meta.url), 'utf8'))[1]
+  .replaceAll(/['\\]/g, '').split(/\s+/).filter(Boolean);
 
 /** How long a master is silent before others take it for dead. */
 const NOTICED = 1000;
@@ -85,11 +86,11 @@ export class Server {
 }
 
 /** What all of them have: users, a file that outlives a kill, and no snapshots besides. */
-function common({ user = USER, password = PASSWORD } = {}) {
+function common({ user = USER, password = PASSWORD, more = [] } = {}) {
   const keeper = `user ${KEEPER.user} on >${KEEPER.password} ~* &* +@all`;
   return [
     keeper,
-    user === 'default' ? `user default on >${password} ~* &* +@all` : `user ${user} on >${password} resetchannels ${RIGHTS}`,
+    user === 'default' ? `user default on >${password} ~* &* +@all` : `user ${user} on >${password} ${[...RIGHTS, ...more].join(' ')}`,
     ...(user === 'default' ? [] : ['user default off']),
     `masteruser ${KEEPER.user}`,
     `masterauth ${KEEPER.password}`,
@@ -218,10 +219,10 @@ export class Sentinel extends Redis {
     const redis = new Sentinel();
     const [first, second, third] = await freePorts(3);
     write(world, 'redis-password', PASSWORD);
-    const follower = new Server(world, `${name}-b`, second, [...common(), `replicaof 127.0.0.1 ${first}`]);
+    const follower = new Server(world, `${name}-b`, second, [...common({ more: ['+role'] }), `replicaof 127.0.0.1 ${first}`]);
     const sentinel = new Server(world, `${name}-sentinel`, third, [
       `user ${KEEPER.user} on >${KEEPER.password} ~* &* +@all`,
-      `user ${USER} on >${PASSWORD} ~* &* +@all`,
+      `user ${USER} on >${PASSWORD} -@all +sentinel +role`,
       'user default off',
       `sentinel monitor main 127.0.0.1 ${first} 1`,
       `sentinel auth-user main ${KEEPER.user}`,
@@ -231,7 +232,7 @@ export class Sentinel extends Redis {
     ], { sentinel: true });
     sentinel.sentinel = true;
     redis.sentinel = sentinel;
-    redis.servers = [new Server(world, `${name}-a`, first, common()), follower, sentinel];
+    redis.servers = [new Server(world, `${name}-a`, first, common({ more: ['+role'] })), follower, sentinel];
     redis.settings = `{ mode: sentinel, master: main, url: "redis://127.0.0.1:${third}", username: ${USER}, password_file: redis-password, sentinel_username: ${USER}, sentinel_password_file: redis-password }`;
     return redis;
   }
@@ -284,7 +285,7 @@ export class Cluster extends Redis {
     const ports = await freePorts(12);
     write(world, 'redis-password', PASSWORD);
     redis.servers = ports.slice(0, 6).map((port, index) => new Server(world, `${name}-${index}`, port, [
-      ...common(), 'cluster-enabled yes', `cluster-port ${ports[6 + index]}`, `cluster-node-timeout ${NOTICED}`, 'cluster-require-full-coverage no',
+      ...common({ more: ['+cluster'] }), 'cluster-enabled yes', `cluster-port ${ports[6 + index]}`, `cluster-node-timeout ${NOTICED}`, 'cluster-require-full-coverage no',
     ]));
     const [first, second] = ports;
     redis.settings = `{ mode: cluster, url: "redis://127.0.0.1:${first}", nodes: ["127.0.0.1:${second}"], username: ${USER}, password_file: redis-password }`;
@@ -305,10 +306,11 @@ export class Cluster extends Redis {
     await this.settled();
   }
 
-  /** A master dies, and is back when its replica has its place. */
+  /** The master with the most keys dies, and is back when its replica has its place. */
   async failOver() {
     const masters = await this.masters();
-    const dead = masters[0];
+    const sizes = await Promise.all(masters.map((master) => master.ask('DBSIZE').then(Number)));
+    const dead = masters[sizes.indexOf(Math.max(...sizes))];
     await dead.kill();
     await until('another master', async () => (await this.masters()).length === 3, { every: 50 });
     return async () => {
