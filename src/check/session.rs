@@ -221,7 +221,8 @@ pub(super) fn clear(call: &Call<'_>) -> Vec<SetCookie> {
 async fn open(call: &Call<'_>, text: &str) -> Result<Opened, NotOpened> {
     let (session, cut_off) = match open_here(call, text)? {
         Some(session) => (session, false),
-        None => fetch(call, text).await?,
+        // Boxed, as a refresh is: most checks have no use for the room.
+        None => Box::pin(fetch(call, text)).await?,
     };
     let in_browser = session.generation;
     let newest = call.inner.refreshes.newest(&session).unwrap_or(session);

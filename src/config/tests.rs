@@ -457,3 +457,27 @@ fn reads_where_redis_is() {
         found.iter().any(|found| found.contains("warning: session.redis: expected a url with"))
     );
 }
+
+#[test]
+fn each_store_has_its_redis_and_what_becomes_of_it_without() {
+    let session = |text: &str| {
+        let text = format!("resources: {{paths: [a]}}\nsession: {{keys_file: k, {text}}}");
+        parse(&text, &base()).map(|parsed| parsed.settings.session).expect(&text)
+    };
+    let redis = session("store: redis");
+    assert_eq!((redis.store, redis.limits.store_down), (StoreKind::Redis, StoreDown::Refuse));
+    assert_eq!(redis.redis, Some(RedisSettings::default()));
+    let redis = session("store: redis, redis: {db: 2, cache_time: 5s}").redis.expect("a Redis");
+    assert_eq!((redis.db, redis.cache_time), (2, Duration::from_secs(5)));
+    assert_eq!(redis.nodes, RedisSettings::default().nodes);
+    let cookie = session("store: cookie");
+    assert_eq!((cookie.redis, cookie.limits.store_down), (None, StoreDown::Local));
+    assert!(session("store: memory, redis: {url: 'redis://127.0.0.1'}").redis.is_some());
+    assert_eq!(session("store_down: refuse").limits.store_down, StoreDown::Refuse);
+    let text = "portals: {a.b: {session: {store_down: local}}}";
+    let portals = settings(text).portals;
+    assert_eq!(portals.values().next().and_then(|one| one.store_down), Some(StoreDown::Local));
+    let found = problems("resources: {paths: [a]}\nsession: {store_down: open}");
+    let want = "settings.yaml:2: session.store_down: expected one of: refuse, local";
+    assert!(found.iter().any(|found| found.starts_with(want)), "{found:?}");
+}

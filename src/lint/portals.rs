@@ -4,7 +4,7 @@
 
 use super::{Policy, field, notice, same_site, warning};
 use crate::config::{PortalAccess, StoreKind};
-use crate::policy::{HeldPortal, Portal, PortalId};
+use crate::policy::{HeldPortal, Login, Portal, PortalId};
 use crate::problem::Problem;
 
 pub(super) fn lint(policy: &Policy<'_>, found: &mut Vec<Problem>) {
@@ -69,11 +69,26 @@ fn scopes(policy: &Policy<'_>, portal: &Portal, held: &HeldPortal, found: &mut V
                        (spec.oidcAuth.additionalScopes)";
         found.push(notice(&held.origin, &held.login_at, message));
     }
-    if login.is_offline() && policy.settings.session.store == StoreKind::Cookie {
-        let message = "asks for refresh tokens and keeps them in cookies: with several replicas, \
-                       a provider that rotates them may end sessions";
-        found.push(notice(&held.origin, &held.login_at, message));
+    refresh_tokens(policy, login, held, found);
+}
+
+/// In a cluster there are replicas, or there will be; whether a provider rotates its refresh tokens, or a
+/// second process runs elsewhere, nobody says here.
+fn refresh_tokens(policy: &Policy<'_>, login: &Login, held: &HeldPortal, found: &mut Vec<Problem>) {
+    let session = &policy.settings.session;
+    if !login.is_offline() || session.store != StoreKind::Cookie {
+        return;
     }
+    if policy.settings.resources.kubernetes.is_some() && session.redis.is_none() {
+        let message = "asks for refresh tokens and keeps them in cookies, and replicas have no bus: a \
+                       provider that rotates them may end sessions, and no replica hears of another's \
+                       logouts (session.store redis, or session.redis.url)";
+        found.push(warning(&held.origin, &held.login_at, message));
+        return;
+    }
+    let message = "asks for refresh tokens and keeps them in cookies: with several replicas, a provider \
+                   that rotates them may end sessions";
+    found.push(notice(&held.origin, &held.login_at, message));
 }
 
 /// A page of the Portal calls its APIs with a cookie only where browsers see one site.

@@ -50,8 +50,13 @@ spec:
 ";
 
 fn lints(text: &str, settings: &str) -> Vec<String> {
+    lints_by(text, &format!("{SETTINGS}{settings}"))
+}
+
+/// The same by these settings alone.
+fn lints_by(text: &str, settings: &str) -> Vec<String> {
     let text = text.to_owned();
-    let parsed = config::parse(&format!("{SETTINGS}{settings}"), &Base::from(Path::new("/etc")));
+    let parsed = config::parse(settings, &Base::from(Path::new("/etc")));
     let parsed = parsed.expect("settings");
     let files = [FileText { name: "p.yaml".into(), text: Ok(text) }];
     let last = Held::default();
@@ -196,4 +201,22 @@ fn says_what_settings_lack_for_a_plans_issuer() {
          its issuer: the settings lack environments.dev.default.portal",
         ]
     );
+}
+
+#[test]
+fn warns_of_replicas_that_do_not_hear_of_each_other() {
+    let text = GOOD.replace("[groups, email]", "[groups, email, offline_access]");
+    let kubernetes = "resources: {kubernetes: {namespaces: [default]}}";
+    let files = "resources: {paths: [a]}";
+    let warns = |resources: &str, session: &str| {
+        let settings = format!("{resources}\nsession: {{keys_file: k, {session}}}\n");
+        lints_by(&text, &settings).iter().any(|line| line.contains("replicas have no bus"))
+    };
+    assert!(warns(kubernetes, "store: cookie"));
+    let bus = "store: cookie, redis: {url: 'rediss://redis'}";
+    for (resources, session) in
+        [(kubernetes, bus), (kubernetes, "store: redis"), (files, "store: cookie")]
+    {
+        assert!(!warns(resources, session), "{resources} {session}");
+    }
 }

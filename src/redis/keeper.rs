@@ -55,7 +55,7 @@ impl State {
 #[derive(Debug)]
 enum Complaint {
     /// No answer in time.
-    Slow(Connection),
+    Slow,
     /// It broke, or leads to a server that is no master any more.
     Broken(Connection),
 }
@@ -92,7 +92,7 @@ impl Keeper {
     /// Has `connection` looked at: somebody had no answer in time.
     pub(super) fn look(&self, connection: &Connection) {
         self.suspect(connection);
-        let _heard = self.complain.try_send(Complaint::Slow(connection.clone()));
+        let _heard = self.complain.try_send(Complaint::Slow);
     }
 
     /// Has `connection` made anew.
@@ -178,10 +178,8 @@ impl Keeping {
             match complaint {
                 Ok(None) => return false,
                 Ok(Some(Complaint::Broken(broken))) if broken == connection => return true,
-                // Of one that is gone already.
-                Ok(Some(Complaint::Broken(_))) => continue,
-                Ok(Some(Complaint::Slow(slow))) if slow != connection => continue,
-                Ok(Some(Complaint::Slow(_))) | Err(_) => {}
+                // One of a connection that is gone already may stand in the way of one of this.
+                Ok(Some(Complaint::Broken(_) | Complaint::Slow)) | Err(_) => {}
             }
             match timeout(self.command_timeout, connection.ping()).await {
                 Ok(Ok(())) => self.answers(&connection),

@@ -13,6 +13,7 @@ const TEXT: u64 = 2;
 const ITEMS: usize = 8;
 
 #[expect(missing_docs, reason = "the schema has the comments")]
+#[expect(clippy::doc_markdown, reason = "prost writes them")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/portcullis.session.v1.rs"));
 }

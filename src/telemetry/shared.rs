@@ -32,7 +32,7 @@ impl Collector for SharedMetrics {
 }
 
 fn encode_redis(encoder: &mut DescriptorEncoder<'_>, counts: &RedisCounts) -> fmt::Result {
-    gauge(encoder, "redis_up", "Whether Redis answers", None, f64::from(u8::from(counts.up)))?;
+    gauge(encoder, "redis_up", "Whether Redis answers", i64::from(counts.up))?;
     let help = "Connections to Redis that were made";
     let connections = ConstCounter::new(counts.connected);
     connections.encode(encoder.encode_descriptor(
@@ -54,7 +54,7 @@ fn encode_redis(encoder: &mut DescriptorEncoder<'_>, counts: &RedisCounts) -> fm
         buckets.push((*bound, up_to.saturating_sub(below)));
         below = *up_to;
     }
-    buckets.push((f64::MAX, answered.saturating_sub(below)));
+    buckets.push((f64::INFINITY, answered.saturating_sub(below)));
     encoder
         .encode_descriptor(
             "redis_round_trip",
@@ -68,15 +68,17 @@ fn encode_redis(encoder: &mut DescriptorEncoder<'_>, counts: &RedisCounts) -> fm
 fn encode_bus(encoder: &mut DescriptorEncoder<'_>, counts: &BusCounts) -> fmt::Result {
     let BusCounts { loaded, behind, told, waiting, dropped, heard, refused } = *counts;
     let help = "Whether the log of what is over was read as a whole";
-    gauge(encoder, "bus_loaded", help, None, f64::from(u8::from(loaded)))?;
+    gauge(encoder, "bus_loaded", help, i64::from(loaded))?;
     if let Some(behind) = behind {
         let help = "Time since the log of what is over was known to its end";
-        gauge(encoder, "bus_behind", help, Some(&Unit::Seconds), behind.as_secs_f64())?;
+        let behind = ConstGauge::new(behind.as_secs_f64());
+        let unit = Some(&Unit::Seconds);
+        let kind = behind.metric_type();
+        behind.encode(encoder.encode_descriptor("bus_behind", help, unit, kind)?)?;
     }
-    #[expect(clippy::cast_precision_loss, reason = "at most some thousands wait")]
-    let waiting = waiting as f64;
+    let waiting = i64::try_from(waiting).unwrap_or(i64::MAX);
     let help = "Endings that wait until Redis takes them";
-    gauge(encoder, "bus_waiting", help, None, waiting)?;
+    gauge(encoder, "bus_waiting", help, waiting)?;
     counters(
         encoder,
         "bus_endings",
@@ -85,15 +87,9 @@ fn encode_bus(encoder: &mut DescriptorEncoder<'_>, counts: &BusCounts) -> fmt::R
     )
 }
 
-fn gauge(
-    encoder: &mut DescriptorEncoder<'_>,
-    name: &str,
-    help: &str,
-    unit: Option<&Unit>,
-    value: f64,
-) -> fmt::Result {
+fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: i64) -> fmt::Result {
     let gauge = ConstGauge::new(value);
-    gauge.encode(encoder.encode_descriptor(name, help, unit, gauge.metric_type())?)
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
 }
 
 fn counters(

@@ -3,5 +3,7 @@
 mod door;
 mod fleet;
 mod lease;
+mod metrics;
+mod modes;
 mod outage;
 mod sessions;

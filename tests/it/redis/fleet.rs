@@ -24,9 +24,19 @@ impl Fleet {
     /// The same with another setup and server.
     pub(super) async fn with(many: usize, session: &str, setup: Setup, redis: RedisServer) -> Self {
         let redis = Arc::new(redis);
+        Self::of(many, setup.beside(&redis, session), redis).await
+    }
+
+    /// The same with all that section `session` says.
+    pub(super) async fn over(many: usize, mut setup: Setup, redis: RedisServer) -> Self {
+        let redis = Arc::new(redis);
+        setup.redis = Some(Arc::clone(&redis));
+        Self::of(many, setup, redis).await
+    }
+
+    async fn of(many: usize, setup: Setup, redis: Arc<RedisServer>) -> Self {
         let clock = Clock::manual(UnixTime(NOW));
         let provider = Arc::new(Provider::start(clock.clone()).await);
-        let setup = setup.beside(&redis, session);
         let mut fleet = Self { redis, provider, clock, replicas: Vec::new(), setup };
         for _replica in 0..many {
             fleet.join().await;

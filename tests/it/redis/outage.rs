@@ -6,7 +6,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
 
-const LOCAL: &str = "{petstore-portal.default: {session: {store_down: local}}}";
+const LOCAL: &str = "{petstore-portal.default: {session: {store_down: local, idle_timeout: 12h}}}";
 
 fn post(path: &str) -> Ask {
     Ask::post(&format!("{PORTAL}/.auth/{path}")).header("sec-fetch-site", "same-origin")
@@ -29,7 +29,7 @@ impl Fault {
         match self {
             Self::Killed => redis.kill(),
             Self::StandsStill => redis.freeze(),
-            Self::Paused => drop(redis.cli(&["client", "pause", "100000"])),
+            Self::Paused => drop(redis.cli(&["client", "pause", "4000"])),
         }
     }
 
@@ -37,7 +37,8 @@ impl Fault {
         match self {
             Self::Killed => redis.start_again(),
             Self::StandsStill => redis.thaw(),
-            Self::Paused => drop(redis.cli(&["client", "unpause"])),
+            // By itself: a server that is paused takes no word.
+            Self::Paused => {}
         }
     }
 }

@@ -134,7 +134,9 @@ async fn what_was_missed_while_nobody_listened_is_read_again() {
 #[tokio::test]
 async fn what_somebody_without_keys_writes_counts_for_nothing() {
     let fleet = Fleet::new(2, "store: redis, idle_timeout: 12h").await;
+    fleet.provider.turn(|knobs| knobs.id_token = json!({"sid": "session-1"}));
     let browser = fleet.signed_in().await;
+    fleet.provider.turn(|knobs| knobs.id_token = json!({"sid": "session-2"}));
     let mut other = Browser::default();
     other.visit(&fleet.replicas[0], &home()).await.1.granted();
     fleet.all_grant(&browser).await;
