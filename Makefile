@@ -42,7 +42,7 @@ build: ## Build the service
 # --- check -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: tools chromium redis lint deny unit crds-check charts differential fuzz soak-short validate gateway gateways observability catalogue demo-check bench-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
+test: tools chromium redis lint deny unit crds-check charts differential fuzz soak-short validate gateway gateways replicas observability catalogue demo-check bench-check ## Everything: format, lints, docs, unit, gRPC and end-to-end tests
 
 .PHONY: lint
 lint: ## Format, lints and docs, without changing anything
@@ -116,6 +116,12 @@ gateway: tools chromium build ## What only real Envoy and a real Chromium can sh
 .PHONY: gateways
 gateways: tools build ## The guide behind what each gateway of deploy/gateways makes of its file, on real Envoy
 	node --test --test-concurrency=1 tests/gateways/*.test.mjs
+
+.PHONY: replicas
+replicas: tools redis build ## What replicas owe one another, and what no fault of Redis may do: real Redis in its four forms, figures, a table
+	mkdir -p $(RESULTS)
+	node --test --test-concurrency=1 --test-reporter=spec --test-reporter-destination=stdout \
+	    --test-reporter=tap --test-reporter-destination=$(RESULTS)/replicas.tap tests/replicas/*.test.mjs
 
 .PHONY: observability
 observability: tools prometheus build ## Rules and dashboard: promtool, and a real Prometheus on a real run

@@ -1,6 +1,7 @@
 // `make demo`: starts everything, says where it is and what to try, and stops it all on Ctrl-C.
 import { Demo } from './lib/demo.mjs';
 import { DEFAULT_BASE } from './lib/ports.mjs';
+import { WANTED } from './lib/redis.mjs';
 import { DEMO_PASSWORD, PREPARED } from './provider/accounts.mjs';
 
 const width = 'portcullis'.length;
@@ -8,6 +9,7 @@ let stopping = false;
 
 const demo = new Demo({
   base: Number(process.env.PORTCULLIS_DEMO_PORT ?? DEFAULT_BASE),
+  redis: WANTED,
   directory: 'demo',
   onLine: (part, line) => console.log(`${part.padEnd(width)} | ${line}`),
   onDeath: (part, how) => {
@@ -57,7 +59,9 @@ ${users}
   Behind the scenes:
 
     provider    ${issuer}/.well-known/openid-configuration
-    service     http://127.0.0.1:${ports.admin}/readyz  /livez  /metrics
+    service     http://127.0.0.1:${ports.admin}/readyz  /livez  /metrics${WANTED ? `
+    second      http://127.0.0.1:${ports.secondAdmin}/readyz  /livez  /metrics
+    Redis       redis-cli -p ${ports.redis} monitor` : ''}
     Envoy       http://127.0.0.1:${ports.gatewayAdmin}/
     logs        .tools/demo/logs/
 

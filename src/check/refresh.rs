@@ -8,6 +8,7 @@ use super::{ending, lease};
 use crate::policy::{Login, PortalId, Snapshot};
 use crate::provider::{RelyingParty, TokenEndpointError, TokenResponse};
 use crate::random;
+use crate::replicas::Read;
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::store::{Refresh, Turn};
@@ -176,7 +177,8 @@ async fn refresh(inner: &Inner, policy: &Snapshot, portal: PortalId, session: &S
 }
 
 /// Asks the token endpoint, and once more where the answer was lost, perhaps after a rotation: within
-/// the provider's grace period the old refresh token is good for one more try.
+/// the provider's grace period the old refresh token is good for one more try. Not where another replica
+/// has refreshed meanwhile: without such a grace, an old token would end what that one was given.
 async fn ask(
     inner: &Inner,
     login: &Login,
@@ -186,9 +188,20 @@ async fn ask(
     let refresh_token = Secret::new(session.refresh_token.clone());
     let again =
         || inner.parts.providers.refresh(&login.issuer, &client, &refresh_token, &session.scopes);
-    match again().await {
-        Err(TokenEndpointError::Unavailable { lost: true, .. }) => again().await,
-        other => other,
+    let first = again().await;
+    let lost = matches!(first, Err(TokenEndpointError::Unavailable { lost: true, .. }));
+    if !lost || is_overtaken(inner, session).await { first } else { again().await }
+}
+
+/// Whether another replica has refreshed the session, or ended it, as far as Redis can be asked.
+async fn is_overtaken(inner: &Inner, session: &Session) -> bool {
+    let Some(shared) = &inner.shared else { return false };
+    let key_ring = Arc::clone(&inner.parts.key_ring.borrow());
+    let now_ms = inner.parts.clock.now_ms();
+    match shared.read(&key_ring, &session.id, now_ms, None).await {
+        Ok(Read::Session(found)) => found.generation > session.generation,
+        Ok(Read::Gone) => true,
+        Ok(Read::Unreadable) | Err(_) => false,
     }
 }
 

@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, test } from 'node:test';
-import { REPOSITORY, bases, helm, kustomize, read, run, text } from './render.mjs';
+import { REPOSITORY, bases, helm, kustomize, packages, read, run, text } from './render.mjs';
+import { AUTHORITY } from '../replicas/lib/certificate.mjs';
 import { judge } from './schema.mjs';
 
 const BINARY = path.resolve(REPOSITORY, process.env.PORTCULLIS_BIN ?? 'target/debug/portcullis');
-const VARIANTS = ['service', 'mtls', 'kubernetes', 'everywhere', 'sidecar'];
+const VARIANTS = ['service', 'mtls', 'kubernetes', 'everywhere', 'redis', 'sentinel', 'sidecar'];
 // The oldest that the chart takes, and the newest whose schemas there are.
 const VERSIONS = ['1.30', '1.37'];
 const DRAIN = 30;
@@ -23,6 +24,7 @@ const rendered = Object.fromEntries(VARIANTS.map((values) => [values, read(text(
 rendered['kustomize service'] = kustomize('deploy/kustomize/service');
 rendered['kustomize mtls'] = kustomize('deploy/kustomize/mtls');
 rendered['kustomize kubernetes'] = kustomize('deploy/kustomize/kubernetes');
+rendered['kustomize redis'] = kustomize('deploy/kustomize/redis');
 rendered['kustomize sidecar'] = kustomize('tests/charts/gateway');
 const entries = Object.entries(rendered);
 
@@ -55,6 +57,8 @@ test('each variant has the objects that it is made of, and no other', () => {
   assert.deepEqual(kinds('mtls'), [...service, 'ServiceMonitor']);
   assert.deepEqual(kinds('kubernetes'), [...service, 'Role', 'Role', 'RoleBinding', 'RoleBinding'].toSorted());
   assert.deepEqual(kinds('everywhere'), [...service.filter((kind) => !kind.startsWith('Horizontal')), 'ClusterRole', 'ClusterRoleBinding'].toSorted());
+  assert.deepEqual(kinds('redis'), service);
+  assert.deepEqual(kinds('sentinel'), service);
   assert.deepEqual(kinds('sidecar'), ['ConfigMap']);
   assert.deepEqual(kinds('kustomize sidecar'), ['ConfigMap', 'Deployment']);
 });
@@ -63,7 +67,7 @@ test('each variant has the objects that it is made of, and no other', () => {
 const pods = entries.flatMap(([name, objects]) => of(objects, 'Deployment').map((object) => [name, object.spec.template]));
 
 test('every pod meets the restricted Pod Security Standard, and more', () => {
-  assert.equal(pods.length, 8);
+  assert.equal(pods.length, 11);
   for (const [name, { spec }] of pods) {
     const containers = [...(spec.initContainers ?? []), ...spec.containers];
     const own = containers.filter((container) => container.name === 'portcullis');
@@ -86,6 +90,28 @@ test('every pod meets the restricted Pod Security Standard, and more', () => {
 test('what else a pod has to reach can be said', () => {
   const ports = (name) => of(rendered[name], 'NetworkPolicy')[0].spec.egress.flatMap((rule) => rule.ports.map(({ port }) => port));
   assert.ok(ports('everywhere').includes(4318) && !ports('service').includes(4318));
+});
+
+test('Redis can be reached where it is, its password is a file of a Secret, and nothing else of it is there', () => {
+  const toRedis = (name) => of(rendered[name], 'NetworkPolicy')[0].spec.egress.filter((rule) => rule.ports.some(({ port }) => port === 6379));
+  const tcp = (port) => ({ port, protocol: 'TCP' });
+  for (const name of ['redis', 'kustomize redis']) {
+    assert.deepEqual(toRedis(name), [{ ports: [tcp(6379)], to: [{ podSelector: { matchLabels: { 'app.kubernetes.io/name': 'redis' } } }] }], name);
+  }
+  assert.deepEqual(toRedis('sentinel'), [{ ports: [tcp(6379), tcp(26379)] }]);
+  for (const name of ['service', 'mtls', 'kubernetes', 'everywhere', 'kustomize service']) assert.deepEqual(toRedis(name), [], name);
+  const section = (name) => packages('yaml').parse(of(rendered[name], 'ConfigMap')[0].data['portcullis.yaml']).session.redis;
+  const files = { password_file: '/etc/portcullis/redis/password', ca_file: '/etc/portcullis/redis-ca/ca.crt' };
+  assert.deepEqual(section('redis'), { url: 'rediss://redis:6379', username: 'portcullis', ...files });
+  assert.equal(section('sentinel').sentinel_password_file, '/etc/portcullis/redis/sentinel-password');
+  assert.equal(section('service'), undefined);
+  const [{ spec }] = of(rendered.redis, 'Deployment').map((object) => object.spec.template);
+  const mounts = Object.fromEntries(spec.containers[0].volumeMounts.map(({ name, mountPath, readOnly }) => [mountPath, { name, readOnly }]));
+  for (const file of Object.values(files)) {
+    const { name, readOnly } = mounts[path.dirname(file)];
+    assert.equal(readOnly, true);
+    assert.equal(spec.volumes.find((volume) => volume.name === name).secret.secretName, 'portcullis-redis');
+  }
 });
 
 test('every pod is probed, and has the time to answer what runs', () => {
@@ -219,6 +245,8 @@ for (const [name, objects] of entries) {
     mount(path.join(root, 'keys'), { 'session.keys': keys });
     mount(path.join(root, 'policy/portcullis-policy'), { 'portal.yaml': POLICY });
     mount(path.join(root, 'secrets/default/portcullis-client'), { client_secret: 'a secret\n' });
+    mount(path.join(root, 'redis'), { password: 'a password\n', 'sentinel-password': 'another\n' });
+    mount(path.join(root, 'redis-ca'), { 'ca.crt': AUTHORITY });
     assert.match(settings, /\/etc\/portcullis\/keys\/session\.keys/);
     mkdirSync(path.join(root, 'settings'));
     const file = path.join(root, 'settings/portcullis.yaml');
@@ -279,6 +307,13 @@ test('a mistake in values is said before anything is installed', () => {
     ['sidecar', 'tls.enabled=true', /tls/],
     ['kubernetes', 'policy.kubernetes.namespaces=null', /namespaces: expected|namespaces/],
     ['service', 'settings.session.store=memory', /settings\.session\.store: expected cookie/],
+    ['service', 'settings.session.store=redis', /settings\.session\.redis: expected where Redis is/],
+    ['service', 'redis.passwordSecret=a', /settings\.session\.redis: expected where Redis is/],
+    ['sentinel', 'redis.passwordSecret=', /redis\.passwordSecret: expected/],
+    ['redis', 'settings.session.redis.url=rediss://portcullis:word@redis', /url: expected no password/],
+    ['redis', 'settings.session.redis.url=redis://redis', /url: expected rediss/],
+    ['redis', 'settings.session.redis.password_file=a', /password_file/],
+    ['redis', 'networkPolicy.redisPorts=null', /redisPorts|render|nil/],
     ['service', 'ports.admin=9001', /grpc and admin are the same/],
     ['service', 'settings.listen.grpc=0.0.0.0:1', /settings.listen|\/settings\/listen/],
     ['service', 'settings.session.keys_file=a', /keys_file/],
@@ -301,5 +336,5 @@ test('deploy/kustomize is what the chart gives', () => {
 });
 
 test('every folder of deploy/kustomize is rendered here', () => {
-  assert.deepEqual(readdirSync(path.join(REPOSITORY, 'deploy/kustomize')).filter((name) => !name.includes('.')).toSorted(), ['kubernetes', 'mtls', 'service', 'sidecar']);
+  assert.deepEqual(readdirSync(path.join(REPOSITORY, 'deploy/kustomize')).filter((name) => !name.includes('.')).toSorted(), ['kubernetes', 'mtls', 'redis', 'service', 'sidecar']);
 });

@@ -50,6 +50,7 @@ export function bases() {
     'service/portcullis.yaml': plain(text('service')),
     'mtls/portcullis.yaml': plain(text('mtls')),
     'kubernetes/portcullis.yaml': plain(text('kubernetes')),
+    'redis/portcullis.yaml': plain(text('redis')),
     'sidecar/settings.yaml': plain(text('sidecar')),
     'sidecar/patch.yaml': plain(text('sidecar', '--set', 'sidecar.patch=true')),
   };

@@ -6,6 +6,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 import { Demo } from '../../deploy/demo/lib/demo.mjs';
+import { WANTED } from '../../deploy/demo/lib/redis.mjs';
 import { browserRows } from './browser.mjs';
 import { faults } from './faults.mjs';
 import { headers } from './headers.mjs';
@@ -21,6 +22,7 @@ const screenshots = fileURLToPath(new URL('../../.tools/screenshots', import.met
 const report = new Report();
 const demo = new Demo({
   base: Number(process.env.PORTCULLIS_DEMO_PORT ?? BASE),
+  redis: WANTED,
   directory: 'demo-check',
   onDeath: (part, how) => console.log(`          ${part.name} ${how}\n${part.lastLines}`),
 });

@@ -1,5 +1,5 @@
 // The demo as a whole: five programs on loopback, made ready in order and stopped in the opposite one.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 import { Part } from './part.mjs';
 import { movePorts, portsFrom } from './ports.mjs';
+import { answersPing, twoReplicas } from './redis.mjs';
 
 const REPOSITORY = fileURLToPath(new URL('../../../', import.meta.url));
 const SOURCES = path.join(REPOSITORY, 'deploy/demo');
@@ -20,10 +21,11 @@ export class Demo {
 
   /**
    * `directory`, below `.tools`, gets the run folder and the logs. `onLine(part, line)` hears what the parts say. Ports are
-   * counted from `base`, or given one by one.
+   * counted from `base`, or given one by one. With `redis`, sessions are in Redis, and there are two replicas.
    */
-  constructor({ base, ports = portsFrom(base), directory, onLine, onDeath }) {
+  constructor({ base, redis = false, ports = portsFrom(base, { redis }), directory, onLine, onDeath }) {
     this.ports = ports;
+    this.redis = redis;
     this.directory = path.join(TOOLS, directory);
     this.run = path.join(this.directory, 'run');
     this.portal = `http://portal.petstore.localhost:${this.ports.gateway}`;
@@ -48,7 +50,13 @@ export class Demo {
     mkdirSync(this.run, { recursive: true });
     mkdirSync(path.join(this.directory, 'logs'));
     for (const template of TEMPLATES) this.#render(template);
+    if (this.redis) twoReplicas(this.run, this.ports);
     this.newSealingKeys();
+  }
+
+  /** Every replica of the service. */
+  get services() {
+    return ['portcullis', 'second'].map((name) => this.part(name)).filter(Boolean);
   }
 
   /** Sealing keys that nobody had before: whatever was sealed until now cannot be opened again. */
@@ -59,10 +67,9 @@ export class Demo {
 
   /** New sealing keys as an operator would put them in place: with a restart of the service. */
   async replaceSealingKeys() {
-    const service = this.part('portcullis');
-    await service.stop();
+    for (const service of this.services) await service.stop();
     this.newSealingKeys();
-    await service.start();
+    for (const service of this.services) await service.start();
   }
 
   part(name) {
@@ -92,12 +99,24 @@ export class Demo {
       }, at(ports.provider, '/oauth2/default/.well-known/openid-configuration')),
       node('petstore', { PETSTORE_PORT: ports.petstore }, at(ports.petstore, '/api/pets')),
       node('portal', { PORTAL_PORT: ports.portal }, at(ports.portal, '/')),
+      ...(this.redis ? [{
+        name: 'redis',
+        command: 'redis-server',
+        args: ['--port', String(ports.redis), '--bind', '127.0.0.1', '--dir', this.run, '--save', '', '--appendonly', 'yes'],
+        ready: () => answersPing(ports.redis),
+      }] : []),
       {
         name: 'portcullis',
         command: this.portcullis,
         args: ['serve', '--config', path.join(this.run, 'portcullis.yaml')],
         ready: at(ports.admin, '/readyz'),
       },
+      ...(this.redis ? [{
+        name: 'second',
+        command: this.portcullis,
+        args: ['serve', '--config', path.join(this.run, 'second.yaml')],
+        ready: at(ports.secondAdmin, '/readyz'),
+      }] : []),
       {
         name: 'envoy',
         command: path.join(TOOLS, 'venv/bin/envoy'),
@@ -111,6 +130,7 @@ export class Demo {
   #checkTools() {
     const needed = [this.portcullis, path.join(TOOLS, 'venv/bin/envoy'), path.join(TOOLS, 'node/node_modules/oidc-provider')];
     const missing = needed.filter((file) => !existsSync(file)).map((file) => path.relative(REPOSITORY, file));
+    if (this.redis && spawnSync('redis-server', ['--version']).error) throw new Error('redis-server is not installed; `make redis` installs it');
     if (missing.length > 0) throw new Error(`not there yet: ${missing.join(', ')}; \`make demo\` brings and builds all of it`);
   }
 

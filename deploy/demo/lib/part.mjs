@@ -15,13 +15,21 @@ export class Part {
   #closed = false;
   #last = [];
 
-  /** `ready` is the address that answers 200 once the part works; `onLine` and `onDeath` are told what happens. */
+  /**
+   * `ready` is the address that answers 200 once the part works, or asks whether it does; `onLine` and `onDeath` are told what
+   * happens.
+   */
   constructor({ name, command, args = [], env = {}, cwd, ready, log, onLine, onDeath }) {
     Object.assign(this, { name, command, args, env, cwd, ready, log, onLine, onDeath });
   }
 
   get running() {
     return this.#child !== undefined;
+  }
+
+  /** How it ends, once it has. */
+  get exited() {
+    return this.#exited;
   }
 
   get pid() {
@@ -92,10 +100,14 @@ export class Part {
     this.onDeath?.(this, how);
   }
 
+  async #isReady() {
+    return typeof this.ready === 'function' ? this.ready().catch(() => false) : (await status(this.ready)) === 200;
+  }
+
   async #untilReady(child) {
     const deadline = Date.now() + START_TIMEOUT;
     while (this.#child === child) {
-      if ((await status(this.ready)) === 200) return;
+      if (await this.#isReady()) return;
       if (Date.now() > deadline) throw new Error(`${this.name} was not ready within ${START_TIMEOUT / 1000} s\n${this.lastLines}`);
       await sleep(50);
     }

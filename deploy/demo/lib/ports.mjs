@@ -13,12 +13,15 @@ const DEFAULTS = {
   admin: 9002,
 };
 
+/** Besides, with Redis: it, and a second replica. */
+const WITH_REDIS = { redis: 10400, secondChecks: 9003, secondAdmin: 9004 };
+
 /** All ports for a demo whose gateway listens on `base`. */
-export function portsFrom(base) {
+export function portsFrom(base, { redis = false } = {}) {
   if (!Number.isInteger(base) || base < 3000 || base > 65000) {
     throw new Error('PORTCULLIS_DEMO_PORT must be a port between 3000 and 65000');
   }
-  return Object.fromEntries(Object.entries(DEFAULTS).map(([name, port]) => [name, port + base - DEFAULT_BASE]));
+  return Object.fromEntries(Object.entries({ ...DEFAULTS, ...(redis ? WITH_REDIS : {}) }).map(([name, port]) => [name, port + base - DEFAULT_BASE]));
 }
 
 /** The text of a configuration file with its ports moved. */

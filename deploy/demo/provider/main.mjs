@@ -13,7 +13,7 @@ import { memoryStorage } from './storage.mjs';
 
 const accounts = new Accounts();
 const keys = new SigningKeys();
-const storage = memoryStorage();
+const storage = memoryStorage(settings);
 const cookieKey = randomBytes(32).toString('base64url');
 
 let provider;

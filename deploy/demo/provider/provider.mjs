@@ -52,7 +52,7 @@ export function createProvider({ settings, accounts, storage, jwks }) {
     loadExistingGrant: grantWhatIsAsked,
     issueRefreshToken: (_ctx, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
     rotateRefreshToken: true,
-    ttl: { AccessToken: 3600, AuthorizationCode: 60, Grant: 86400, IdToken: 3600, Interaction: 3600, RefreshToken: 86400, Session: 86400 },
+    ttl: { AccessToken: 3600, AuthorizationCode: 60, Grant: 86400, IdToken: settings.idTokenSeconds, Interaction: 3600, RefreshToken: 86400, Session: 86400 },
     renderError: errorPage,
     fetch: fetchOnLoopback,
   });

@@ -8,4 +8,7 @@ export const settings = {
   portal: new URL(env.PORTAL_URL ?? 'http://portal.petstore.localhost:10000/'),
   clientId: env.CLIENT_ID ?? '0oaPetstore',
   clientSecret: env.CLIENT_SECRET ?? 'demo-secret-of-the-petstore-client',
+  idTokenSeconds: Number(env.PROVIDER_ID_TOKEN_SECONDS ?? 3600),
+  /** How long a refresh token that was used is good for once more: Okta's default would be 30, for lost answers. */
+  refreshGraceSeconds: Number(env.PROVIDER_REFRESH_GRACE_SECONDS ?? 0),
 };

@@ -1,7 +1,8 @@
 // Where the provider keeps sessions, codes and tokens: maps in this process. It outlives a provider instance, because
 // new signing keys mean a new instance (see main.mjs) and nobody shall be signed out by that.
-export function memoryStorage() {
+export function memoryStorage({ refreshGraceSeconds = 0 } = {}) {
   const records = new Map();
+  const now = () => Math.floor(Date.now() / 1000);
 
   return class MemoryAdapter {
     constructor(model) {
@@ -16,7 +17,7 @@ export function memoryStorage() {
       const key = this.#key(id);
       const record = records.get(key);
       if (record && record.expires <= Date.now()) records.delete(key);
-      return records.get(key)?.payload;
+      return this.#asIfNew(records.get(key)?.payload);
     }
 
     async findByUid(uid) {
@@ -33,7 +34,7 @@ export function memoryStorage() {
 
     async consume(id) {
       const record = records.get(this.#key(id));
-      if (record) record.payload.consumed = Math.floor(Date.now() / 1000);
+      if (record) record.payload.consumed ??= now();
     }
 
     async destroy(id) {
@@ -44,6 +45,12 @@ export function memoryStorage() {
       for (const [key, { payload }] of records) {
         if (payload.grantId === grantId) records.delete(key);
       }
+    }
+
+    /** A refresh token that was used a moment ago may be used again, where the provider has such a grace. */
+    #asIfNew(payload) {
+      const within = this.model === 'RefreshToken' && payload?.consumed + refreshGraceSeconds > now();
+      return within ? { ...payload, consumed: undefined } : payload;
     }
 
     #key(id) {

@@ -84,7 +84,7 @@ export class World {
     this.write(`${name}.yaml`, text);
     const { command } = this.demo.part('envoy');
     const args = ['--config-path', this.file(`${name}.yaml`), '--disable-hot-restart', '--concurrency', '2', '--log-level', 'warning'];
-    return this.#part({ name, command, args, ready: `http://127.0.0.1:${gatewayAdmin}/ready` });
+    return this.part({ name, command, args, ready: `http://127.0.0.1:${gatewayAdmin}/ready` });
   }
 
   /** One more instance of the service, which listens on other ports and is told the same. `change` may change its settings. */
@@ -92,10 +92,11 @@ export class World {
     const own = (text) => replaced(replaced(text, `:${this.ports.checks}`, `:${checks}`), `:${this.ports.admin}`, `:${admin}`);
     this.write(`${name}.yaml`, change(own(readFileSync(this.file('portcullis.yaml'), 'utf8'))));
     const args = ['serve', '--config', this.file(`${name}.yaml`)];
-    return this.#part({ name, command: this.demo.portcullis, args, ready: `http://127.0.0.1:${admin}/readyz` });
+    return this.part({ name, command: this.demo.portcullis, args, ready: `http://127.0.0.1:${admin}/readyz` });
   }
 
-  #part(options) {
+  /** One more program, which ends with this world at the latest. */
+  part(options) {
     const part = new Part({ ...options, log: path.join(this.demo.directory, 'logs', `${options.name}.log`) });
     this.#extra.push(part);
     return part;

@@ -9,8 +9,10 @@ const TIMEOUT = 15_000;
 const HTML = 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
 
 export class Client {
-  constructor(jar = new CookieJar()) {
+  /** `portOf(url)` is where that address is connected to; by default its own port. */
+  constructor(jar = new CookieJar(), { portOf = (url) => url.port || 80 } = {}) {
     this.jar = jar;
+    this.portOf = portOf;
   }
 
   /** One request, no redirect followed. `form` posts a form. */
@@ -20,7 +22,7 @@ export class Client {
     if (form) sent['content-type'] = 'application/x-www-form-urlencoded';
     for (const [name, value] of Object.entries(sent)) if (value === undefined) delete sent[name];
 
-    const answer = await exchange(url, { method: method ?? (body === undefined ? 'GET' : 'POST'), headers: sent }, body);
+    const answer = await exchange(url, { port: this.portOf(url), method: method ?? (body === undefined ? 'GET' : 'POST'), headers: sent }, body);
     this.jar.store(url, answer.cookies);
     return answer;
   }
@@ -103,7 +105,7 @@ function attribute(tag, name) {
 }
 
 function exchange(url, options, body) {
-  const target = { host: '127.0.0.1', port: url.port || 80, path: url.pathname + url.search, agent: false, timeout: TIMEOUT };
+  const target = { host: '127.0.0.1', path: url.pathname + url.search, agent: false, timeout: TIMEOUT };
   return new Promise((resolve, reject) => {
     const request = http.request({ ...target, ...options }, async (response) => {
       try {

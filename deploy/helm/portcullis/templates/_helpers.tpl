@@ -42,7 +42,25 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end -}}
 {{- $replicas := .Values.autoscaling.enabled | ternary .Values.autoscaling.maxReplicas .Values.replicas -}}
 {{- if and (eq .Values.mode "service") (eq (dig "session" "store" "cookie" .Values.settings) "memory") (gt (int $replicas) 1) -}}
-{{- fail "settings.session.store: expected cookie; memory is of one process, and there are several replicas" -}}
+{{- fail "settings.session.store: expected cookie or redis; memory is of one process, and there are several replicas" -}}
+{{- end -}}
+{{- $shared := dig "session" "redis" "" .Values.settings -}}
+{{- if and (eq (dig "session" "store" "cookie" .Values.settings) "redis") (not $shared) -}}
+{{- fail "settings.session.redis: expected where Redis is, with settings.session.store redis; by default it would be in the pod" -}}
+{{- end -}}
+{{- if and (or .Values.redis.passwordSecret .Values.redis.caSecret) (not $shared) -}}
+{{- fail "settings.session.redis: expected where Redis is, with redis.passwordSecret or redis.caSecret" -}}
+{{- end -}}
+{{- if and .Values.redis.sentinelPassword (not .Values.redis.passwordSecret) -}}
+{{- fail "redis.passwordSecret: expected the name of a Secret with sentinel-password" -}}
+{{- end -}}
+{{- if $shared -}}
+{{- if regexMatch "^[a-z]+://[^/]*:[^/]*@" (dig "url" "" $shared) -}}
+{{- fail "settings.session.redis.url: expected no password; settings are in a ConfigMap, so name a Secret in redis.passwordSecret" -}}
+{{- end -}}
+{{- if and .Values.redis.caSecret (not (hasPrefix "rediss://" (dig "url" "" $shared))) -}}
+{{- fail "settings.session.redis.url: expected rediss:// with redis.caSecret" -}}
+{{- end -}}
 {{- end -}}
 {{- end }}
 
@@ -78,6 +96,17 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $_ := set $settings "resources" $resources -}}
 {{- $session := get $settings "session" | default dict -}}
 {{- $_ := set $session "keys_file" (printf "/etc/portcullis/keys/%s" .Values.sealingKeys.key) -}}
+{{- with get $session "redis" -}}
+{{- if $.Values.redis.passwordSecret -}}
+{{- $_ := set . "password_file" "/etc/portcullis/redis/password" -}}
+{{- end -}}
+{{- if $.Values.redis.sentinelPassword -}}
+{{- $_ := set . "sentinel_password_file" "/etc/portcullis/redis/sentinel-password" -}}
+{{- end -}}
+{{- if $.Values.redis.caSecret -}}
+{{- $_ := set . "ca_file" "/etc/portcullis/redis-ca/ca.crt" -}}
+{{- end -}}
+{{- end -}}
 {{- $_ := set $settings "session" $session -}}
 {{- toYaml $settings -}}
 {{- end }}
@@ -145,6 +174,12 @@ volumeMounts:
 {{- if .Values.tls.enabled }}
 - { name: portcullis-tls, mountPath: /etc/portcullis/tls, readOnly: true }
 {{- end }}
+{{- if .Values.redis.passwordSecret }}
+- { name: portcullis-redis, mountPath: /etc/portcullis/redis, readOnly: true }
+{{- end }}
+{{- if .Values.redis.caSecret }}
+- { name: portcullis-redis-ca, mountPath: /etc/portcullis/redis-ca, readOnly: true }
+{{- end }}
 {{- if eq .Values.mode "sidecar" }}
 - { name: portcullis-socket, mountPath: /run/portcullis }
 {{- end }}
@@ -170,6 +205,14 @@ volumeMounts:
 {{- if .Values.tls.enabled }}
 - name: portcullis-tls
   secret: { secretName: {{ .Values.tls.secretName }}, defaultMode: 288 }
+{{- end }}
+{{- with .Values.redis.passwordSecret }}
+- name: portcullis-redis
+  secret: { secretName: {{ . }}, defaultMode: 288 }
+{{- end }}
+{{- with .Values.redis.caSecret }}
+- name: portcullis-redis-ca
+  secret: { secretName: {{ . }}, defaultMode: 288, items: [{ key: ca.crt, path: ca.crt }] }
 {{- end }}
 {{- if eq .Values.mode "sidecar" }}
 - name: portcullis-socket
