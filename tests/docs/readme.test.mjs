@@ -130,6 +130,13 @@ test('every metric, and no other, stands in the table of metrics', () => {
     return `portcullis_${name}${suffix}`;
   });
   assert.ok(names.length >= 10);
+  const shared = read('src/telemetry/shared.rs');
+  const described = [...shared.matchAll(/encode_descriptor\(\s*"([a-z_]+)",\s*[^,]+,\s*(\w+)/g)];
+  names.push(
+    ...all(shared, /\bgauge\(\s*encoder,\s*"([a-z_]+)"/g).map((name) => `portcullis_${name}`),
+    ...all(shared, /\bcounters\(\s*encoder,\s*"([a-z_]+)"/g).map((name) => `portcullis_${name}_total`),
+    ...described.map(([, name, unit]) => `portcullis_${name}${unit === 'None' ? '_total' : '_seconds'}`),
+  );
   assert.deepEqual(all(section('Operating'), /^\| `(portcullis_[a-z_]+)` \|/gm).toSorted(), names.toSorted());
   // And wherever else a metric is named.
   for (const name of all(readme, /`(portcullis_[a-z_]+)/g)) assert.ok(names.includes(name), name);
