@@ -42,9 +42,12 @@ async fn redis_and_the_bus_are_told_and_an_outage_is_seen() {
     let stranger = crate::support::Ask::get(&super::fleet::home()).navigate();
     fleet.replicas[0].ask(stranger).await.refused(503, "store_unavailable");
     let (_, text) = fleet.replicas[0].admin("/metrics").await;
-    let failed = text.lines().find(|line| line.contains("reason=\"store_unavailable\",portal="));
-    let counted = |line: &&str| line.starts_with("portcullis_login_failures_total");
-    assert!(failed.filter(counted).is_some_and(|line| line.ends_with(" 1")), "{failed:?}");
+    let counted = |line: &&str| {
+        let failed = line.starts_with("portcullis_login_failures_total{");
+        failed && line.contains("reason=\"store_unavailable\"")
+    };
+    let failed = text.lines().find(counted);
+    assert!(failed.is_some_and(|line| line.ends_with(" 1")), "{failed:?}");
     // An outage takes no replica out, and one that starts meanwhile is ready too.
     let (status, body) = fleet.replicas[0].admin("/readyz").await;
     assert!(status == 200 && body.contains("Redis cannot be reached"), "{status} {body}");
