@@ -12,6 +12,8 @@ export const CHECKS = {
   hostile: 'hostile input',
   routes_10: 'cached bearer, 10 products',
   routes_100000: 'cached bearer, 100,000 products',
+  keys_10: 'API key, one of 10',
+  keys_100000: 'API key, one of 100,000',
 };
 
 /** Kinds that verify a signature each time: beside the signature alone. */

@@ -1,18 +1,21 @@
 // Writes resources of any number, the same ones each time: what the policy costs as it grows.
 //
 //   node benches/scale/generate.mjs --out DIR [--count N] [--sites one|many] [--groups each|all]
-//        [--issuer URL] [--client ID] [--secret TEXT] [--portal HOST]
+//        [--issuer URL] [--client ID] [--secret TEXT] [--portal HOST] [--keys N]
 //
 // --sites one    one Environment, `api.scale.localhost`, with N products: number 42 (counted from 0)
 //                is `p000042.default`, below `/api/p000042`
 // --sites many   N Environments with one product each: `h000042.scale.localhost`, below `/api`
 // --groups each  N Groups, each of which grants one product by its name: `g000042` in the claim
 // --groups all   one Group, which grants all by a label: `everyone` in the claim
+// --keys N       N API keys besides: number 42 is the text `scale-key-000042`, in the Secret `k000042`, for
+//                the product 42 modulo the number of products; with --sites one
 //
 // The Portal is `portal.default` on `portal.scale.localhost`. One that publishes many Environments
 // would be beyond what a file may hold: there is one more (`portal-1.default` on
 // `portal-1.scale.localhost`) for every thousand of them, with the same login.
 
+import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -28,18 +31,23 @@ const { values } = parseArgs({
     client: { ...text, default: "scale" },
     secret: { ...text, default: "a secret of the scale" },
     portal: { ...text, default: "portal.scale.localhost" },
+    keys: { ...text, default: "0" },
   },
 });
 const count = Number(values.count);
+const keys = Number(values.keys);
 const known =
   values.out &&
   Number.isInteger(count) &&
   count > 0 &&
+  Number.isInteger(keys) &&
+  keys >= 0 &&
   ["one", "many"].includes(values.sites) &&
+  (keys === 0 || values.sites === "one") &&
   ["each", "all"].includes(values.groups);
 if (!known) {
   console.error(
-    "expected --out DIR, and perhaps --count N --sites one|many --groups each|all",
+    "expected --out DIR, and perhaps --count N --sites one|many --groups each|all --keys N",
   );
   process.exit(64);
 }
@@ -75,7 +83,7 @@ const product = (index) => {
   return document(
     "APIProduct",
     `{name: ${of("p", index)}, namespace: default, labels: ${labels}}`,
-    ["versions:", "- name: v1"],
+    ["versions:", "- name: v1"].concat(keys > 0 ? ["usagePlans: [keys]"] : []),
   );
 };
 
@@ -99,7 +107,11 @@ const environment = (index) =>
           "basePath: '/api/{%label:path%}'",
           "apiProducts:",
           "- labels: [{key: scale, operator: Equals, values: [all]}]",
-        ],
+        ].concat(
+          keys > 0
+            ? ["parameters: {usagePlans: {keys: {authPolicy: {apiKey: {}}}}}"]
+            : [],
+        ),
       );
 
 const group = (index) =>
@@ -152,6 +164,24 @@ const secret = [
   "",
 ].join("\n");
 
+const key = (index) => {
+  const digest = createHash("sha256")
+    .update(`scale-key-${String(index).padStart(6, "0")}`)
+    .digest("hex");
+  return [
+    "apiVersion: v1",
+    "kind: Secret",
+    "type: extauth.solo.io/apikey",
+    `metadata: {name: ${of("k", index)}, namespace: default}`,
+    "stringData:",
+    `  api-key-digest: '${digest}'`,
+    "  environment: scale.default",
+    `  product: ${of("p", index % count)}.default`,
+    "  plan: keys",
+    "",
+  ].join("\n");
+};
+
 mkdirSync(values.out, { recursive: true });
 
 /** Writes `documents` into as many files as they need. */
@@ -168,6 +198,7 @@ write("secret", 1, () => secret);
 write("product", count, product);
 write("environment", many ? count : 1, environment);
 write("portal", portals, portal, 10);
+write("key", keys, key);
 if (values.groups === "each") {
   write("group", count, group);
 } else {

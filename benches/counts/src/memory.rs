@@ -5,7 +5,7 @@
 use crate::drive::{Load, in_turn};
 use crate::instructions::verified;
 use crate::service::Service;
-use crate::{Bench, say};
+use crate::{Bench, say, scale};
 use portcullis_load::answer::{Judge, Want};
 use portcullis_load::bundle::now;
 use portcullis_load::claims::{groups_of_a_user, id_token, subject};
@@ -24,7 +24,7 @@ const TOKENS: usize = 1_000_000;
 /// Tokens that are signed while those before them are sent.
 const BATCH: usize = 10_000;
 
-/// Bytes a cached token, held and resident, and bytes of an idle process.
+/// Bytes a cached token, held and resident, of an idle process, and resident for an API key.
 pub(crate) fn measure(bench: &Bench) -> Outcome<Value> {
     say("memory: an idle service");
     let place = Place::lay(Transport::Tcp, bench.provider_port)?;
@@ -33,7 +33,11 @@ pub(crate) fn measure(bench: &Bench) -> Outcome<Value> {
     drop(service);
     say("memory: a million tokens, which takes minutes");
     let (held, resident) = a_token(bench)?;
-    Ok(json!({ "held_per_token": held, "resident_per_token": resident, "idle": idle }))
+    let (per_key, keys_ready) = scale::keys(bench)?;
+    Ok(json!({
+        "held_per_token": held, "resident_per_token": resident, "idle": idle,
+        "resident_per_key": per_key, "keys_ready_ms": keys_ready,
+    }))
 }
 
 fn a_token(bench: &Bench) -> Outcome<(f64, f64)> {
