@@ -133,6 +133,9 @@ async function overtaken(who, when, signal, heard) {
     return replicas.refreshes.length > 1;
   }, { within: expired - Date.now(), every: 100 });
   const took = Math.round(performance.now() - from);
+  // Until its record is there: who goes on before that cannot know of it.
+  await until('it to be done', () => replicas.refreshes.some(({ answered }) => answered));
+  await pause(500);
   release();
   if (signal === 'SIGSTOP') part.signal('SIGCONT');
   await answers;

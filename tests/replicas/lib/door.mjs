@@ -3,7 +3,7 @@
 import http from 'node:http';
 
 export class Door {
-  /** Refreshes that were asked for, in order: when, and whether the provider has heard of them. */
+  /** Refreshes that were asked for, in order: when, whether the provider has heard of them, and whether the replica has the answer. */
   refreshes = [];
   /** Whatever went to the token endpoint and back that nobody else may read. */
   secrets = new Set();
@@ -58,6 +58,7 @@ export class Door {
     if (held?.when === 'after') await this.#wait(held);
     response.writeHead(answer.status, answer.headers);
     response.end(answer.body);
+    entry.answered = true;
   }
 
   #remember(asked, answered) {
