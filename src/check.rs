@@ -55,6 +55,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+/// How long the end of the process waits for Redis to take what was ended.
+const TO_TELL: Duration = Duration::from_secs(5);
 /// Longest life that a session can be given.
 const LONGEST_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What ended a session, or a token that may live as long, is remembered for longer than clocks differ.
@@ -138,8 +140,9 @@ impl Inner {
     fn is_in_the_dark(&self, mode: StoreDown) -> bool {
         self.bus.as_ref().is_some_and(|bus| match mode {
             StoreDown::Refuse => !bus.is_current(),
-            // A session that is read from Redis while nothing is known of what is over may be over.
-            StoreDown::Local => self.shared.is_some() && !bus.is_loaded(),
+            // While nothing is known of what is over, anybody may be over: so it is until the log was read, and
+            // for sessions that are in Redis always. Others go on where nobody can say.
+            StoreDown::Local => !bus.is_loaded() && (self.shared.is_some() || !bus.is_hopeless()),
         })
     }
 
@@ -223,6 +226,10 @@ impl Checker {
     pub async fn finish(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+        // What was ended here, and is not told yet, would be forgotten with the process.
+        if let Some(bus) = &self.0.bus {
+            let _told = tokio::time::timeout(TO_TELL, bus.settle()).await;
+        }
     }
 
     /// The same for a caller who is taken to be `presumed`: what would this one be answered?

@@ -224,6 +224,7 @@ impl Redis {
     }
 
     async fn ask(&self, command: &Cmd, until: Instant) -> Result<Value, Unanswered> {
+        let began = Instant::now();
         let connection = self.connection(until).await.ok_or(Unanswered::Down)?;
         match timeout_at(until, connection.send(command)).await {
             Ok(Ok(value)) => Ok(value),
@@ -235,8 +236,10 @@ impl Redis {
                 Err(unanswered)
             }
             Err(_too_late) => {
-                // Whoever asked may have been late already: it is looked at before it counts as down.
-                self.0.keeper.look(&connection);
+                // Whoever asked may have been late already, which says nothing of Redis.
+                if began.elapsed() >= self.0.settings.command_timeout / 2 {
+                    self.0.keeper.look(&connection);
+                }
                 Err(Unanswered::TimedOut)
             }
         }

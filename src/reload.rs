@@ -124,7 +124,7 @@ impl Loader {
         let manifests =
             Manifests { files: &disk.files, watched: &view.objects, secrets: &disk.secrets };
         let (mut resources, found) = manifest::read(&manifests, &self.held);
-        resources.users_unknown = users_unknown;
+        resources.users_unknown |= users_unknown;
         let decides = |id: &ResourceId| !matches!(id.kind, Kind::Secret | Kind::ConfigMap);
         problems.extend(found);
         if !resources.declared.iter().any(decides) {

@@ -4,6 +4,7 @@ mod judge;
 
 use super::answers;
 use super::call::Call;
+use crate::credential::CredentialKind;
 use crate::decision::{Denied, Facts};
 use crate::identity::Identity;
 use crate::policy::{Environment, PlanIssuer, PortalId, Route, SharedSet};
@@ -48,6 +49,7 @@ fn refuse(refused: Refused, facts: &mut Facts) -> Denied {
     });
     match refused {
         Refused::KeysUnavailable => answers::keys_unavailable(),
+        Refused::StoreUnavailable => answers::store_unavailable(),
         Refused::Token(error) if error.is_expired() => answers::expired_token(),
         Refused::Token(_)
         | Refused::UnknownIssuer
@@ -72,6 +74,8 @@ enum Refused {
     NoPrincipal,
     #[error("the caller signed out")]
     Revoked,
+    #[error("whether the caller signed out elsewhere is not known for now")]
+    StoreUnavailable,
 }
 
 /// Where the token comes from, by the issuer that it claims; the claim is believed once verified.
@@ -145,10 +149,24 @@ fn admit(call: &Call<'_>, judged: &Judged) -> Result<Arc<Identity>, Refused> {
     if call.inner.revocations.is_marked(&judged.marks) {
         return Err(Refused::Revoked);
     }
+    if call.inner.bus.is_some() && is_in_the_dark(call, &judged.identity) {
+        return Err(Refused::StoreUnavailable);
+    }
     if judged.groups_maybe_truncated {
         call.inner.parts.metrics.groups_maybe_truncated();
     }
     Ok(Arc::clone(&judged.identity))
+}
+
+/// Whether the caller of an ID token may have signed out elsewhere, where a Portal that vouches for it says
+/// that nobody passes then.
+fn is_in_the_dark(call: &Call<'_>, identity: &Identity) -> bool {
+    let mut portals = identity.membership.portals.iter();
+    identity.credential == CredentialKind::IdToken
+        && portals.any(|id| {
+            let portal = call.policy.portal(*id);
+            portal.is_some_and(|portal| call.inner.is_in_the_dark(portal.session.store_down))
+        })
 }
 
 fn origin<'c>(call: &Call<'c>, route: &Route<'c>, issuer: &str) -> Result<Origin<'c>, Refused> {

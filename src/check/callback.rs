@@ -63,6 +63,13 @@ pub(super) async fn answer(call: &Call<'_>, forward: bool, facts: &mut Facts) ->
         let why = "state and browser speak of different logins".to_owned();
         return refuse(call, facts, LoginFailure::BadCallback, why);
     }
+    // A code is used up by asking for it: not while what comes of it could not be kept.
+    if call.inner.is_store_down() {
+        facts.hint = Some("the session store cannot be reached".into());
+        let metrics = &call.inner.parts.metrics;
+        metrics.login_failed(Some(&portal.name), LoginFailure::StoreUnavailable);
+        return answers::store_unavailable();
+    }
     // From here on the flow is used up, whatever comes.
     let spent = login::clear_flow(call, &flow.id);
     let denied = conclude(call, (id, portal, login), flow, parameters, facts).await;

@@ -67,6 +67,9 @@ pub fn read(manifests: &Manifests<'_>, last: &Held) -> (Resources, Vec<Problem>)
     // What moved from a file that no longer parses to one that does is only there.
     if !unread.is_empty() {
         let by_file = by_file(last);
+        // Nobody knows what is in a file that never parsed: Users, perhaps.
+        let is_new = |(name, _): &(_, _)| !by_file.contains_key::<Arc<str>>(*name);
+        reading.resources.users_unknown |= unread.iter().any(is_new);
         for (name, first) in unread {
             reading.order = first;
             reading.keep(by_file.get(name).map_or(&[], Vec::as_slice));

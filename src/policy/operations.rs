@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 /// Most segments of base path and path together: each has a bit in [`Exact`].
 pub(super) const MAX_DEPTH: usize = 128;
-/// Most nodes that a look-up visits. Documents that need more are made to; what they describe is ambiguous.
+/// Most patterns such as `{id}.json` at one place; more of them make one document cost what all others do.
+const MAX_PATTERNS: usize = 256;
+/// Most nodes that a look-up visits, and patterns that it compares. Documents that need more are made to; what they describe is ambiguous.
 const MAX_STEPS: usize = 2048;
 
 const ROOT: u32 = 0;
@@ -213,6 +215,9 @@ impl Operations {
         if let Some((_, to)) = known {
             return Some(*to);
         }
+        if self.mixed.get(at(node.mixed)).is_some_and(|known| known.len() >= MAX_PATTERNS) {
+            return None;
+        }
         let to = self.add()?;
         let fresh = u32::try_from(self.mixed.len()).ok()?;
         let node = self.nodes.get_mut(at(from))?;
@@ -337,6 +342,8 @@ impl<'o, S: AsRef<str>> Search<'o, '_, S> {
             }
             let mixed = self.of.mixed.get(at(here.mixed)).map(Vec::as_slice);
             for (pattern, to) in mixed.unwrap_or_default() {
+                // One that does not match costs as much as a node.
+                self.steps = self.steps.saturating_sub(1);
                 if pattern.matches(segment) {
                     self.walk(*to, depth, exact.mixed(bit));
                 }

@@ -53,6 +53,8 @@ const fn is_public_v4(address: Ipv4Addr) -> bool {
             | [198, 18 | 19, ..]
             | [198, 51, 100, _]
             | [203, 0, 113, _]
+            // A public address by the registry, behind which a cloud (Azure) has its own machines' agent.
+            | [168, 63, 129, 16]
     )
 }
 

@@ -164,8 +164,9 @@ async fn fetch(shared: &Shared, url: &Url) -> Fetched {
         return failed("an address that settings do not allow (documents.allow_addresses)");
     }
     let mut request = shared.client.get(url.clone()).header(ACCEPT, KINDS);
-    if let Some(etag) = shared.documents.etag(url) {
-        request = request.header(IF_NONE_MATCH, &*etag);
+    let etag = shared.documents.etag(url);
+    if let Some(etag) = &etag {
+        request = request.header(IF_NONE_MATCH, &**etag);
     }
     let response = match request.send().await {
         Ok(response) => response,
@@ -173,7 +174,7 @@ async fn fetch(shared: &Shared, url: &Url) -> Fetched {
     };
     match response.status().as_u16() {
         200 => read(shared, response).await,
-        304 => Fetched::Unchanged,
+        304 if etag.is_some() => Fetched::Unchanged,
         status => failed(&format!("answered with status {status}")),
     }
 }

@@ -156,12 +156,16 @@ impl Bus {
     /// it; else it waits here until that is so.
     pub async fn tell(&self, ended: &[Ended], at_ms: u64, until: Option<Instant>) -> bool {
         let of = ended.iter().map(write).collect();
-        let ending = Ending { at_ms, of };
-        match self.shared.tell(&ending, until).await {
-            Ok(()) => true,
+        // Whoever asked may go away meanwhile, and this with it: then it is told all the same.
+        let mut unsaid = Unsaid { shared: &self.shared, ending: Some(Ending { at_ms, of }) };
+        let Some(ending) = &unsaid.ending else { return true };
+        match self.shared.tell(ending, until).await {
+            Ok(()) => {
+                unsaid.ending = None;
+                true
+            }
             Err(fault) => {
                 tracing::warn!(%fault, "replicas are not told yet of what is over");
-                self.shared.wait(ending);
                 false
             }
         }
@@ -177,6 +181,13 @@ impl Bus {
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.shared.behind().is_some_and(|behind| behind <= self.shared.stale_after)
+    }
+
+    /// Tells what waits, and tries until it is told; to be given up by whoever has no more time.
+    pub async fn settle(&self) {
+        while self.shared.catch_up().await.is_err() {
+            sleep(RETRY).await;
+        }
     }
 
     /// Whether Redis answers, as far as is known.
@@ -208,6 +219,20 @@ impl Bus {
             dropped: read(&self.shared.dropped),
             heard: read(&self.shared.heard),
             refused: read(&self.shared.refused),
+        }
+    }
+}
+
+/// What is not told yet: it waits from the end of this value on.
+struct Unsaid<'s> {
+    shared: &'s Shared,
+    ending: Option<Ending>,
+}
+
+impl Drop for Unsaid<'_> {
+    fn drop(&mut self) {
+        if let Some(ending) = self.ending.take() {
+            self.shared.wait(ending);
         }
     }
 }

@@ -8,12 +8,18 @@ use super::{MAX_RESETS, MAX_STREAMS, WINDOW_BYTES};
 use crate::envoy::{Handler, Server};
 use h2::server::Builder;
 use std::pin::pin;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-/// Most that the headers of a call may be.
-const MAX_HEADERS_BYTES: u32 = 16 * 1024;
+/// Most that the headers of a call may be. Tracers of the gateway copy a client's `tracestate` among them, and
+/// a call that is refused for its headers is an RPC error: it must not be in a client's hand. Gateways take 60
+/// KiB from it, 8 MiB at most where they are set so.
+const MAX_HEADERS_BYTES: u32 = 16 * 1024 * 1024;
+/// How long whoever connects may take to begin.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// Answers what comes, until the client closes, or `stop` changes or is gone: then the streams that are
 /// open may end. To be called in the runtime that is to do it.
@@ -74,7 +80,15 @@ where
         .max_header_list_size(MAX_HEADERS_BYTES)
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(Some(MAX_RESETS));
-    let connection = builder.handshake(Gathered::new(stream)).await?;
+    // Whoever connects and says nothing holds up neither the others nor the end.
+    let greeted = timeout(GREETING, builder.handshake(Gathered::new(stream)));
+    let connection = tokio::select! {
+        greeted = greeted => match greeted {
+            Ok(connection) => connection?,
+            Err(_silent) => return Ok(()),
+        },
+        _stopped = stop.changed() => return Ok(()),
+    };
     let mut streams = pin!(Streams::new(connection, &server));
     tokio::select! {
         biased;

@@ -177,6 +177,32 @@ async fn calls_by_the_hundred_do_not_wait_for_one_that_waits() {
     assert_eq!(read(waits).await.expect("an answer"), framed(b"wait"));
 }
 
+/// Such as a `tracestate` that the gateway's tracer copies from a client: it must not end in an RPC error.
+#[tokio::test(start_paused = true)]
+async fn a_call_with_long_headers_is_answered() {
+    for length in [20_000, 100_000] {
+        let (stream, _serving) = Serving::start();
+        let (mut client, _connection) = shake(&client::Builder::new(), stream).await;
+        let request = Request::post(format!("http://portcullis{CHECK}"));
+        let request = request.header("tracestate", "a".repeat(length)).body(()).expect("a request");
+        let (response, mut stream) = client.send_request(request, false).expect("sent");
+        stream.send_data(framed(b"message"), true).expect("sent");
+        assert_eq!(read(response).await.expect("an answer"), framed(b"message"), "{length}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_connects_and_says_nothing_holds_up_no_end() {
+    let (_stream, serving) = Serving::start();
+    tokio::task::yield_now().await;
+    serving.stop.send(()).expect("it listens");
+    let ended = timeout(GREETING / 2, serving.task).await;
+    ended.expect("at once").expect("no panic").expect("well");
+    let (_stream, serving) = Serving::start();
+    let ended = timeout(GREETING * 2, serving.task).await;
+    ended.expect("after a while").expect("no panic").expect("well");
+}
+
 #[tokio::test(start_paused = true)]
 async fn calls_that_wait_take_no_room_from_others() {
     let (stream, mut serving) = Serving::start();

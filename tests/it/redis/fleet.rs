@@ -50,6 +50,12 @@ impl Fleet {
         self.replicas.push(Gateway::beside(provider, clock, self.setup.clone()).await);
     }
 
+    /// One replica more, which nobody waits for.
+    pub(super) async fn begin(&mut self) {
+        let (provider, clock) = (Arc::clone(&self.provider), self.clock.clone());
+        self.replicas.push(Gateway::starting(provider, clock, self.setup.clone()).await);
+    }
+
     pub(super) async fn signed_in(&self) -> Browser {
         Browser::signed_in(&self.replicas[0], &home()).await
     }

@@ -1,7 +1,7 @@
 //! Redis is gone, stands still, is full, comes back: nobody is signed out by that, and nobody let in.
 
 use super::fleet::{Fleet, home, plain};
-use crate::support::{Ask, Browser, PORTAL, RedisServer, Setup};
+use crate::support::{API, Ask, Browser, PORTAL, RedisServer, Setup};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -116,6 +116,62 @@ async fn i20_local_sessions_go_on_until_their_identity_ends_and_no_longer() {
         fleet.recovered().await;
         fleet.all_grant(&browser).await;
         assert_eq!(fleet.refreshes(), 1);
+    }
+}
+
+/// A bearer whose holder may have signed out elsewhere, where the Portal that vouches for it says `refuse`.
+#[tokio::test]
+async fn i20_without_the_log_a_bearer_id_token_is_refused_where_sessions_are() {
+    for (mode, passes) in [("refuse", false), ("local", true)] {
+        let session = format!("store: redis, store_down: {mode}, redis: {{cache_time: 0s}}");
+        let redis = RedisServer::start();
+        let session = session.replace("redis: {", &format!("redis: {{{}, ", redis.place()));
+        let setup =
+            Setup::default().setting("session", &format!("{{keys_file: session.keys, {session}}}"));
+        let fleet = Fleet::over(1, setup, redis).await;
+        let token = fleet.provider.id_token(&json!({"groups": ["PetstoreUsers"]}));
+        let ask = || fleet.replicas[0].ask(Ask::get(&format!("{API}/pets")).bearer(&token));
+        ask().await.granted();
+        fleet.redis.kill();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(20) && ask().await.allowed {
+            if passes && began.elapsed() > Duration::from_secs(5) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let answer = ask().await;
+        assert_eq!(answer.allowed, passes, "{mode}");
+        if !passes {
+            answer.refused(503, "store_unavailable");
+        }
+    }
+}
+
+/// A replica that starts knows nothing of earlier logouts: a sealed cookie says nothing of them. It waits for the
+/// log, and goes on without it only where Redis is away, and `store_down` says `local`.
+#[tokio::test]
+async fn i20_a_replica_that_has_not_read_what_is_over_lets_no_sealed_session_pass() {
+    for (mode, away) in [("local", 200), ("refuse", 503)] {
+        let session = format!("store: cookie, store_down: {mode}");
+        let mut fleet = Fleet::with(1, &session, Setup::default(), durable()).await;
+        let browser = fleet.signed_in().await;
+        fleet.all_grant(&browser).await;
+        fleet.redis.kill();
+        fleet.begin().await;
+        plain(&fleet.replicas[1], &browser).await.refused(503, "store_unavailable");
+        let settled = async {
+            while plain(&fleet.replicas[1], &browser).await.status == 503 && away == 200 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), settled).await.expect("settled at last");
+        let answer = plain(&fleet.replicas[1], &browser).await;
+        assert_eq!(answer.status == 503, away == 503, "{mode}");
+        assert!(answer.set_cookies().is_empty());
+        fleet.redis.start_again();
+        fleet.recovered().await;
+        fleet.all_grant(&browser).await;
     }
 }
 

@@ -57,12 +57,32 @@ pub struct Version {
 pub struct Api {
     /// The APIDoc that describes it.
     pub api_doc: Option<ObjectRef>,
-    /// Which of its operations.
-    pub open_api: Option<Open>,
+    /// Which of its operations; without it all.
+    pub open_api: Option<Operations>,
     /// Which of its methods.
     pub grpc: Option<Open>,
     /// Where its requests go: of the gateway.
     pub gateway_config: Option<Open>,
     /// Whether operations that are not listed belong to it too.
     pub include_unlisted_operations: Option<bool>,
+}
+
+/// A choice of the operations of an OpenAPI document.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Operations {
+    /// Those that belong to the product.
+    #[schemars(length(max = 1000))]
+    pub operations: Option<Vec<OperationChoice>>,
+}
+
+/// One operation of a document.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationChoice {
+    /// Its `operationId`.
+    #[schemars(length(min = 1, max = 1024))]
+    pub id: String,
+    /// Where its requests go: of the gateway.
+    pub gateway_config: Option<Open>,
 }

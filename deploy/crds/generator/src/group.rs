@@ -2,10 +2,12 @@
 
 use crate::access_level::AccessLevel;
 use crate::rule::rule;
-use crate::shared::{Open, Status};
+use crate::shared::Status;
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::collections::BTreeMap;
 
 /// A group of users: who is in it, and what it grants.
 #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -36,8 +38,19 @@ pub struct GroupSpec {
     pub access_level: Option<AccessLevel>,
     /// Who is in it, by the groups in the ID token.
     pub oidc_group: Option<OidcGroup>,
-    /// Who is in it, by labels of User resources. Portcullis lets nobody in by this.
-    pub user_selector: Option<Open>,
+    /// Whose API keys it counts for, by labels of User resources. Nobody signs in by this.
+    pub user_selector: Option<UserSelector>,
+}
+
+/// Users by their labels.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserSelector {
+    /// All of these; none selects nobody.
+    pub match_labels: Option<BTreeMap<String, String>>,
+    /// By namespace; `*` is all, none is that of the Group.
+    #[schemars(length(max = 1000))]
+    pub namespaces: Option<Vec<String>>,
 }
 
 /// Members by the groups in the ID token.

@@ -5,9 +5,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 
-/// Names of the first API version (`devportal.solo.io/v1alpha1`), of every resource, and of Secrets.
-const ELSEWHERE: [&str; 12] = [
+/// Names of the first API version (`devportal.solo.io/v1alpha1`), of every resource, of Secrets and of ConfigMaps.
+const ELSEWHERE: [&str; 13] = [
     "apiVersion",
+    "binaryData",
     "data",
     "disableRoutes",
     "externalName",
