@@ -7,7 +7,6 @@ use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::collections::BTreeMap;
 
 /// A group of users: who is in it, and what it grants.
 #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
