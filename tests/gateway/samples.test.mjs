@@ -27,7 +27,27 @@ test('O14: all configurations are looked at, by name and by what they say', () =
   }
 });
 
-for (const sample of samples) {
+// Not a whole gateway, but what one gets besides for its own rate limit filter.
+const PART = 'envoy/rate-limit.yaml';
+
+test(`O14: deploy/${PART} fails closed, and has the check before all that goes by it`, async () => {
+  const { listeners } = await readByEnvoy(PART);
+  assert.equal(listeners.length, 1);
+  for (const manager of listeners) {
+    const filters = manager.http_filters.map(({ name }) => name);
+    assert.deepEqual(filters, [FILTER, 'envoy.filters.http.ratelimit', 'envoy.filters.http.router']);
+    const [{ typed_config: check, disabled }] = manager.http_filters;
+    assert.ok(!disabled && !check.failure_mode_allow && !check.clear_route_cache);
+    assert.equal(check.status_on_error.code, 'ServiceUnavailable');
+    assert.equal(check.validate_mutations, true);
+    for (const host of manager.route_config.virtual_hosts) {
+      assert.equal(settings(host), undefined, host.name);
+      for (const route of host.routes) assert.equal(settings(route), undefined, 'nobody switches it off');
+    }
+  }
+});
+
+for (const sample of samples.filter((one) => one !== PART)) {
   test(`O14: deploy/${sample} fails closed, and is as the README says`, async () => {
     const { listeners, clusters } = await readByEnvoy(sample);
     for (const manager of listeners) checkManager(manager);

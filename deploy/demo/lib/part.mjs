@@ -1,6 +1,6 @@
 // One program of the demo: started, watched, stopped.
 import { spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync, readdirSync } from 'node:fs';
 import http from 'node:http';
 import readline from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -77,8 +77,10 @@ export class Part {
     await this.stop();
   }
 
+  /** Sends a signal. One that stops the part has done so when this returns: each of its threads notices by itself. */
   signal(name) {
     this.#child?.kill(name);
+    if (name === 'SIGSTOP' && process.platform === 'linux') standsStill(this.#child.pid);
   }
 
   #follow(child) {
@@ -125,4 +127,14 @@ export function status(url) {
     request.on('timeout', () => request.destroy());
     request.on('error', () => resolve(undefined));
   });
+}
+
+function standsStill(pid) {
+  const tasks = `/proc/${pid}/task`;
+  const state = (task) => readFileSync(`${tasks}/${task}/stat`, 'utf8').replace(/^.*\) /s, '')[0];
+  const until = performance.now() + 5000;
+  while (performance.now() < until) {
+    if (readdirSync(tasks).every((task) => state(task) === 'T')) return;
+  }
+  throw new Error(`process ${pid} does not stand still`);
 }
