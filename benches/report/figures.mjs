@@ -38,6 +38,12 @@ const allocations = ({ allocations: counted = {} }) => table(
   ]),
 );
 
+/** What a hundred thousand API keys take. */
+const keys = ({ memory: of = {} }) => table(['100,000 API keys', ''], [
+  ['resident memory for each', `${Math.round(of.resident_per_key ?? NaN)} B`],
+  ['until the service has read them and is ready', `${((of.keys_ready_ms ?? NaN) / 1000).toFixed(1)} s`],
+].filter(([, value]) => !value.startsWith('NaN')));
+
 const budgets = (results, budget) => table(['check', 'budget', 'red from'], Object.keys({ ...CHECKS, ...UNCACHED })
   .filter((kind) => budget.instructions[kind] !== undefined)
   .map((kind) => [CHECKS[kind] ?? UNCACHED[kind], thousands(budget.instructions[kind]), thousands(budget.instructions[kind] * (1 + TOLERANCE) + 0.5)]));
@@ -62,6 +68,7 @@ export const blocks = (results, budget) => ({
   gates: gateTable(results),
   profile: profiles(results),
   allocations: allocations(results),
+  keys: keys(results),
   budget: budgets(results, budget),
 });
 
