@@ -105,6 +105,8 @@ mod tests {
             ("198.18.0.1", false, false),
             ("198.51.100.1", false, false),
             ("203.0.113.1", false, false),
+            ("168.63.129.16", false, false),
+            ("168.63.129.17", true, true),
             ("224.0.0.1", false, false),
             ("239.255.255.255", false, false),
             ("240.0.0.1", false, false),

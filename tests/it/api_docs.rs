@@ -253,6 +253,17 @@ fn fetching(server: &Server, documents: &str) -> Setup {
     Setup::default().edit("spec: {}", &source).setting("documents", documents)
 }
 
+/// A server, or a cache on the way, that says "not changed" of what was never had.
+#[tokio::test]
+async fn a_304_that_nobody_asked_for_is_a_failure() {
+    let server = Server::start(304, "").await;
+    let gateway = Gateway::with(fetching(&server, LOOPBACK)).await;
+    eventually(|| gateway.documents.counts().failed > 0).await;
+    assert_eq!(gateway.documents.counts().unchanged, 0);
+    let body = gateway.admin("/readyz").await.1;
+    assert!(body.contains("petstore-schema.default: answered with status 304"), "{body}");
+}
+
 const LOOPBACK: &str = "{allow_addresses: [127.0.0.0/8]}";
 
 #[tokio::test]

@@ -338,6 +338,27 @@ fn a_key_whose_user_nobody_can_know_of_is_refused() {
     }
 }
 
+/// A User that takes a key away may stand in a file that nobody could ever read.
+#[test]
+fn n04_users_in_a_file_that_never_parsed_are_unknown_and_so_are_the_keys_of_theirs() {
+    let named = format!(
+        "  api-key: {KEY}\n  environment: dev.default\n  product: petstore.default\n  plan: basic\n  \
+         username: ann\n"
+    );
+    let site = format!(
+        "{SITE}{}{}",
+        secret("named", "", &named),
+        good("unnamed", "of-nobody-of-that-name")
+    );
+    let broken = "kind: User\nspec: {username: ann\n";
+    for (users, passes) in [("", true), (broken, false)] {
+        let files = [file("petstore.yaml", &site), file("users.yaml", users)];
+        let compiled = compile_files(&files, SETTINGS, &Held::default());
+        assert_eq!(opens(&compiled, KEY).expect("known").is_ok(), passes, "{users}");
+        assert_eq!(opens(&compiled, "of-nobody-of-that-name"), Some(Ok(())));
+    }
+}
+
 #[test]
 fn a_key_stays_as_it_last_held_and_is_the_same_in_memory() {
     let first = compile(&format!("{SITE}{}", good("k", KEY)));

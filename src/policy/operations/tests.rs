@@ -32,6 +32,21 @@ fn found(operations: &Operations, method: Method, path: &str) -> String {
     }
 }
 
+/// One document must not make every look-up slow: before anybody is known, each pattern would be compared.
+#[test]
+fn patterns_at_one_place_are_bounded_and_what_is_beyond_is_not_kept() {
+    let mut operations = Operations::new();
+    let owner = Owner { product: 0, family: 0 };
+    let mut insert = |number: usize| {
+        let path = format!("/p{{a}}x{number:05}");
+        operations.insert(owner, &[], &operation(Method::Get, &path))
+    };
+    assert!((0..MAX_PATTERNS).all(&mut insert));
+    assert!(!insert(MAX_PATTERNS) && insert(0), "the same one again is there already");
+    assert_eq!(found(&operations, Method::Get, "/p1x00007"), "0 /p{a}x00007");
+    assert_eq!(found(&operations, Method::Get, &format!("/p1x{MAX_PATTERNS:05}")), "");
+}
+
 #[test]
 fn finds_by_method_and_whole_segments_the_most_exact_first() {
     let operations = index(&[
