@@ -7,6 +7,7 @@
 //! health among them, are tonic's.
 
 use super::message::Framed;
+use super::metadata::Metadata;
 use super::others::{self, unless_reset};
 use super::receive::{Begun, Message, begin, finish, give_room};
 use super::reply::Reply;
@@ -26,8 +27,6 @@ use tonic::server::NamedService;
 use tonic::service::Routes;
 
 const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
@@ -61,19 +60,8 @@ impl fmt::Debug for Answering<'_> {
 
 /// What answers checks. Another one than ours shows what the transport costs by itself.
 pub trait Handler: Send + Sync + 'static {
-    /// The answer to a message; `None` where what came is none. `grpc_timeout` and `traceparent` are the
-    /// headers' text.
-    fn answer(
-        &self,
-        message: Option<Bytes>,
-        grpc_timeout: Option<&str>,
-        traceparent: Option<&str>,
-    ) -> Answering<'_>;
-
-    /// Whether anybody reads `traceparent`; it is not looked for otherwise.
-    fn is_traced(&self) -> bool {
-        false
-    }
+    /// The answer to a message; `None` where what came is none.
+    fn answer(&self, message: Option<Bytes>, metadata: Metadata<'_>) -> Answering<'_>;
 
     /// The answer where that panicked.
     fn answer_to_panic(&self) -> Bytes;
@@ -169,12 +157,8 @@ impl<H: Handler> Inner<H> {
                 return None;
             }
         };
-        let timeout = timeout(headers);
-        // One that is no text is malformed, and still the gateway's word. With several, the first.
-        let trace = if self.handler.is_traced() { headers.get(TRACEPARENT) } else { None };
-        let trace = trace.map(|trace| trace.to_str().unwrap_or_default());
-        let answer =
-            catch_unwind(AssertUnwindSafe(|| self.handler.answer(message, timeout, trace)));
+        let metadata = Metadata::of(headers);
+        let answer = catch_unwind(AssertUnwindSafe(|| self.handler.answer(message, metadata)));
         Some(answer.unwrap_or_else(|_panic| Answering::Ready(self.handler.answer_to_panic())))
     }
 
@@ -197,17 +181,13 @@ impl<H: Handler> Inner<H> {
         mut respond: SendResponse<Framed>,
     ) -> Result<(), h2::Error> {
         let most = self.max_message_bytes;
-        let message = finish(begun, &mut body, most, timeout(&headers)).await?;
+        let timeout = Metadata::of(&headers).grpc_timeout();
+        let message = finish(begun, &mut body, most, timeout).await?;
         match self.decide(message, &headers, &mut respond) {
             Some(answer) => self.answer_later(answer.bytes().boxed(), respond).await,
             None => Ok(()),
         }
     }
-}
-
-/// The text of `grpc-timeout`.
-fn timeout(headers: &HeaderMap) -> Option<&str> {
-    headers.get(GRPC_TIMEOUT)?.to_str().ok()
 }
 
 /// Whether messages may be compressed, which the gateway never does: small ones could say large things.

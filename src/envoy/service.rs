@@ -1,6 +1,6 @@
 //! A message in, an answer out: what Envoy's call comes to.
 
-use super::{Ambiguous, Answering, Handler, decode, encode};
+use super::{Ambiguous, Answering, Handler, Metadata, decode, encode};
 use crate::attributes::{Attributes, Headers, Method};
 use crate::check::{Checker, RequestId};
 use crate::decision::{
@@ -38,20 +38,19 @@ impl AuthorizationService {
         Self { tracer, ..self }
     }
 
-    /// As [`Self::answer_in_trace`], for a call that is a part of none.
+    /// Decodes, checks, encodes, for a call that is a part of no trace. `message` is `None` where what came
+    /// was none; `timeout` is the text of `grpc-timeout`.
     #[must_use]
     pub fn answer(&self, message: Option<Bytes>, timeout: Option<&str>) -> Answering<'_> {
-        self.answer_in_trace(message, timeout, None)
+        self.answer_in_trace(message, || timeout, None)
     }
 
-    /// Decodes, checks, encodes. `message` is `None` where what came was none; `timeout` is the text of
-    /// `grpc-timeout`, `traceparent` that of the call's own header. Without it, the request's counts: a
-    /// gateway that does not trace hands the client's on.
-    #[must_use]
-    pub fn answer_in_trace(
+    /// The same for a call with its own `traceparent`. Without it, the request's counts: a gateway that
+    /// does not trace hands the client's on.
+    fn answer_in_trace<'t>(
         &self,
         message: Option<Bytes>,
-        timeout: Option<&str>,
+        timeout: impl FnOnce() -> Option<&'t str>,
         traceparent: Option<&str>,
     ) -> Answering<'_> {
         let started = Instant::now();
@@ -60,7 +59,7 @@ impl AuthorizationService {
             Err(span) => span,
         };
         let until = |timeout: Duration| started + timeout.saturating_sub(BEFORE_DEADLINE);
-        let deadline = timeout.and_then(grpc_timeout).map(until);
+        let deadline = timeout().and_then(grpc_timeout).map(until);
         Answering::Waits(self.answer_in_time(message, started, deadline, span).boxed())
     }
 
@@ -172,17 +171,9 @@ const fn headers<'r, 'm>(read: &'r Result<Attributes<'m>, Ambiguous<'m>>) -> &'r
 }
 
 impl Handler for AuthorizationService {
-    fn answer(
-        &self,
-        message: Option<Bytes>,
-        grpc_timeout: Option<&str>,
-        traceparent: Option<&str>,
-    ) -> Answering<'_> {
-        self.answer_in_trace(message, grpc_timeout, traceparent)
-    }
-
-    fn is_traced(&self) -> bool {
-        self.tracer.is_some()
+    fn answer(&self, message: Option<Bytes>, metadata: Metadata<'_>) -> Answering<'_> {
+        let traceparent = self.tracer.as_ref().and_then(|_tracer| metadata.traceparent());
+        self.answer_in_trace(message, || metadata.grpc_timeout(), traceparent)
     }
 
     /// Our own fault, of which nothing else is known.

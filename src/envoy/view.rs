@@ -295,13 +295,8 @@ impl<'v, 'm> View<'v, 'm> {
 }
 
 /// An entry of a map of text. Without key or value that one is empty.
-#[inline]
-fn entry<'m>(wire: &mut Wire<'m>) -> Result<Entry<'m>, Malformed> {
-    wire.short_entry().map_or_else(|| any_entry(wire), Ok)
-}
-
 #[inline(never)]
-fn any_entry<'m>(wire: &mut Wire<'m>) -> Result<Entry<'m>, Malformed> {
+fn entry<'m>(wire: &mut Wire<'m>) -> Result<Entry<'m>, Malformed> {
     use number::map_entry::{KEY, VALUE};
     let outer = wire.enter()?;
     let (mut key, mut value) = ("", "");

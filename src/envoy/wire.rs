@@ -144,60 +144,31 @@ impl<'m> Wire<'m> {
         self.whole.get(start..end).ok_or(Malformed)
     }
 
-    /// An entry of a map of text, as everybody writes it: key and value, all of it shorter than 128
-    /// bytes, of text that is known to be UTF-8. Nothing is read where it is anything else.
-    #[inline]
-    pub(super) fn short_entry(&mut self) -> Option<(&'m str, &'m str)> {
-        let (key, value, end) = self.short_entry_at(self.at)?;
-        self.at = end;
-        Some((key, value))
-    }
-
-    /// As many entries of the map with this number, which is below 16, as come next and are such as
-    /// [`Self::short_entry`] takes, until `take` says that this was enough.
+    /// As many entries as come next of the map of text with this number, which is below 16, and are as
+    /// everybody writes them: key and value, all of it shorter than 128 bytes, of text that is known to
+    /// be UTF-8. It ends before anything else, or when `take` says that this was enough.
     #[inline]
     pub(super) fn short_entries(
         &mut self,
         number: u32,
         mut take: impl FnMut(&'m str, &'m str) -> bool,
     ) {
-        let tag = number << 3 | 2;
-        let mut at = self.at;
-        while self.whole.get(at).is_some_and(|byte| u32::from(*byte) == tag)
-            && let Some((key, value, end)) = self.short_entry_at(at.wrapping_add(1))
-        {
-            at = end;
+        let Some(mut known) = self.known() else { return };
+        while let Some((key, value, rest)) = short_entry(known, number << 3 | 2) {
+            self.at = self.at.wrapping_add(known.len().wrapping_sub(rest.len()));
+            known = rest;
             if !take(key, value) {
                 break;
             }
         }
-        self.at = at;
     }
 
-    /// Key and value of such an entry, from its length on, and where it ends.
+    /// What comes next, as far as it is known to be UTF-8 already.
     #[inline]
-    fn short_entry_at(&self, at: usize) -> Option<(&'m str, &'m str, usize)> {
-        const KEY: u8 = 1 << 3 | 2;
-        const VALUE: u8 = 2 << 3 | 2;
-        let rest = self.whole.get(at..self.end)?;
-        let [length, KEY, key_length, inside @ ..] = rest else { return None };
-        let (length, key_length) = (usize::from(*length), usize::from(*key_length));
-        let [VALUE, value_length, behind @ ..] = inside.get(key_length..)? else { return None };
-        let value_length = usize::from(*value_length);
-        if length >= 0x80 || key_length + value_length + 4 != length || behind.len() < value_length
-        {
-            return None;
-        }
-        let key = at.wrapping_add(3);
-        let value = key.wrapping_add(key_length).wrapping_add(2);
-        let end = value.wrapping_add(value_length);
-        Some((self.part(key, value.wrapping_sub(2))?, self.part(value, end)?, end))
-    }
-
-    /// What is known to be UTF-8 already.
-    #[inline]
-    fn part(&self, start: usize, end: usize) -> Option<&'m str> {
-        self.run.get(start.wrapping_sub(self.run_at)..end.wrapping_sub(self.run_at))
+    fn known(&self) -> Option<&'m str> {
+        let known = self.run.get(self.at.wrapping_sub(self.run_at)..)?;
+        let left = self.end.saturating_sub(self.at);
+        if known.len() <= left { Some(known) } else { known.get(..left) }
     }
 
     /// Text, which is UTF-8.
@@ -209,18 +180,19 @@ impl<'m> Wire<'m> {
         self.run.get(from..to).map_or_else(|| self.next_run(start, end), Ok)
     }
 
-    /// Looks for the run that begins at `start`. Where it does not reach to `end`, neither would any
-    /// other, and the message is refused: so no byte is looked at in more than one run that holds.
+    /// Looks for the run that begins at `start`: of ASCII, or where that does not reach to `end`, of UTF-8.
+    /// Where that does not either, no other would, and the message is refused: so a byte is looked at in
+    /// at most one run of each kind.
     #[inline(never)]
     fn next_run(&mut self, start: usize, end: usize) -> Result<&'m str, Malformed> {
         let rest = self.whole.get(start..).ok_or(Malformed)?;
-        let run = simdutf8::compat::from_utf8(rest).or_else(|invalid| {
-            let valid = rest.get(..invalid.valid_up_to()).unwrap_or_default();
-            simdutf8::compat::from_utf8(valid)
-        });
+        let wanted = end.saturating_sub(start);
+        let ascii = ascii_len(rest);
+        let run = if ascii < wanted { valid_len(rest) } else { ascii };
+        let run = simdutf8::basic::from_utf8(rest.get(..run).unwrap_or_default());
         self.run = run.map_err(|_invalid| Malformed)?;
         self.run_at = start;
-        self.run.get(..end.saturating_sub(start)).ok_or(Malformed)
+        self.run.get(..wanted).ok_or(Malformed)
     }
 
     /// Enters a message inside.
@@ -265,6 +237,48 @@ impl<'m> Wire<'m> {
             },
         }
     }
+}
+
+/// Key and value of an entry with this tag at the beginning of `known`, and what is behind it.
+#[inline]
+fn short_entry(known: &str, tag: u32) -> Option<(&str, &str, &str)> {
+    const KEY: u8 = 1 << 3 | 2;
+    const VALUE: u8 = 2 << 3 | 2;
+    let [first, length @ ..0x80, KEY, key_length, ..] = known.as_bytes() else { return None };
+    if u32::from(*first) != tag {
+        return None;
+    }
+    let (length, key_length) = (usize::from(*length), usize::from(*key_length));
+    let (key, rest) = known.get(4..)?.split_at_checked(key_length)?;
+    let [VALUE, value_length, ..] = rest.as_bytes() else { return None };
+    let value_length = usize::from(*value_length);
+    let (value, rest) = rest.get(2..)?.split_at_checked(value_length)?;
+    (key_length + value_length + 4 == length).then_some((key, value, rest))
+}
+
+/// How much of the beginning is ASCII.
+fn ascii_len(bytes: &[u8]) -> usize {
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    let top = |word: &[u8; 8]| u64::from_le_bytes(*word) & TOP;
+    let mut before = 0_usize;
+    for [a, b, c, d, e, f, g, h] in bytes.as_chunks::<8>().0.as_chunks::<8>().0 {
+        let [a, b, c, d] =
+            [[a, e], [b, f], [c, g], [d, h]].map(|[one, other]| top(one) | top(other));
+        if (a | b) | (c | d) != 0 {
+            break;
+        }
+        before = before.wrapping_add(64);
+    }
+    let rest = bytes.get(before..).unwrap_or_default();
+    let words = rest.as_chunks::<8>().0.iter().take_while(|word| top(word) == 0).count();
+    before = before.wrapping_add(words.wrapping_mul(8));
+    let rest = bytes.get(before..).unwrap_or_default();
+    before.wrapping_add(rest.iter().take_while(|byte| byte.is_ascii()).count())
+}
+
+/// How much of the beginning is UTF-8.
+fn valid_len(bytes: &[u8]) -> usize {
+    simdutf8::compat::from_utf8(bytes).map_or_else(|invalid| invalid.valid_up_to(), str::len)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::GrpcAddress;
-use crate::envoy::Answering;
+use crate::envoy::{Answering, Metadata};
 use bytes::Bytes;
 use hyper::Request;
 use hyper::body::Body;
@@ -18,12 +18,7 @@ use tokio::sync::oneshot;
 struct Thread;
 
 impl Handler for Thread {
-    fn answer(
-        &self,
-        _message: Option<Bytes>,
-        _grpc_timeout: Option<&str>,
-        _traceparent: Option<&str>,
-    ) -> Answering<'_> {
+    fn answer(&self, _message: Option<Bytes>, _metadata: Metadata<'_>) -> Answering<'_> {
         Answering::Ready(thread::current().name().unwrap_or_default().to_owned().into())
     }
 

@@ -135,13 +135,8 @@ async fn check(client: &mut SendRequest<Frames>, body: Frames) -> Got {
 struct Mirror;
 
 impl Handler for Mirror {
-    fn answer(
-        &self,
-        message: Option<Bytes>,
-        grpc_timeout: Option<&str>,
-        _traceparent: Option<&str>,
-    ) -> Answering<'_> {
-        let answer = match (message, grpc_timeout) {
+    fn answer(&self, message: Option<Bytes>, metadata: Metadata<'_>) -> Answering<'_> {
+        let answer = match (message, metadata.grpc_timeout()) {
             (Some(message), None) => message,
             (message, timeout) => format!("{message:?} {timeout:?}").into(),
         };
@@ -180,12 +175,7 @@ async fn a_message_is_handed_on_in_however_many_frames_it_comes() {
 struct Long(usize);
 
 impl Handler for Long {
-    fn answer(
-        &self,
-        _message: Option<Bytes>,
-        _grpc_timeout: Option<&str>,
-        _traceparent: Option<&str>,
-    ) -> Answering<'_> {
+    fn answer(&self, _message: Option<Bytes>, _metadata: Metadata<'_>) -> Answering<'_> {
         Answering::Ready((0..self.0).map(|at| at.to_le_bytes()[0]).collect())
     }
 
@@ -199,7 +189,11 @@ async fn an_answer_of_any_length_goes_out_whole() {
     for length in [0, 1, 999, 1000, 1001, 1500, 2000, 70_000] {
         let mut client = connect(Long(length)).await;
         let got = check(&mut client, Frames::of(&[b"\0\0\0\0\0"])).await;
-        assert_eq!(got.message(), Long(length).answer(None, None, None).bytes().await, "{length}");
+        assert_eq!(
+            got.message(),
+            Long(length).answer(None, Metadata::default()).bytes().await,
+            "{length}"
+        );
     }
 }
 
@@ -247,7 +241,7 @@ async fn the_gateway_s_timeout_is_handed_on_and_ends_the_wait_for_a_message() {
     let mut client = connect(Mirror).await;
     let within = |timeout: &str, body| {
         let request = Request::post(format!("http://portcullis{CHECK}"));
-        request.header(GRPC_TIMEOUT, timeout).body(body).expect("a request")
+        request.header("grpc-timeout", timeout).body(body).expect("a request")
     };
     let got = send(&mut client, within("5S", Frames::of(&[b"\0\0\0\0\x01a"]))).await;
     assert_eq!(got.message(), "Some(b\"a\") Some(\"5S\")");
@@ -279,12 +273,7 @@ async fn o06_other_methods_and_compressed_messages_are_unimplemented() {
 struct Panicking(AtomicUsize);
 
 impl Handler for Panicking {
-    fn answer(
-        &self,
-        _message: Option<Bytes>,
-        _grpc_timeout: Option<&str>,
-        _traceparent: Option<&str>,
-    ) -> Answering<'_> {
+    fn answer(&self, _message: Option<Bytes>, _metadata: Metadata<'_>) -> Answering<'_> {
         assert!(self.0.fetch_add(1, Ordering::SeqCst).is_multiple_of(2), "a bug");
         let waits = async {
             tokio::task::yield_now().await;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::envoy::Answering;
+use crate::envoy::{Answering, Metadata};
 use axum::body::Body;
 use axum::routing::post;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -49,12 +49,7 @@ impl Ends {
 }
 
 impl Handler for Echo {
-    fn answer(
-        &self,
-        message: Option<Bytes>,
-        _grpc_timeout: Option<&str>,
-        _traceparent: Option<&str>,
-    ) -> Answering<'_> {
+    fn answer(&self, message: Option<Bytes>, _metadata: Metadata<'_>) -> Answering<'_> {
         let message = message.unwrap_or_default();
         if !message.starts_with(b"wait") {
             return Answering::Ready(message);

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use portcullis::config::GrpcAddress;
-use portcullis::envoy::{Answering, Handler};
+use portcullis::envoy::{Answering, Handler, Metadata};
 use portcullis::server::{self, Listener, Workers};
 use std::error::Error;
 use std::future::pending;
@@ -13,12 +13,7 @@ const OK: Bytes = Bytes::from_static(&[0x0a, 0, 0x1a, 0]);
 struct Echo;
 
 impl Handler for Echo {
-    fn answer(
-        &self,
-        message: Option<Bytes>,
-        _grpc_timeout: Option<&str>,
-        _traceparent: Option<&str>,
-    ) -> Answering<'_> {
+    fn answer(&self, message: Option<Bytes>, _metadata: Metadata<'_>) -> Answering<'_> {
         drop(message);
         Answering::Ready(OK)
     }
