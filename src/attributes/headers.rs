@@ -215,17 +215,22 @@ fn may_have_upper_case(name: &[u8]) -> bool {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const TOP: u64 = EACH * 0x80;
     // Bytes from `A` on have their top bit set by the first sum, those behind `Z` by the second too.
-    let may = |word: u64| {
+    let marks = |word: u64| {
         let from_a = word.wrapping_add(EACH * u64::from(0x80 - b'A'));
         let behind_z = word.wrapping_add(EACH * u64::from(0x7f - b'Z'));
-        (word | (from_a & !behind_z)) & TOP != 0
+        word | (from_a & !behind_z)
     };
-    let (words, rest) = name.as_chunks::<8>();
-    let in_rest = match name.last_chunk::<8>() {
-        Some(last) => may(u64::from_le_bytes(*last)),
-        None => rest.iter().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase()),
-    };
-    in_rest || words.iter().any(|word| may(u64::from_le_bytes(*word)))
+    let word = |bytes: &[u8; 8]| marks(u64::from_le_bytes(*bytes));
+    // Beginning and end may have letters in common.
+    if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        let between = name.as_chunks().0.iter().skip(1).fold(0, |all, bytes| all | word(bytes));
+        return (word(first) | word(last) | between) & TOP != 0;
+    }
+    if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        let [first, last] = [first, last].map(|bytes| u64::from(u32::from_le_bytes(*bytes)));
+        return marks(first | last << 32) & TOP != 0;
+    }
+    name.iter().any(|byte| !byte.is_ascii() || byte.is_ascii_uppercase())
 }
 
 #[cfg(test)]
