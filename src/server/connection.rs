@@ -81,7 +81,8 @@ where
         .max_pending_accept_reset_streams(MAX_RESETS)
         .max_local_error_reset_streams(Some(MAX_RESETS));
     // Whoever connects and says nothing holds up neither the others nor the end.
-    let greeted = timeout(GREETING, builder.handshake(Gathered::new(stream)));
+    let (stream, outlet) = Gathered::new(stream);
+    let greeted = timeout(GREETING, builder.handshake(stream));
     let connection = tokio::select! {
         greeted = greeted => match greeted {
             Ok(connection) => connection?,
@@ -89,7 +90,7 @@ where
         },
         _stopped = stop.changed() => return Ok(()),
     };
-    let mut streams = pin!(Streams::new(connection, &server));
+    let mut streams = pin!(Streams::new(connection, outlet, &server));
     tokio::select! {
         biased;
         ended = streams.as_mut() => return ended,

@@ -1,28 +1,83 @@
 //! A connection as the HTTP/2 library should see it: few reads and few writes.
 //!
 //! Of itself it reads some kilobytes at a time, which are two checks of one Envoy worker that may send
-//! a hundred at once; and where the stream claims vectored writes, each answer above 256 bytes is a write of its own.
+//! a hundred at once; it writes whenever 16 KiB of answers are there; and where the stream claims vectored
+//! writes, each answer above 256 bytes is a write of its own.
 
+use bytes::{Buf, BytesMut};
 use std::io;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What one read may bring.
-const BUFFER_BYTES: usize = 128 * 1024;
+const READ_BYTES: usize = 128 * 1024;
+/// Most that is kept back for one write: answers to as many checks as one read brings, and more.
+const WRITE_BYTES: usize = 128 * 1024;
 
+/// A connection for the HTTP/2 library.
 #[derive(Debug)]
 pub(super) struct Gathered<S> {
-    stream: S,
+    shared: Arc<Mutex<Shared<S>>>,
     buffer: Box<[u8]>,
     /// What is in the buffer and was not handed on.
     unread: Range<usize>,
 }
 
+/// Where what is kept back goes out.
+#[derive(Debug)]
+pub(super) struct Outlet<S>(Arc<Mutex<Shared<S>>>);
+
+#[derive(Debug)]
+struct Shared<S> {
+    stream: S,
+    /// What was written and is not out.
+    kept: BytesMut,
+    /// Whether it waits for the outlet.
+    keeps: bool,
+}
+
+fn lock<S>(shared: &Mutex<Shared<S>>) -> MutexGuard<'_, Shared<S>> {
+    // Both sides are of one task: it never waits.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<S: AsyncWrite + Unpin> Shared<S> {
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut stream = Pin::new(&mut self.stream);
+        while !self.kept.is_empty() {
+            let written = ready!(stream.as_mut().poll_write(context, &self.kept))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.kept.advance(written);
+        }
+        stream.poll_flush(context)
+    }
+}
+
 impl<S> Gathered<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, buffer: vec![0; BUFFER_BYTES].into_boxed_slice(), unread: 0..0 }
+    /// The library writes whenever its buffer of 16 KiB is full, and each write may wake the gateway. From
+    /// [`Outlet::keep_back`] on, what it writes is kept until [`Outlet::poll_send`], or there is too much.
+    pub(super) fn new(stream: S) -> (Self, Outlet<S>) {
+        let shared = Shared { stream, kept: BytesMut::new(), keeps: false };
+        let shared = Arc::new(Mutex::new(shared));
+        let buffer = vec![0; READ_BYTES].into_boxed_slice();
+        (Self { shared: Arc::clone(&shared), buffer, unread: 0..0 }, Outlet(shared))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Outlet<S> {
+    /// Whoever calls this sends what is kept back.
+    pub(super) fn keep_back(&self) {
+        lock(&self.0).keeps = true;
+    }
+
+    /// Writes what was kept back.
+    pub(super) fn poll_send(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        lock(&self.0).poll_send(context)
     }
 }
 
@@ -35,7 +90,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gathered<S> {
         let this = self.get_mut();
         if this.unread.is_empty() {
             let mut buffer = ReadBuf::new(&mut this.buffer);
-            ready!(Pin::new(&mut this.stream).poll_read(context, &mut buffer))?;
+            let mut shared = lock(&this.shared);
+            ready!(Pin::new(&mut shared.stream).poll_read(context, &mut buffer))?;
             this.unread = 0..buffer.filled().len();
         }
         let Range { start, end } = this.unread;
@@ -48,19 +104,31 @@ impl<S: AsyncRead + Unpin> AsyncRead for Gathered<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let mut shared = lock(&self.shared);
+        if shared.keeps && bytes.len() <= WRITE_BYTES {
+            if shared.kept.len().saturating_add(bytes.len()) > WRITE_BYTES {
+                ready!(shared.poll_send(context))?;
+            }
+            shared.kept.extend_from_slice(bytes);
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        ready!(shared.poll_send(context))?;
+        Pin::new(&mut shared.stream).poll_write(context, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut shared = lock(&self.shared);
+        if shared.keeps { Poll::Ready(Ok(())) } else { shared.poll_send(context) }
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut shared = lock(&self.shared);
+        ready!(shared.poll_send(context))?;
+        Pin::new(&mut shared.stream).poll_shutdown(context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -83,10 +151,42 @@ mod tests {
         buffer.filled().to_vec()
     }
 
+    async fn write<S: AsyncWrite + Unpin>(stream: &mut Gathered<S>, bytes: &[u8]) {
+        stream.write_all(bytes).await.expect("writes");
+        stream.flush().await.expect("flushes");
+    }
+
+    async fn send<S: AsyncWrite + Unpin>(outlet: &Outlet<S>) {
+        poll_fn(|context| outlet.poll_send(context)).await.expect("sends");
+    }
+
+    /// Writes what it is given, a piece for each call.
+    #[derive(Debug, Default)]
+    struct Pieces(Vec<usize>);
+
+    impl AsyncWrite for Pieces {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0.push(bytes.len());
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
     #[tokio::test]
     async fn one_read_of_the_stream_serves_many_small_ones() {
         let (mut near, far) = duplex(1024);
-        let mut stream = Gathered::new(far);
+        let (mut stream, _outlet) = Gathered::new(far);
         near.write_all(b"abcdefg").await.expect("written");
         drop(near);
         for want in ["abc", "def", "g", ""] {
@@ -95,18 +195,75 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_written_goes_through_and_never_in_pieces() {
+    async fn what_is_written_goes_through_until_it_is_kept_back() {
         let (mut near, far) = duplex(1024);
-        let mut stream = Gathered::new(far);
+        let (mut stream, outlet) = Gathered::new(far);
         assert!(!stream.is_write_vectored());
-        let write = poll_fn(|context| Pin::new(&mut stream).poll_write(context, b"abc"));
-        assert_eq!(write.await.expect("writes"), 3);
-        let flush = poll_fn(|context| Pin::new(&mut stream).poll_flush(context));
-        flush.await.expect("flushes");
-        let shutdown = poll_fn(|context| Pin::new(&mut stream).poll_shutdown(context));
-        shutdown.await.expect("shuts down");
-        let mut came = Vec::new();
-        near.read_to_end(&mut came).await.expect("reads");
-        assert_eq!(came, b"abc");
+        write(&mut stream, b"abc").await;
+        let mut came = [0; 3];
+        near.read_exact(&mut came).await.expect("reads");
+        outlet.keep_back();
+        write(&mut stream, b"def").await;
+        write(&mut stream, b"ghi").await;
+        let mut nothing = [0; 1];
+        let early = poll_fn(|context| {
+            let mut buffer = ReadBuf::new(&mut nothing);
+            Poll::Ready(Pin::new(&mut near).poll_read(context, &mut buffer).is_ready())
+        });
+        assert!(!early.await, "it is kept back");
+        send(&outlet).await;
+        write(&mut stream, b"jkl").await;
+        stream.shutdown().await.expect("shuts down");
+        let mut rest = Vec::new();
+        near.read_to_end(&mut rest).await.expect("reads");
+        assert_eq!([&came[..], &rest].concat(), b"abcdefghijkl");
+    }
+
+    #[tokio::test]
+    async fn many_writes_become_one_unless_there_is_too_much() {
+        let (mut stream, outlet) = Gathered::new(Pieces::default());
+        outlet.keep_back();
+        let block = [b'x'; 16 * 1024];
+        for _write in 0..8 {
+            write(&mut stream, &block).await;
+        }
+        assert_eq!(lock(&outlet.0).stream.0, [0; 0]);
+        write(&mut stream, b"one more").await;
+        assert_eq!(lock(&outlet.0).stream.0, [WRITE_BYTES]);
+        send(&outlet).await;
+        send(&outlet).await;
+        write(&mut stream, &[b'x'; WRITE_BYTES + 1]).await;
+        assert_eq!(lock(&outlet.0).stream.0, [WRITE_BYTES, 8, WRITE_BYTES + 1]);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_holds_up_what_is_written() {
+        let (mut near, far) = duplex(1024);
+        let (mut stream, outlet) = Gathered::new(far);
+        outlet.keep_back();
+        stream.write_all(&[b'x'; WRITE_BYTES]).await.expect("kept");
+        let full = poll_fn(|context| Poll::Ready(Pin::new(&mut stream).poll_write(context, b"y")));
+        assert!(full.await.is_pending());
+        let reads = async {
+            let mut came = vec![0; WRITE_BYTES + 1];
+            near.read_exact(&mut came).await.map(|_read| came.ends_with(b"xy"))
+        };
+        let writes = async {
+            stream.write_all(b"y").await.expect("writes");
+            send(&outlet).await;
+        };
+        let (ends, ()) = tokio::join!(reads, writes);
+        assert!(ends.expect("reads"));
+    }
+
+    #[tokio::test]
+    async fn whoever_is_gone_is_an_error() {
+        let (near, far) = duplex(1024);
+        let (mut stream, outlet) = Gathered::new(far);
+        outlet.keep_back();
+        drop(near);
+        write(&mut stream, b"abc").await;
+        let sent = poll_fn(|context| outlet.poll_send(context)).await;
+        assert_eq!(sent.map_err(|error| error.kind()), Err(io::ErrorKind::BrokenPipe));
     }
 }

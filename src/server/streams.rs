@@ -1,5 +1,6 @@
 //! The calls of one connection.
 
+use super::io::{Gathered, Outlet};
 use super::keep_alive::KeepAlive;
 use crate::envoy::{Framed, Handler, Server, Waits};
 use futures_util::StreamExt;
@@ -26,9 +27,10 @@ pub(crate) enum Broken {
 /// Answers the calls of a connection, until that has ended.
 ///
 /// The HTTP/2 library writes whenever it is asked for the next call: so all that have come are taken first,
-/// and then answered together. The first answer wakes this task, so that they go out.
+/// and then answered together. The first answer wakes this task, so that they go out, in one piece.
 pub(super) struct Streams<'s, S, H> {
-    connection: Connection<S, Framed>,
+    connection: Connection<Gathered<S>, Framed>,
+    outlet: Outlet<S>,
     server: &'s Server<H>,
     /// Calls that have come; empty between the polls.
     come: Vec<(Request<RecvStream>, SendResponse<Framed>)>,
@@ -41,9 +43,14 @@ impl<'s, S, H: Handler> Streams<'s, S, H>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    pub(super) fn new(connection: Connection<S, Framed>, server: &'s Server<H>) -> Self {
+    pub(super) fn new(
+        connection: Connection<Gathered<S>, Framed>,
+        outlet: Outlet<S>,
+        server: &'s Server<H>,
+    ) -> Self {
+        outlet.keep_back();
         let (come, waiting) = (Vec::new(), FuturesUnordered::new());
-        Self { connection, server, come, waiting, keep_alive: KeepAlive::new() }
+        Self { connection, outlet, server, come, waiting, keep_alive: KeepAlive::new() }
     }
 
     /// Takes no new call. Those that have come may end.
@@ -59,7 +66,7 @@ where
     type Output = Result<(), Broken>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { connection, server, come, waiting, keep_alive } = &mut *self;
+        let Self { connection, outlet, server, come, waiting, keep_alive } = &mut *self;
         if keep_alive.poll_gone(connection, context).is_ready() {
             return Poll::Ready(Err(Broken::Silent));
         }
@@ -68,6 +75,11 @@ where
                 Some(call) => come.push(call?),
                 None => return Poll::Ready(Ok(())),
             }
+        }
+        // What was answered before goes out, before anything else is answered. Where the client has no room for
+        // it yet, this task is woken again.
+        if let Poll::Ready(Err(error)) = outlet.poll_send(context) {
+            return Poll::Ready(Err(error.into()));
         }
         if !come.is_empty() {
             keep_alive.heard();
