@@ -16,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const READ_BYTES: usize = 128 * 1024;
 /// Most that is kept back for one write: answers to as many checks as one read brings, and more.
 const WRITE_BYTES: usize = 128 * 1024;
+/// What is as long as this is written for want of room in the library's buffer of 16 KiB: more follows.
+const MORE_FOLLOWS: usize = 15_000;
 
 /// A connection for the HTTP/2 library.
 #[derive(Debug)]
@@ -59,8 +61,8 @@ impl<S: AsyncWrite + Unpin> Shared<S> {
 }
 
 impl<S> Gathered<S> {
-    /// The library writes whenever its buffer of 16 KiB is full, and each write may wake the gateway. From
-    /// [`Outlet::keep_back`] on, what it writes is kept until [`Outlet::poll_send`], or there is too much.
+    /// The library writes whenever its buffer is full, and each write may wake the gateway. From
+    /// [`Outlet::keep_back`] on, what more follows is kept until [`Outlet::poll_send`], or there is too much.
     pub(super) fn new(stream: S) -> (Self, Outlet<S>) {
         let shared = Shared { stream, kept: BytesMut::new(), keeps: false };
         let shared = Arc::new(Mutex::new(shared));
@@ -70,7 +72,7 @@ impl<S> Gathered<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Outlet<S> {
-    /// Whoever calls this sends what is kept back.
+    /// Whoever calls this calls [`Self::poll_send`] as well.
     pub(super) fn keep_back(&self) {
         lock(&self.0).keeps = true;
     }
@@ -109,7 +111,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut shared = lock(&self.shared);
-        if shared.keeps && bytes.len() <= WRITE_BYTES {
+        let is_kept = bytes.len() >= MORE_FOLLOWS || !shared.kept.is_empty();
+        if shared.keeps && is_kept && bytes.len() <= WRITE_BYTES {
             if shared.kept.len().saturating_add(bytes.len()) > WRITE_BYTES {
                 ready!(shared.poll_send(context))?;
             }
@@ -122,7 +125,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut shared = lock(&self.shared);
-        if shared.keeps { Poll::Ready(Ok(())) } else { shared.poll_send(context) }
+        let waits = shared.keeps && !shared.kept.is_empty();
+        if waits { Poll::Ready(Ok(())) } else { shared.poll_send(context) }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -196,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_written_goes_through_until_it_is_kept_back() {
-        let (mut near, far) = duplex(1024);
+        let (mut near, far) = duplex(64 * 1024);
         let (mut stream, outlet) = Gathered::new(far);
         assert!(!stream.is_write_vectored());
         write(&mut stream, b"abc").await;
@@ -204,7 +208,10 @@ mod tests {
         near.read_exact(&mut came).await.expect("reads");
         outlet.keep_back();
         write(&mut stream, b"def").await;
-        write(&mut stream, b"ghi").await;
+        near.read_exact(&mut came).await.expect("reads");
+        let long = [b'g'; MORE_FOLLOWS];
+        write(&mut stream, &long).await;
+        write(&mut stream, b"hij").await;
         let mut nothing = [0; 1];
         let early = poll_fn(|context| {
             let mut buffer = ReadBuf::new(&mut nothing);
@@ -212,11 +219,11 @@ mod tests {
         });
         assert!(!early.await, "it is kept back");
         send(&outlet).await;
-        write(&mut stream, b"jkl").await;
+        write(&mut stream, &long).await;
         stream.shutdown().await.expect("shuts down");
         let mut rest = Vec::new();
         near.read_to_end(&mut rest).await.expect("reads");
-        assert_eq!([&came[..], &rest].concat(), b"abcdefghijkl");
+        assert_eq!(rest, [&long[..], b"hij", &long].concat());
     }
 
     #[tokio::test]
@@ -262,7 +269,7 @@ mod tests {
         let (mut stream, outlet) = Gathered::new(far);
         outlet.keep_back();
         drop(near);
-        write(&mut stream, b"abc").await;
+        write(&mut stream, &[b'x'; MORE_FOLLOWS]).await;
         let sent = poll_fn(|context| outlet.poll_send(context)).await;
         assert_eq!(sent.map_err(|error| error.kind()), Err(io::ErrorKind::BrokenPipe));
     }
