@@ -3,6 +3,7 @@
 mod decode;
 mod door;
 mod encode;
+mod head;
 mod message;
 mod metadata;
 mod others;

@@ -283,7 +283,7 @@ fn write_answer(
     match &checked.outcome {
         Ok(allowed) => {
             writeln!(text, "answer      goes on to the upstream")?;
-            for (name, value, _len) in allowed.upstream.set() {
+            for (name, value) in allowed.upstream.set() {
                 writeln!(text, "  set       {name}: {}", value.to_text())?;
             }
             for name in allowed.upstream.removed() {

@@ -2,18 +2,30 @@
 //!
 //! Pure: no I/O, no clock.
 
+/// Lengths of names that are told apart; the last one stands for all that are longer, too.
+const LENGTHS: usize = 64;
+
 /// Names and beginnings of names, folded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Protected {
     names: Vec<String>,
     prefixes: Vec<String>,
-    /// Lengths of the names: bit by bit, the last one for all that are as long or longer.
-    lengths: u64,
     /// Bytes that one of them can begin with, before it is folded.
     first: Bytes,
-    /// Third bytes of the names, and of the prefixes: most fields begin with `x-`.
-    third_of_names: Bytes,
-    third_of_prefixes: Bytes,
+    /// By the length of a name, what its third byte can be, before it is folded: most fields begin with
+    /// `x-`. Six bits of the byte have to do.
+    thirds: [u64; LENGTHS],
+}
+
+impl Default for Protected {
+    fn default() -> Self {
+        Self {
+            names: Vec::new(),
+            prefixes: Vec::new(),
+            first: Bytes::default(),
+            thirds: [0; LENGTHS],
+        }
+    }
 }
 
 /// A set of bytes, a bit each.
@@ -50,21 +62,25 @@ impl Protected {
         };
         let names = sorted(names.map(folded).collect());
         let prefixes = sorted(prefixes.map(folded).collect());
-        // The bytes that one of them can have there; one that is shorter can have any. What is not ASCII
-        // is looked at as a whole.
-        let at = |place: usize, texts: &[&String]| {
-            let can = |byte: u8| {
-                let is = |text: &&String| text.as_bytes().get(place).is_none_or(|own| *own == byte);
-                texts.iter().any(is)
-            };
-            Bytes::of(|byte| !byte.is_ascii() || can(fold(byte)))
+        // The bytes that one of them can have there; one that is shorter can have any.
+        let can = |text: &str, place: usize, byte: u8| {
+            text.as_bytes().get(place).is_none_or(|own| *own == fold(byte))
         };
-        let (of_names, of_prefixes): (Vec<_>, Vec<_>) =
-            (names.iter().collect(), prefixes.iter().collect());
-        let first = at(0, &[of_names.clone(), of_prefixes.clone()].concat());
-        let (third_of_names, third_of_prefixes) = (at(2, &of_names), at(2, &of_prefixes));
-        let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name));
-        Self { names, prefixes, lengths, first, third_of_names, third_of_prefixes }
+        let all = names.iter().chain(&prefixes);
+        // What is not ASCII is looked at as a whole.
+        let first =
+            Bytes::of(|byte| !byte.is_ascii() || all.clone().any(|text| can(text, 0, byte)));
+        let third = |text: &str| {
+            let bytes = (0..=0x7f).filter(|byte| can(text, 2, *byte));
+            bytes.fold(0, |bits, byte| bits | third_bit(byte))
+        };
+        let mut thirds = [0; LENGTHS];
+        for (length, thirds) in thirds.iter_mut().enumerate() {
+            let same = names.iter().filter(|name| length_of(name) == length);
+            let begins = prefixes.iter().filter(|prefix| length_of(prefix) <= length);
+            *thirds = same.chain(begins).fold(0, |bits, text| bits | third(text));
+        }
+        Self { names, prefixes, first, thirds }
     }
 
     /// Whether a name is one of them, or looks like one to a server that folds names.
@@ -77,15 +93,10 @@ impl Protected {
         if !bytes.first().is_some_and(|first| self.first.has(*first)) {
             return false;
         }
-        let third = bytes.get(2).copied();
-        let may_be_a_name = self.lengths & length_bit(name) != 0
-            && third.is_none_or(|third| self.third_of_names.has(third));
-        let may_have_a_prefix = third.is_none_or(|third| self.third_of_prefixes.has(third));
+        let third = third_bit(bytes.get(2).copied().unwrap_or_default());
+        let may_be = self.thirds.get(length_of(name)).is_none_or(|thirds| thirds & third != 0);
         // Beyond ASCII a name has other lengths and places than what it is folded to.
-        if !may_be_a_name && !may_have_a_prefix && name.is_ascii() {
-            return false;
-        }
-        self.holds_indeed(name)
+        (may_be || !name.is_ascii()) && self.holds_indeed(name)
     }
 
     #[inline(never)]
@@ -107,8 +118,12 @@ fn same((one, other): (u8, u8)) -> bool {
     one == other
 }
 
-fn length_bit(name: &str) -> u64 {
-    1 << name.len().min(63)
+fn length_of(name: &str) -> usize {
+    name.len().min(LENGTHS - 1)
+}
+
+const fn third_bit(byte: u8) -> u64 {
+    1 << (byte & 63)
 }
 
 /// A name as servers fold it that make variables of fields: CGI turns `-` into `_` (RFC 3875 §4.1.18),
@@ -128,14 +143,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const NAMES: [&str; 4] =
-        ["x-user-id", "x-user-email", "from", "x-envoy-auth-failure-mode-allowed"];
-    const PREFIXES: [&str; 2] = ["x-jwt-", "x-portcullis-"];
+    const NAMES: [&str; 6] = [
+        "x-user-id",
+        "x-user-email",
+        "from",
+        "x-envoy-auth-failure-mode-allowed",
+        "te",
+        "x-a-name-that-is-longer-than-any-whose-length-is-told-apart-here-1",
+    ];
+    const PREFIXES: [&str; 3] = ["x-jwt-", "x-portcullis-", "y-"];
 
     proptest! {
         #[test]
         fn finds_what_folding_the_whole_name_finds(
-            name in "[Xx][-_. é][a-z]{0,4}|(x[-_.é!]user[-_.é!]id|x[-_]jwt[-_.][a-z]{0,3}|from|X.Portcullis.[a-z]{0,2}|x_user_email|x-envoy_auth.failure-mode-allowed)|\\PC{0,6}"
+            name in "[Xx][-_. é][a-z]{0,4}|[XxYy][-_.][-a-z_]{0,70}|[Tt][Ee]|x.a-name-that-is-longer-than-any-whose-length-is-told-apart.here-[0-9]|(x[-_.é!]user[-_.é!]id|x[-_]jwt[-_.][a-z]{0,3}|from|X.Portcullis.[a-z]{0,2}|x_user_email|x-envoy_auth.failure-mode-allowed)|\\PC{0,6}"
         ) {
             let protected = Protected::new(NAMES.into_iter(), PREFIXES.into_iter());
             let whole = folded(&name);

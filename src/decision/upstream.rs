@@ -2,10 +2,10 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::FieldValue;
 use super::protected::Protected;
+use super::{FieldValue, Ready, ReadyField};
 use crate::api_key::HEADER;
-use crate::attributes::{Few, Headers};
+use crate::attributes::Headers;
 use crate::credential::{Credential, classify_by};
 use crate::identity::Identity;
 use crate::name::ResourceName;
@@ -26,6 +26,15 @@ const FAILURE_MARK: &str = "x-envoy-auth-failure-mode-allowed";
 /// The field of bearers.
 const AUTHORIZATION: &str = "authorization";
 
+/// The field of cookies.
+const COOKIE: &str = "cookie";
+
+/// Whether a value of so many bytes is set. An empty one says nothing, so its field is removed.
+#[must_use]
+pub const fn may_be_set(len: usize) -> bool {
+    len > 0 && len <= MAX_VALUE_BYTES
+}
+
 /// `<name>.<namespace>` of Portal, Environment and product, where they apply.
 pub type RouteNames = [Option<ResourceName>; 3];
 
@@ -40,8 +49,8 @@ pub struct HeaderPolicy {
     protected: Protected,
     /// Carries API keys, where that is not [`HEADER`].
     key_header: Option<String>,
-    /// `always` as the answer has it, which is the same in each; see [`Upstream::removed_always`].
-    written: OnceLock<Box<[u8]>>,
+    /// What of the answer is the same in each; see [`Upstream::write`].
+    ready: OnceLock<Ready>,
 }
 
 /// A claim by the name that the settings use.
@@ -87,7 +96,7 @@ impl HeaderPolicy {
             Protected::new(always.iter().map(String::as_str), prefixes.chain([OWN_PREFIX]));
         let own: BTreeSet<&str> = written.collect();
         let always = always.into_iter().filter(|name| !own.contains(name.as_str())).collect();
-        Self { fields, always, protected, key_header: None, written: OnceLock::new() }
+        Self { fields, always, protected, key_header: None, ready: OnceLock::new() }
     }
 
     /// The same with API keys in this header, named in lower case.
@@ -104,28 +113,26 @@ impl HeaderPolicy {
         route: RouteNames,
         caller: Option<Arc<Identity>>,
     ) -> Upstream {
-        let forged = request.names().filter(|name| self.protected.holds(name));
-        let forged = forged.filter(|name| !self.lists(name)).map(str::to_owned).collect();
-        let mut upstream = Upstream { caller, route, forged, ..Upstream::default() };
-        let caller = upstream.caller.as_deref();
-        let mut groups_len = 0;
-        let lengths = self.fields.iter().map(|(_name, slot)| {
-            let value = upstream.value(slot, caller, groups_len);
-            let len = value.map_or(0, FieldValue::len);
-            if *slot == Slot::Identity(Claim::Groups) {
-                groups_len = len;
+        let mut forged = Vec::new();
+        // Looked at from within: a field is passed over in a few steps.
+        request.names().for_each(|name| {
+            if self.protected.holds(name) && !self.lists(name) {
+                forged.push(name.to_owned());
             }
-            if len > MAX_VALUE_BYTES { 0 } else { len }
         });
-        upstream.lengths = lengths.collect();
-        upstream.policy = Some(Arc::clone(self));
-        upstream
+        Upstream { policy: Some(Arc::clone(self)), caller, route, forged, ..Upstream::default() }
     }
 
     /// Whether a field is set or removed whatever comes.
     fn lists(&self, name: &str) -> bool {
         self.always.binary_search_by(|own| own.as_str().cmp(name)).is_ok()
             || self.fields.iter().any(|(own, _slot)| own == name)
+    }
+}
+
+impl Slot {
+    const fn is_groups(&self) -> bool {
+        matches!(self, Self::Identity(Claim::Groups))
     }
 }
 
@@ -142,6 +149,7 @@ impl Claim {
     }
 
     /// What stands in the field; `None`: absent, or not to be shown.
+    #[inline]
     fn of<'i>(&self, identity: &'i Identity) -> Option<FieldValue<'i>> {
         let text = match self {
             Self::Subject => &*identity.subject,
@@ -166,8 +174,6 @@ fn groups_of(identity: &Identity) -> FieldValue<'_> {
 pub struct Upstream {
     policy: Option<Arc<HeaderPolicy>>,
     caller: Option<Arc<Identity>>,
-    /// Bytes of each of the policy's fields; 0: it has no value, and is removed.
-    lengths: Few<usize, 12>,
     route: RouteNames,
     /// Names that are none of ours, but that look like it.
     forged: Vec<String>,
@@ -213,66 +219,80 @@ impl Upstream {
     }
 
     /// Fields that are overwritten, or added: one value each, visible ASCII (the cookie as the client
-    /// sent it), and how many bytes it has.
-    pub fn set(&self) -> impl Iterator<Item = (&str, FieldValue<'_>, usize)> {
-        let set = self.fields().filter(|(_name, _slot, len)| *len > 0);
-        let set = set.filter_map(|(name, slot, len)| {
-            // It is there, and so no length has to be known.
-            let value = match self.value(slot, self.caller.as_deref(), usize::MAX)? {
-                // As long as it was: nothing of it has to be encoded.
-                FieldValue::Encoded(text) if text.len() == len => FieldValue::Text(text),
-                other => other,
-            };
-            Some((name, value, len))
-        });
-        let cookie = match &self.cookie {
-            Cookie::Becomes(rest) => {
-                let rest = FieldValue::Text(rest).one_line();
-                Some(("cookie", rest, rest.len()))
-            }
+    /// sent it).
+    pub fn set(&self) -> impl Iterator<Item = (&str, FieldValue<'_>)> {
+        let fields = self.fields().into_iter();
+        let set = fields.filter_map(|(name, value)| Some((name, value?)));
+        set.chain(self.cookie_set().map(|rest| (COOKIE, rest)))
+    }
+
+    /// What of the `cookie` field still passes, where something goes.
+    #[must_use]
+    pub fn cookie_set(&self) -> Option<FieldValue<'_>> {
+        match &self.cookie {
+            Cookie::Becomes(rest) => Some(FieldValue::Text(rest).one_line()),
             Cookie::Passes | Cookie::Goes => None,
-        };
-        set.chain(cookie)
+        }
     }
 
     /// Fields that are removed, every one of that name.
     pub fn removed(&self) -> impl Iterator<Item = &str> {
+        let fields = self.fields().into_iter();
+        let unset = fields.filter(|(_name, value)| value.is_none()).map(|(name, _none)| name);
         let always = self.policy.iter().flat_map(|policy| &policy.always);
-        always.map(String::as_str).chain(self.removed_here())
+        unset.chain(always.map(String::as_str)).chain(self.removed_here())
     }
 
-    /// Those of [`Self::removed`] that go whatever comes, as `write` has them: the same in each answer, so
-    /// they are written once.
-    pub fn removed_always(&self, write: impl FnOnce(&[String]) -> Box<[u8]>) -> &[u8] {
-        let Some(policy) = self.policy.as_deref() else { return &[] };
-        policy.written.get_or_init(|| write(&policy.always))
-    }
-
-    /// The rest of [`Self::removed`].
+    /// Those of [`Self::removed`] that go for what came in this request.
     pub fn removed_here(&self) -> impl Iterator<Item = &str> {
-        let unset = self.fields().filter(|(_name, _slot, len)| *len == 0).map(|(name, ..)| name);
-        let cookie = (self.cookie == Cookie::Goes).then_some("cookie");
+        let forged = self.forged.iter().map(String::as_str);
+        let cookie = (self.cookie == Cookie::Goes).then_some(COOKIE);
         let credential = [AUTHORIZATION, self.key_header()];
         let credential = credential.into_iter().filter(|_| self.removes_credential);
-        let forged = self.forged.iter().map(String::as_str);
-        unset.chain(forged).chain(cookie).chain(credential)
+        forged.chain(cookie).chain(credential)
     }
 
-    /// The fields of ours, with the lengths of their values.
-    fn fields(&self) -> impl Iterator<Item = (&str, &Slot, usize)> {
-        let fields = self.policy.iter().flat_map(|policy| &policy.fields);
-        fields.zip(self.lengths.iter()).map(|((name, slot), len)| (name.as_str(), slot, *len))
+    /// The policy's fields, each with what is set, or without where it is removed.
+    fn fields(&self) -> Vec<(&str, Option<FieldValue<'_>>)> {
+        let mut groups_len = 0;
+        let policy = self.policy.iter();
+        let fields = policy.flat_map(|policy| &policy.fields).map(|(name, slot)| {
+            let value = self.value(slot, groups_len);
+            let len = value.map_or(0, FieldValue::len);
+            if slot.is_groups() {
+                groups_len = len;
+            }
+            (name.as_str(), value.filter(|_| may_be_set(len)))
+        });
+        fields.collect()
+    }
+
+    /// The same for an answer that is being written, without a list of them: `write` appends what is set
+    /// in a field or removes it, by [`may_be_set`], and says how long the value is. What comes of the policy
+    /// alone, the fields' names and what is always removed, is made once, by `prepare`.
+    pub fn write<'u>(
+        &'u self,
+        prepare: impl FnOnce(&mut dyn Iterator<Item = &str>, &[String]) -> Ready,
+        mut write: impl FnMut(&'u ReadyField, Option<FieldValue<'u>>) -> usize,
+    ) -> &'u [u8] {
+        let Some(policy) = self.policy.as_deref() else { return &[] };
+        let names = || policy.fields.iter().map(|(name, _slot)| name.as_str());
+        let ready = policy.ready.get_or_init(|| prepare(&mut names(), &policy.always));
+        let mut groups_len = 0;
+        for ((_name, slot), field) in policy.fields.iter().zip(&ready.fields) {
+            let len = write(field, self.value(slot, groups_len));
+            if slot.is_groups() {
+                groups_len = len;
+            }
+        }
+        &ready.always
     }
 
     /// What stands in a field of ours; `None`: nothing, so that it is removed.
-    fn value<'u>(
-        &'u self,
-        slot: &Slot,
-        caller: Option<&'u Identity>,
-        groups_len: usize,
-    ) -> Option<FieldValue<'u>> {
+    #[inline]
+    fn value(&self, slot: &Slot, groups_len: usize) -> Option<FieldValue<'_>> {
         match slot {
-            Slot::Identity(claim) => claim.of(caller?),
+            Slot::Identity(claim) => claim.of(self.caller.as_deref()?),
             Slot::Route(place) => {
                 let name = self.route.get(*place)?.as_ref()?;
                 // One line, as every name is.
@@ -319,10 +339,7 @@ mod tests {
 
     fn value(upstream: &Upstream, name: &str) -> Option<String> {
         let mut values = upstream.set().filter(|(own, ..)| *own == name);
-        let value = values.next().map(|(_, value, len)| {
-            assert_eq!(value.len(), len, "{name}");
-            value.to_text()
-        });
+        let value = values.next().map(|(_, value)| value.to_text());
         assert!(values.next().is_none(), "{name} is set twice");
         value
     }

@@ -5,8 +5,12 @@
 #[cfg(test)]
 mod tests;
 
-use super::writer::{double, field_len, nested, number, start, starts, text};
-use crate::decision::{Allowed, Asked, Checked, Denied, Facts, FieldValue, Status};
+use super::head::{self, head};
+use super::writer::{LEN, double, field_len, low_bits, nested, number, start, starts, tag, text};
+use crate::decision::{
+    Allowed, Asked, Checked, Denied, Facts, FieldValue, HEAD, Head, Ready, ReadyField, Status,
+    may_be_set,
+};
 use crate::identity::Identity;
 use crate::limits::Quota;
 use crate::name::ResourceName;
@@ -114,11 +118,11 @@ const fn denied_code(status: Status) -> Code {
 }
 
 fn ok_response(to: &mut Vec<u8>, allowed: &Allowed) {
-    for (name, value, len) in allowed.upstream.set() {
-        // Overwritten: a value that the client forged must not stand beside ours.
-        header_of(to, field::OK_HEADERS, name, (value, len), Action::Overwrite);
+    let always = allowed.upstream.write(prepare, |field, value| set_or_remove(to, field, value));
+    to.extend_from_slice(always);
+    if let Some(rest) = allowed.upstream.cookie_set() {
+        header_of(to, field::OK_HEADERS, "cookie", (rest, rest.len()), Action::Overwrite);
     }
-    to.extend_from_slice(allowed.upstream.removed_always(write_removed));
     for name in allowed.upstream.removed_here() {
         text(to, field::OK_REMOVE, name);
     }
@@ -136,11 +140,65 @@ fn ok_response(to: &mut Vec<u8>, allowed: &Allowed) {
     }
 }
 
-/// The names of fields that are removed, as an answer has them.
-fn write_removed(names: &[String]) -> Box<[u8]> {
-    let mut written = Vec::new();
-    names.iter().for_each(|name| text(&mut written, field::OK_REMOVE, name));
-    written.into()
+/// What is the same in each answer of a policy.
+fn prepare(fields: &mut dyn Iterator<Item = &str>, always: &[String]) -> Ready {
+    let removed = |name: &str| {
+        let mut written = Vec::new();
+        text(&mut written, field::OK_REMOVE, name);
+        written
+    };
+    let field = |name: &str| ReadyField {
+        name: name.into(),
+        head: head_of(name),
+        removed: removed(name).into(),
+    };
+    let always: Vec<u8> = always.iter().flat_map(|name| removed(name)).collect();
+    Ready { fields: fields.map(field).collect(), always: always.into() }
+}
+
+/// What goes before the value of a field that is overwritten: a value that the client forged must not
+/// stand beside ours.
+fn head_of(name: &str) -> Option<Head> {
+    let mut bytes = Vec::new();
+    start(&mut bytes, field::OK_HEADERS, name.len() + 8);
+    number(&mut bytes, field::OPTION_ACTION, OVERWRITE);
+    start(&mut bytes, field::OPTION_HEADER, name.len() + 4);
+    text(&mut bytes, field::HEADER_KEY, name);
+    start(&mut bytes, field::HEADER_VALUE, 0);
+    let last = bytes.len().checked_sub(1)?;
+    head(&bytes, [1, 5, last])
+}
+
+/// Sets a field of ours, or removes it. The answer is how long its value is.
+#[inline]
+fn set_or_remove(to: &mut Vec<u8>, field: &ReadyField, value: Option<FieldValue<'_>>) -> usize {
+    let Some(value) = value else {
+        to.extend_from_slice(&field.removed);
+        return 0;
+    };
+    if let Some(head) = &field.head {
+        let (len, is_set) = match value.as_plain() {
+            Some("") => (0, false),
+            Some(plain) => (plain.len(), head::entry(to, head, plain)),
+            None => head::entry_of(to, head, |to| value.write_to(to)),
+        };
+        if is_set {
+            return len;
+        }
+    }
+    set_or_remove_any(to, field, value)
+}
+
+/// The same whatever the name and the value are.
+#[inline(never)]
+fn set_or_remove_any(to: &mut Vec<u8>, field: &ReadyField, value: FieldValue<'_>) -> usize {
+    let len = value.len();
+    if may_be_set(len) {
+        header_of(to, field::OK_HEADERS, &field.name, (value, len), Action::Overwrite);
+    } else {
+        to.extend_from_slice(&field.removed);
+    }
+    len
 }
 
 fn denied_response(to: &mut Vec<u8>, denied: &Denied, asked: &Asked<'_>) {
@@ -160,9 +218,12 @@ fn denied_response(to: &mut Vec<u8>, denied: &Denied, asked: &Asked<'_>) {
 enum Action {
     /// `APPEND_IF_EXISTS_OR_ADD`, which is 0.
     Add,
-    /// `OVERWRITE_IF_EXISTS_OR_ADD`
+    /// [`OVERWRITE`].
     Overwrite,
 }
+
+/// `OVERWRITE_IF_EXISTS_OR_ADD`
+const OVERWRITE: u32 = 2;
 
 /// A header field. `append` stays unset: with it, Envoy drops fields of a denied answer, and keeps
 /// a client's value beside ours. A control character would become a line of its own on the wire, so
@@ -188,7 +249,7 @@ fn header_of(
     start(to, field::HEADER_VALUE, value_len);
     value.write_to(to);
     if action == Action::Overwrite {
-        number(to, field::OPTION_ACTION, 2);
+        number(to, field::OPTION_ACTION, OVERWRITE);
     }
 }
 
@@ -199,27 +260,17 @@ fn metadata(to: &mut Vec<u8>, checked: &Checked) {
     let caller = caller.as_deref().filter(|_| !checked.facts.shadow);
     let (usage_plan, limit) =
         if checked.facts.shadow { (&None, &None) } else { (usage_plan, limit) };
-    entry(to, "decision", Some(checked.decision()));
-    entry(to, "reason", Some(checked.reason.as_str()));
-    entry(to, "shadow", checked.facts.shadowed());
-    entry(to, "sub", caller.map(|caller| &*caller.subject));
-    entry(to, "iss", caller.map(|caller| &*caller.issuer));
-    entry(to, "email", caller.and_then(Identity::shown_email));
-    entry(to, "portal", portal.as_ref().map(ResourceName::as_str));
-    entry(to, "environment", environment.as_ref().map(ResourceName::as_str));
-    entry(to, "product", product.as_ref().map(ResourceName::as_str));
-    entry(to, "usage_plan", usage_plan.as_deref());
-    let mut groups = checked.facts.groups().peekable();
-    if groups.peek().is_some() {
-        value_entry(to, "groups", |to| {
-            nested(to, field::VALUE_LIST, SHORT, |to| {
-                for group in groups {
-                    start(to, field::LIST_VALUES, field_len(group.len()));
-                    text(to, field::VALUE_TEXT, group);
-                }
-            });
-        });
-    }
+    entry(to, &key::DECISION, Some(checked.decision()));
+    entry(to, &key::REASON, Some(checked.reason.as_str()));
+    entry(to, &key::SHADOW, checked.facts.shadowed());
+    entry(to, &key::SUB, caller.map(|caller| &*caller.subject));
+    entry(to, &key::ISS, caller.map(|caller| &*caller.issuer));
+    entry(to, &key::EMAIL, caller.and_then(Identity::shown_email));
+    entry(to, &key::PORTAL, portal.as_ref().map(ResourceName::as_str));
+    entry(to, &key::ENVIRONMENT, environment.as_ref().map(ResourceName::as_str));
+    entry(to, &key::PRODUCT, product.as_ref().map(ResourceName::as_str));
+    entry(to, &key::USAGE_PLAN, usage_plan.as_deref());
+    groups(to, &checked.facts);
     if let Some(limit) = limit {
         value_entry(to, "limit", |to| {
             nested(to, field::VALUE_STRUCT, SHORT, |to| {
@@ -228,21 +279,84 @@ fn metadata(to: &mut Vec<u8>, checked: &Checked) {
                 value_entry(to, "requests_per_unit", |to| {
                     double(to, field::VALUE_NUMBER, requests);
                 });
-                entry(to, "unit", Some(limit.unit.as_str()));
+                entry(to, &key::UNIT, Some(limit.unit.as_str()));
             });
         });
     }
 }
 
+/// The caller's groups that matched, where there are any.
+fn groups(to: &mut Vec<u8>, facts: &Facts) {
+    let write = |to: &mut Vec<u8>| {
+        for group in facts.groups() {
+            let len = field_len(group.len());
+            starts(to, [(field::LIST_VALUES, len), (field::VALUE_TEXT, group.len())]);
+            to.extend_from_slice(group.as_bytes());
+        }
+    };
+    let is_short = key::GROUPS.head.as_ref().map(|head| head::entry_of(to, head, write));
+    if is_short.is_none_or(|(len, is_written)| len > 0 && !is_written) {
+        value_entry(to, key::GROUPS.name, |to| nested(to, field::VALUE_LIST, SHORT, write));
+    }
+}
+
+/// A key of a `google.protobuf.Struct`, and what goes before its value.
+struct Key {
+    name: &'static str,
+    head: Option<Head>,
+}
+
+impl Key {
+    /// Of values of one kind, by its field number.
+    const fn new(name: &'static str, kind: u8) -> Self {
+        let len = name.len();
+        let mut bytes = [0; HEAD];
+        let (start, rest) = bytes.split_at_mut(4);
+        start.copy_from_slice(&[
+            tag(field::STRUCT_FIELDS, LEN),
+            low_bits(len + 6),
+            tag(field::ENTRY_KEY, LEN),
+            low_bits(len),
+        ]);
+        let (key, rest) = rest.split_at_mut(len);
+        key.copy_from_slice(name.as_bytes());
+        let (value, _rest) = rest.split_at_mut(4);
+        value.copy_from_slice(&[tag(field::ENTRY_VALUE, LEN), 2, tag(kind, LEN), 0]);
+        let (bytes, _rest) = bytes.split_at(len + 8);
+        Self { name, head: head(bytes, [1, len + 5, len + 7]) }
+    }
+}
+
+/// The keys of the metadata.
+mod key {
+    use super::{Key, field};
+
+    pub(super) static DECISION: Key = text("decision");
+    pub(super) static REASON: Key = text("reason");
+    pub(super) static SHADOW: Key = text("shadow");
+    pub(super) static SUB: Key = text("sub");
+    pub(super) static ISS: Key = text("iss");
+    pub(super) static EMAIL: Key = text("email");
+    pub(super) static PORTAL: Key = text("portal");
+    pub(super) static ENVIRONMENT: Key = text("environment");
+    pub(super) static PRODUCT: Key = text("product");
+    pub(super) static USAGE_PLAN: Key = text("usage_plan");
+    pub(super) static UNIT: Key = text("unit");
+    pub(super) static GROUPS: Key = Key::new("groups", field::VALUE_LIST);
+
+    const fn text(name: &'static str) -> Key {
+        Key::new(name, field::VALUE_TEXT)
+    }
+}
+
 /// A text of a `google.protobuf.Struct`, where there is one.
-fn entry(to: &mut Vec<u8>, key: &str, value: Option<&str>) {
+#[inline]
+fn entry(to: &mut Vec<u8>, key: &Key, value: Option<&str>) {
     let Some(value) = value else { return };
-    let value_len = field_len(value.len());
-    let whole = field_len(key.len()) + field_len(value_len);
-    starts(to, [(field::STRUCT_FIELDS, whole), (field::ENTRY_KEY, key.len())]);
-    to.extend_from_slice(key.as_bytes());
-    starts(to, [(field::ENTRY_VALUE, value_len), (field::VALUE_TEXT, value.len())]);
-    to.extend_from_slice(value.as_bytes());
+    let is_written = key.head.as_ref().is_some_and(|head| head::entry(to, head, value));
+    if !is_written {
+        value_entry(to, key.name, |to| text(to, field::VALUE_TEXT, value));
+    }
 }
 
 fn value_entry(to: &mut Vec<u8>, key: &str, write: impl FnOnce(&mut Vec<u8>)) {

@@ -5,11 +5,11 @@
 //! Pure: no I/O, no clock.
 
 /// Wire types.
-const LEN: u8 = 2;
+pub(super) const LEN: u8 = 2;
 const VARINT: u8 = 0;
 const FIXED64: u8 = 1;
 
-const fn tag(field: u8, wire_type: u8) -> u8 {
+pub(super) const fn tag(field: u8, wire_type: u8) -> u8 {
     field << 3 | wire_type
 }
 
@@ -34,7 +34,7 @@ fn varint(to: &mut Vec<u8>, value: usize) {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "seven bits are left")]
-const fn low_bits(value: usize) -> u8 {
+pub(super) const fn low_bits(value: usize) -> u8 {
     (value & 0x7f) as u8
 }
 

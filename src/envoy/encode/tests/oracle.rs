@@ -100,7 +100,7 @@ fn ok_response(allowed: &Allowed) -> OkHttpResponse {
     OkHttpResponse {
         headers: set
             // Overwritten: a value that the client forged must not stand beside ours.
-            .map(|(name, value, _len)| {
+            .map(|(name, value)| {
                 field(name, &value.to_text(), HeaderAppendAction::OverwriteIfExistsOrAdd)
             })
             .collect(),
