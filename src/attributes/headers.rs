@@ -50,7 +50,7 @@ impl<'m> Headers<'m> {
     }
 
     /// The same, unless the name is there: then nothing is added and the answer is false.
-    #[inline]
+    #[inline(always)]
     pub fn add_new(&mut self, name: &'m str, value: &'m str) -> bool {
         // As nearly every field is: in lower case, and the first of its chain.
         let number = self.fields.len();

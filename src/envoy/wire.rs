@@ -258,20 +258,15 @@ fn short_entry(known: &str, tag: u32) -> Option<(&str, &str, &str)> {
 
 /// How much of the beginning is ASCII.
 fn ascii_len(bytes: &[u8]) -> usize {
-    const TOP: u64 = 0x8080_8080_8080_8080;
-    let top = |word: &[u8; 8]| u64::from_le_bytes(*word) & TOP;
-    let mut before = 0_usize;
-    for [a, b, c, d, e, f, g, h] in bytes.as_chunks::<8>().0.as_chunks::<8>().0 {
-        let [a, b, c, d] =
-            [[a, e], [b, f], [c, g], [d, h]].map(|[one, other]| top(one) | top(other));
-        if (a | b) | (c | d) != 0 {
-            break;
-        }
-        before = before.wrapping_add(64);
-    }
+    const BLOCK: usize = 64;
+    // Looks at every byte of a block, whatever it finds: so it looks at many at once.
+    let is_ascii =
+        |block: &&[u8; BLOCK]| block.iter().fold(true, |all, byte| all & byte.is_ascii());
+    let blocks = bytes.as_chunks().0.iter().take_while(is_ascii).count();
+    let before = blocks.wrapping_mul(BLOCK);
     let rest = bytes.get(before..).unwrap_or_default();
-    let words = rest.as_chunks::<8>().0.iter().take_while(|word| top(word) == 0).count();
-    before = before.wrapping_add(words.wrapping_mul(8));
+    let words = rest.as_chunks::<8>().0.iter().take_while(|word| word.is_ascii()).count();
+    let before = before.wrapping_add(words.wrapping_mul(8));
     let rest = bytes.get(before..).unwrap_or_default();
     before.wrapping_add(rest.iter().take_while(|byte| byte.is_ascii()).count())
 }
