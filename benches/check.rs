@@ -13,7 +13,7 @@ use portcullis::cookie::Cookies;
 use portcullis::credential::classify;
 use portcullis::decision::{Asked, classify_client};
 use portcullis::envoy::{AuthorizationService, decode, encode};
-use portcullis::policy::{Membership, Snapshot};
+use portcullis::policy::{Membership, PortalId, Snapshot};
 use portcullis::provider::{IssuerSource, Providers};
 use portcullis::reload::Loader;
 use portcullis::session::Purpose;
@@ -165,7 +165,7 @@ fn tokens(criterion: &mut Criterion) {
         (TokenCache::new(100).expect("randomness"), world.bundle.tokens(List::Users));
     let token = token.first().expect("a token");
     criterion.bench_function("cache: the key of a token", |bencher| {
-        bencher.iter(|| black_box(cache.key("issuer", "", black_box(token))));
+        bencher.iter(|| black_box(cache.key(None, Some(PortalId(0)), black_box(token))));
     });
 }
 

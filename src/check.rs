@@ -302,8 +302,8 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
         }
     };
     let site = call.site.ok_or_else(|| unrouted(facts, NoRoute::UnknownHost))?;
-    call.tell(facts);
     if let Some(endpoint) = endpoints::find(call) {
+        call.tell(facts);
         let agrees = call.policy.agrees(site, call.attributes);
         agrees.map_err(|no_route| unrouted(facts, no_route))?;
         if call.is_recorded() {
@@ -313,10 +313,14 @@ async fn decide(call: &Call<'_>, facts: &mut Facts) -> Result<(Reason, Allowed),
         return Err(Box::pin(endpoints::answer(call, endpoint, facts)).await);
     }
     let route = call.policy.route(site, call.attributes);
-    let route = route.map_err(|no_route| match unrouted(facts, no_route) {
-        // No document lists what only browsers send ahead of a request.
-        _ if no_route == NoRoute::NotListed && call.is_preflight() => answers::preflight(),
-        denied => denied,
+    let route = route.map_err(|no_route| {
+        // Where there is a route, it says more than the host.
+        call.tell(facts);
+        match unrouted(facts, no_route) {
+            // No document lists what only browsers send ahead of a request.
+            _ if no_route == NoRoute::NotListed && call.is_preflight() => answers::preflight(),
+            denied => denied,
+        }
     })?;
     tell_route(call, &route, facts);
     let access = access(call, &route, facts)?;

@@ -86,37 +86,93 @@ pub fn is_key(bearer: &str) -> bool {
     !bearer.contains('.')
 }
 
-/// Whether a field means to be a bearer, well-formed or not. Schemes ignore letter case
-/// (RFC 9110 §11.1).
+/// Whether a field means to be a bearer, well-formed or not.
 fn is_bearer(field: &str) -> bool {
-    scheme(field.trim_start()).eq_ignore_ascii_case("bearer")
+    behind_bearer(field.trim_start()).is_some()
 }
 
-/// What stands before the first character that no scheme has (RFC 9110 §5.6.2).
-fn scheme(field: &str) -> &str {
-    let goes_on = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    let end = field.bytes().take_while(goes_on).count();
-    field.get(..end).unwrap_or_default()
+/// What stands behind the scheme of a bearer. Schemes ignore letter case (RFC 9110 §11.1), and go on for as
+/// long as they can.
+fn behind_bearer(field: &str) -> Option<&str> {
+    const BEARER: &str = "bearer";
+    let (scheme, behind) = field.split_at_checked(BEARER.len())?;
+    let goes_on = behind.bytes().next().is_some_and(is_of_scheme);
+    (!goes_on && scheme.eq_ignore_ascii_case(BEARER)).then_some(behind)
+}
+
+/// Whether schemes are made of it (RFC 9110 §5.6.2).
+const fn is_of_scheme(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.')
+        || matches!(byte, b'^' | b'_' | b'`' | b'|' | b'~')
 }
 
 /// The token behind the scheme and exactly one space.
 fn token(field: &str) -> Credential<'_> {
-    let behind = field.strip_prefix(scheme(field)).filter(|behind| behind.len() < field.len());
-    match behind.and_then(|behind| behind.strip_prefix(' ')) {
+    match behind_bearer(field).and_then(|behind| behind.strip_prefix(' ')) {
         Some(token) if !token.is_empty() && is_graphic(token) => Credential::Bearer(token),
         _ => Credential::MalformedBearer,
     }
 }
 
-/// Looks at every byte, whatever it finds: so it looks at many at once.
+/// Whether all of it is visible ASCII. Looks at every byte, whatever it finds, and only adds up what it finds
+/// in bytes: so it looks at many at once.
 fn is_graphic(token: &str) -> bool {
-    let is_other = |byte: u8| !byte.is_ascii_graphic();
-    !token.bytes().fold(false, |found, byte| found | is_other(byte))
+    /// Not zero for every byte but those from `!` to `~`.
+    const fn excess(byte: u8) -> u8 {
+        byte.wrapping_sub(b'!').saturating_sub(b'~' - b'!')
+    }
+    let (blocks, rest) = token.as_bytes().as_chunks::<32>();
+    let mut found = [0; 32];
+    for block in blocks {
+        for (found, byte) in found.iter_mut().zip(block) {
+            *found |= excess(*byte);
+        }
+    }
+    found.into_iter().chain(rest.iter().map(|byte| excess(*byte))).fold(0, |all, one| all | one)
+        == 0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// As it says: the scheme is what stands before the first character that no scheme has.
+    fn behind_scheme_bearer(field: &str) -> Option<&str> {
+        let goes_on = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
+        let end = field.bytes().take_while(goes_on).count();
+        let (scheme, behind) = field.split_at_checked(end)?;
+        scheme.eq_ignore_ascii_case("bearer").then_some(behind)
+    }
+
+    proptest! {
+        #[test]
+        fn finds_the_scheme_as_the_plain_way_does(
+            field in "([Bb][Ee][Aa][Rr][Ee][Rr]?|[a-z]{0,7})\\PC{0,2}.{0,2}",
+            byte in 0_u8..0x80,
+        ) {
+            prop_assert_eq!(behind_bearer(&field), behind_scheme_bearer(&field));
+            let field = format!("BEARER{}x", char::from(byte));
+            prop_assert_eq!(behind_bearer(&field), behind_scheme_bearer(&field));
+        }
+
+        #[test]
+        fn finds_what_is_not_visible_wherever_it_stands(
+            length in 0_usize..200,
+            place in any::<prop::sample::Index>(),
+            character in prop_oneof![
+                any::<char>(),
+                (0_u8..0x80).prop_map(char::from),
+                prop::sample::select(vec!['\0', '\t', ' ', '!', ',', '~', '\u{7f}', '\u{80}', '\u{ff}']),
+            ],
+        ) {
+            let mut text = "x".repeat(length);
+            prop_assert!(is_graphic(&text));
+            text.insert(place.index(length + 1), character);
+            prop_assert_eq!(is_graphic(&text), text.bytes().all(|byte| byte.is_ascii_graphic()));
+        }
+    }
 
     #[test]
     fn tells_credentials_apart() {

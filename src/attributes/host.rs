@@ -49,19 +49,40 @@ impl fmt::Display for HostName {
 /// Whether a name is made of labels that no one finds fault with; no other name needs to be looked at
 /// character by character.
 fn is_usual(name: &str) -> bool {
-    let mut length = 0_u8;
+    let (mut found, mut beside, mut before) = (0, 0, DOT);
     for byte in name.bytes() {
-        length = match byte {
-            b'.' if length > 0 => 0,
-            b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => length.saturating_add(1),
-            _ => return false,
-        };
-        if length > 63 {
-            return false;
-        }
+        let kind = KINDS.get(usize::from(byte)).copied().unwrap_or(OTHER);
+        found |= kind;
+        // Two dots beside each other, or one at an end: a label is empty.
+        beside |= kind & before;
+        before = kind;
     }
-    length > 0
+    let has_other = found & OTHER != 0;
+    let has_empty_label = (beside | before) & DOT != 0;
+    // So no label is longer.
+    name.len() <= 63 && !has_other && !has_empty_label
 }
+
+/// What is between labels.
+const DOT: u8 = 1;
+/// What is not in usual names.
+const OTHER: u8 = 2;
+/// The kind of each byte: a dot, another one, or, without a bit, one of a label.
+const KINDS: [u8; 256] = {
+    let mut kinds = [OTHER; 256];
+    let mut rest: &mut [u8] = &mut kinds;
+    let mut byte = 0_u8;
+    while let Some((kind, behind)) = rest.split_first_mut() {
+        *kind = match byte {
+            b'.' => DOT,
+            b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => 0,
+            _ => OTHER,
+        };
+        byte = byte.wrapping_add(1);
+        rest = behind;
+    }
+    kinds
+};
 
 fn is_label(label: &str, is_letter: fn(char) -> bool) -> bool {
     let fits = |character: char| is_letter(character) || matches!(character, '-' | '_');
@@ -94,6 +115,16 @@ impl Host {
         HostName::of(name, char::is_alphanumeric).map(|name| Self { name, port })
     }
 
+    /// The text that [`fmt::Display`] writes, without the formatting, which costs four times as much.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let name = self.name.as_str();
+        match self.port {
+            Some(port) => [name, ":", &port.to_string()].concat(),
+            None => name.to_owned(),
+        }
+    }
+
     /// Whether both can be the same: one name, and no two ports.
     #[must_use]
     pub fn agrees_with(&self, other: &Self) -> bool {
@@ -113,21 +144,49 @@ impl fmt::Display for Host {
 
 /// Name and port.
 fn split(text: &str) -> Option<(&str, Option<u16>)> {
-    let Some(at) = memchr::memrchr(b':', text.as_bytes()) else { return Some((text, None)) };
+    // It stands near the end, if it is there.
+    let at = text.bytes().rposition(|byte| byte == b':');
+    let Some(at) = at else { return Some((text, None)) };
     let (name, port) = (text.get(..at)?, text.get(at.saturating_add(1)..)?);
     if port.ends_with(']') { Some((text, None)) } else { Some((name, Some(parse_port(port)?))) }
 }
 
 /// In its one spelling: `u16::from_str` would take a sign, and zeros in front.
 fn parse_port(text: &str) -> Option<u16> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let spelled = digits && (text == "0" || !text.starts_with('0'));
-    text.parse().ok().filter(|_port| spelled)
+    let spelled = text == "0" || (!text.is_empty() && !text.starts_with('0'));
+    let add = |port: u16, byte: u8| {
+        let digit = byte.wrapping_sub(b'0');
+        port.checked_mul(10)?.checked_add(u16::from(digit)).filter(|_| digit < 10)
+    };
+    text.bytes().try_fold(0, add).filter(|_port| spelled)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_usual_name_is_one_whose_every_label_fits(
+            name in prop_oneof!["[a-zA-Z0-9_.-]{0,70}", "[a-z.]{0,4}.[a-z.]{0,4}", "[ -~]{0,5}"],
+        ) {
+            let is_letter = |letter: char| letter.is_ascii_alphanumeric();
+            let fits = name.split('.').all(|label| is_label(label, is_letter));
+            prop_assert_eq!(is_usual(&name), fits && name.len() <= 63, "{}", name);
+        }
+
+        #[test]
+        fn a_port_is_read_as_the_standard_library_reads_its_one_spelling(
+            text in prop_oneof!["[0-9]{0,12}", "(6553[0-9]|[+-][0-9]{1,5})", ".{0,3}"],
+            port: u16,
+        ) {
+            for text in [&text, &port.to_string()] {
+                let want = text.parse::<u16>().ok().filter(|port| port.to_string() == **text);
+                prop_assert_eq!(parse_port(text), want, "{}", text);
+            }
+        }
+    }
 
     #[test]
     fn reads_a_host_in_one_way_or_not_at_all() {
@@ -163,6 +222,7 @@ mod tests {
         for (text, want) in cases {
             let got = Host::parse(text).map(|host| host.to_string());
             assert_eq!(got.as_deref(), want, "{text:?}");
+            assert_eq!(Host::parse(text).map(|host| host.to_text()), got, "{text:?}");
         }
     }
 

@@ -33,8 +33,9 @@ impl<'m> RequestPath<'m> {
             Some(at) => raw.split_at_checked(at)?,
             None => (raw, ""),
         };
-        let unfit = |byte: u8| matches!(byte, 0..=0x20 | 0x7f | b'#');
-        if raw.len() > MAX_BYTES || query.bytes().any(unfit) {
+        let unfit = |byte: u8| u8::from(matches!(byte, 0..=0x20 | 0x7f | b'#'));
+        // All of it, whatever is found: so many bytes are looked at together.
+        if raw.len() > MAX_BYTES || query.bytes().fold(0, |found, byte| found | unfit(byte)) != 0 {
             return None;
         }
         let inside = path.strip_prefix('/')?;

@@ -114,15 +114,11 @@ async fn identify(
 /// The key of a token on a route: where it is judged otherwise, it has another one. That is by the
 /// Environment (audiences, plans, the claim with groups) and the Portal that the route names.
 fn key(call: &Call<'_>, route: &Route<'_>, token: &str) -> Option<TokenKey> {
-    let (site, portal) = match route {
-        // No Environment has an empty name.
-        Route::Portal(_, portal) => ("", portal.name.as_str()),
-        Route::Product { environment, portal, .. } => {
-            let portal = portal.and_then(|id| call.policy.portal(id));
-            (environment.name.as_str(), portal.map_or("", |portal| portal.name.as_str()))
-        }
+    let (environment, portal) = match route {
+        Route::Portal(id, _) => (None, Some(*id)),
+        Route::Product { id, portal, .. } => (Some(*id), *portal),
     };
-    call.inner.tokens.key(site, portal, token)
+    call.inner.tokens.key(environment, portal, token)
 }
 
 /// The verdict on a token that this policy has judged before: what depends on the time, on the keys in

@@ -61,9 +61,10 @@ pub(super) fn find(call: &Call<'_>) -> Option<Endpoint> {
 
 /// What is left of `segments` below `path`; `None` where they do not begin with it.
 fn below<'s, 'm>(segments: &'s [Cow<'m, str>], path: &str) -> Option<&'s [Cow<'m, str>]> {
-    path.split('/').filter(|name| !name.is_empty()).try_fold(segments, |segments, name| {
+    let names = path.as_bytes().split(|byte| *byte == b'/').filter(|name| !name.is_empty());
+    names.into_iter().try_fold(segments, |segments, name| {
         let (first, rest) = segments.split_first()?;
-        (first == name).then_some(rest)
+        (first.as_bytes() == name).then_some(rest)
     })
 }
 

@@ -5,6 +5,7 @@ use super::call::Call;
 use super::origin;
 use super::session::{RESTARTED, seal};
 use super::shadow;
+use crate::base64url;
 use crate::cookie::SetCookie;
 use crate::decision::{ClientKind, Denied, Facts, Reason, Status};
 use crate::oidc::{AuthorizationRequest, ReturnTo, code_challenge};
@@ -25,8 +26,8 @@ const MOST_CLEARED: usize = 50;
 /// Flow cookies that are opened to see which of them are over. A browser has a few; what has more was made
 /// up, and must not cost us more than it costs to send.
 const MOST_OPENED: usize = 100;
-/// Characters of a flow's id.
-const FLOW_ID_CHARACTERS: usize = 8;
+/// Random bytes of a flow's id.
+const FLOW_ID_BYTES: usize = 6;
 
 /// Answers a request that needs a login and has none: a page load is sent to the provider, everybody
 /// else hears 401. `stale` clears cookies that did not hold.
@@ -84,7 +85,7 @@ pub(super) fn return_to(call: &Call<'_>, portal: &Portal, text: &str) -> ReturnT
     // On an Environment's own hosts the redirect URI's path is the upstream's.
     let upstreams = call.environment().is_some() && is_path;
     let callback = (!upstreams)
-        .then(|| [portal.url.path().trim_end_matches('/'), &endpoints.callback].concat());
+        .then(|| [without_final_slashes(portal.url.path()), &endpoints.callback].concat());
     let own = [Some(endpoints.base.as_str()), callback.as_deref()];
     let own: Vec<&str> = own.into_iter().flatten().collect();
     if is_path && origin::has_plain_name(&call.attributes.host) {
@@ -92,6 +93,13 @@ pub(super) fn return_to(call: &Call<'_>, portal: &Portal, text: &str) -> ReturnT
     }
     let Some(base) = call.base_url(portal) else { return ReturnTo::start() };
     ReturnTo::parse(text, &base, &origin::return_origins(call, portal), &own)
+}
+
+fn without_final_slashes(mut path: &str) -> &str {
+    while let Some(shorter) = path.strip_suffix('/') {
+        path = shorter;
+    }
+    path
 }
 
 /// Which form of the provider to ask for.
@@ -147,7 +155,7 @@ pub(super) fn start(
     call.inner.parts.metrics.login(&portal.name, LoginOutcome::Started);
     tracing::debug!(portal = %portal.name, id = id.0, "login started");
     let redirect = Denied::redirect(Reason::NoCredentials, Status::Found, request.url());
-    redirect.cookies(begun.cookies)
+    redirect.cookies(begun.cleared).cookies([begun.flow])
 }
 
 /// A login that has begun.
@@ -155,7 +163,10 @@ struct Begun {
     state: String,
     nonce: String,
     code_challenge: String,
-    cookies: Vec<SetCookie>,
+    /// Clears those of logins that are over.
+    cleared: Vec<SetCookie>,
+    /// Holds what binds this login to the browser.
+    flow: SetCookie,
 }
 
 /// Draws the secrets of a login and seals them: into a cookie of this host, and into `state` for the
@@ -164,13 +175,12 @@ fn begin(call: &Call<'_>, portal: &Portal, issuer: &str, return_to: &ReturnTo) -
     let code_verifier = random::token().ok()?;
     let code_challenge = code_challenge(&code_verifier);
     let nonce = random::token().ok()?;
-    let mut id = random::token().ok()?;
-    id.truncate(FLOW_ID_CHARACTERS);
+    let id = base64url::encode(random::bytes::<FLOW_ID_BYTES>().ok()?);
     let state = State {
         flow: id.clone(),
         portal: portal.name.as_str().to_owned(),
         issuer: issuer.to_owned(),
-        host: call.attributes.host.to_string(),
+        host: call.attributes.host.to_text(),
         started_at: call.now.0,
     };
     let name = portal.name.as_str();
@@ -187,10 +197,14 @@ fn begin(call: &Call<'_>, portal: &Portal, issuer: &str, return_to: &ReturnTo) -
         started_at: call.now.0,
     };
     let sealed = seal(call, Purpose::Flow, &flow.encode_to_vec())?;
-    let mut cookies = make_room(call);
     let suffix = [FLOW, &flow.id].concat();
-    cookies.push(call.names.set(&suffix, &sealed, LOGIN_TIME));
-    Some(Begun { state, nonce: flow.nonce, code_challenge, cookies })
+    Some(Begun {
+        state,
+        nonce: flow.nonce,
+        code_challenge,
+        cleared: make_room(call),
+        flow: call.names.set(&suffix, &sealed, LOGIN_TIME),
+    })
 }
 
 /// Clears flow cookies that are over or unreadable, and the oldest, so that one more is not too many.

@@ -17,12 +17,12 @@ pub(super) fn base_url(host: &Host, portal: &Portal) -> Option<Url> {
 /// Whether [`base_url`] makes a URL of `host` without a look: lower-case letters, digits, `-`, `_` and
 /// dots, the last label none that could be a number (URL Standard §3.5), and none in Punycode.
 pub(super) fn has_plain_name(host: &Host) -> bool {
-    let name = host.name.as_str();
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
-    let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
-    last.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.bytes().all(plain)
-        && memchr::memmem::find(name.as_bytes(), b"xn--").is_none()
+    let name = host.name.as_str().as_bytes();
+    let plain = |byte: &u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    let last = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    last.first().is_some_and(u8::is_ascii_lowercase)
+        && name.iter().all(plain)
+        && name.windows(4).all(|part| part != b"xn--")
 }
 
 fn with_host(portal: &Portal, name: &HostName, port: Option<u16>) -> Option<Url> {

@@ -51,11 +51,11 @@ pub fn classify_client(method: Method, headers: &Headers<'_>) -> ClientKind {
 /// names of their own for it, and over plain http they are all that comes.
 fn is_speculative(headers: &Headers<'_>) -> bool {
     let names = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
-    let mut purposes = names.iter().flat_map(|name| headers.all(name)).map(str::to_ascii_lowercase);
     let speculative = |purpose: &str| {
+        let purpose = purpose.to_ascii_lowercase();
         ["prefetch", "prerender", "preview"].iter().any(|kind| purpose.contains(kind))
     };
-    purposes.any(|purpose| speculative(&purpose))
+    names.iter().any(|name| headers.all(name).any(speculative))
 }
 
 fn speaks_grpc(headers: &Headers<'_>) -> bool {

@@ -7,11 +7,12 @@ pub use key::TokenKey;
 pub use known::{Judged, KnownToken};
 
 use super::fingerprint::Named;
-use crate::policy::Membership;
+use crate::policy::{EnvironmentId, Membership, PortalId};
 use crate::provider::IssuerSource;
 use crate::random::NoRandomness;
 use crate::time::UnixTime;
 use crate::token::{KeySet, TokenError};
+use hashbrown::DefaultHashBuilder;
 use key::TokenKeys;
 use known::RefusedToken;
 use quick_cache::UnitWeighter;
@@ -29,6 +30,9 @@ const TURNS: usize = 256;
 const SHARED: usize = 10_000;
 
 type Tokens<V> = Cache<TokenKey, V, UnitWeighter, BuildHasherDefault<Named>>;
+
+/// Things that are shared. Clients do not make them up: they come of policies and of tokens that hold.
+type Set<T> = HashSet<Arc<T>, DefaultHashBuilder>;
 
 /// What is known of a signature.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -50,14 +54,14 @@ struct Shared {
     refused: Tokens<RefusedToken>,
     turns: Vec<Mutex<()>>,
     memberships: Mutex<Memberships>,
-    sources: Mutex<HashSet<Arc<IssuerSource>>>,
+    sources: Mutex<Set<IssuerSource>>,
 }
 
 /// Those that tokens have under one policy.
 #[derive(Default)]
 struct Memberships {
     epoch: u64,
-    shared: HashSet<Arc<Membership>>,
+    shared: Set<Membership>,
 }
 
 impl fmt::Debug for TokenCache {
@@ -83,13 +87,20 @@ impl TokenCache {
         })))
     }
 
-    /// The key of a token that is judged for a site, and perhaps a portal: all that a verdict depends
-    /// on besides policy, keys and time. The issuer stands in the token, and its keys are compared.
+    /// The key of a token that is judged for an Environment, a Portal, or both: all that a verdict
+    /// depends on besides policy, keys and time. Ids count for one policy, as the verdict does. The
+    /// issuer stands in the token, and its keys are compared.
     ///
-    /// `None`, and so never remembered, only where the cipher refuses the length.
+    /// `None`, and so never remembered, only where the cipher refuses the length, or the policy has more
+    /// ids than anybody counts.
     #[must_use]
-    pub fn key(&self, site: &str, portal: &str, token: &str) -> Option<TokenKey> {
-        self.0.keys.of(site, portal, token)
+    pub fn key(
+        &self,
+        environment: Option<EnvironmentId>,
+        portal: Option<PortalId>,
+        token: &str,
+    ) -> Option<TokenKey> {
+        self.0.keys.of(environment, portal, token)
     }
 
     /// The token as the policy of this epoch judged it, if its signature was verified not too long ago.
@@ -127,8 +138,13 @@ impl TokenCache {
         judged: Option<Judged>,
     ) {
         let first = self.0.known.peek(&key.first());
-        let taken =
-            |known: &Arc<KnownToken>| known.profile != key.profile() && known.is_fresh(verified_at);
+        let epoch = judged.as_ref().map(|judged| judged.epoch);
+        // What another policy made of it counts no more, and under another profile at that.
+        let taken = |known: &Arc<KnownToken>| {
+            known.profile != key.profile()
+                && known.is_fresh(verified_at)
+                && epoch.is_none_or(|epoch| known.may_be_judged_by(epoch))
+        };
         let place = if first.as_ref().is_some_and(taken) { key } else { key.first() };
         let (profile, keys) = (key.profile(), Arc::downgrade(keys));
         self.0.known.insert(place, Arc::new(KnownToken { profile, keys, verified_at, judged }));
@@ -146,7 +162,7 @@ impl TokenCache {
         let mut shared = self.0.memberships.lock().unwrap_or_else(PoisonError::into_inner);
         // What another policy made is of no use to this one.
         if shared.epoch != epoch {
-            *shared = Memberships { epoch, shared: HashSet::new() };
+            *shared = Memberships { epoch, shared: Set::default() };
         }
         share(&mut shared.shared, membership)
     }
@@ -180,7 +196,7 @@ impl TokenCache {
 }
 
 /// The one of `shared` that is equal to `one`, which becomes that where there is none.
-fn share<T: Eq + Hash>(shared: &mut HashSet<Arc<T>>, one: T) -> Arc<T> {
+fn share<T: Eq + Hash>(shared: &mut Set<T>, one: T) -> Arc<T> {
     if let Some(same) = shared.get(&one) {
         return Arc::clone(same);
     }

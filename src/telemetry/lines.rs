@@ -3,12 +3,15 @@
 //! Which fields there are, and what they are called, is said where the event is; the shapes are those of
 //! tracing-subscriber's flattened JSON, and of its text.
 
+mod digits;
+
 use crate::config::LogFormat;
+use digits::{number, timestamp};
 use serde::Serialize;
 use std::cell::Cell;
 use std::fmt;
 use std::io::Write;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
@@ -76,24 +79,36 @@ where
     }
 }
 
-/// The last second that RFC 3339 has a text for: 9999-12-31T23:59:59Z.
-const LAST: Duration = Duration::from_secs(253_402_300_799);
+/// Whether a text is the same between quotes, in JSON and in Rust's own notation: visible ASCII and blanks
+/// without quotes and backslashes. Looks at every byte, whatever it finds: so it looks at many at once.
+fn is_plain(text: &str) -> bool {
+    let other = |byte: u8| {
+        byte.wrapping_sub(b' ').saturating_sub(b'~' - b' ')
+            | u8::from(byte == b'"')
+            | u8::from(byte == b'\\')
+    };
+    text.bytes().fold(0, |found, byte| found | other(byte)) == 0
+}
 
-/// As RFC 3339 with microseconds. For a clock that stands before 1970, or after 9999, there is no text.
-fn timestamp(line: &mut Vec<u8>, now: SystemTime) {
-    let now = now.clamp(SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH + LAST);
-    // Writing to a Vec cannot fail.
-    let _written = write!(line, "{}", humantime::format_rfc3339_micros(now));
+/// Writes a text that [`is_plain`].
+fn quote(line: &mut Vec<u8>, plain: &str) {
+    line.push(b'"');
+    line.extend_from_slice(plain.as_bytes());
+    line.push(b'"');
 }
 
 struct JsonFields<'l>(&'l mut Vec<u8>);
 
 impl JsonFields<'_> {
-    fn add<T: Serialize + ?Sized>(&mut self, field: &Field, value: &T) {
+    fn name(&mut self, field: &Field) {
         self.0.extend_from_slice(b",\"");
         // A name of a field is a name in our source.
         self.0.extend_from_slice(field.name().as_bytes());
         self.0.extend_from_slice(b"\":");
+    }
+
+    fn add<T: Serialize + ?Sized>(&mut self, field: &Field, value: &T) {
+        self.name(field);
         let start = self.0.len();
         if serde_json::to_writer(&mut *self.0, value).is_err() {
             // A value that does not write itself: the line stays JSON.
@@ -109,7 +124,12 @@ impl Visit for JsonFields<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.add(field, value);
+        if is_plain(value) {
+            self.name(field);
+            quote(self.0, value);
+        } else {
+            self.add(field, value);
+        }
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
@@ -152,14 +172,21 @@ impl Visit for TextFields<'_> {
 
     fn record_str(&mut self, field: &Field, value: &str) {
         self.name(field);
-        let plain = |byte: u8| matches!(byte, 0x20..=0x7e) & (byte != b'"') & (byte != b'\\');
-        if value.bytes().fold(true, |all, byte| all & plain(byte)) {
-            self.0.push(b'"');
-            self.0.extend_from_slice(value.as_bytes());
-            self.0.push(b'"');
+        if is_plain(value) {
+            quote(self.0, value);
         } else {
             let _written = write!(self.0, "{value:?}");
         }
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.name(field);
+        number(self.0, value);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.name(field);
+        self.0.extend_from_slice(if value { b"true" } else { b"false" });
     }
 }
 
@@ -186,6 +213,7 @@ impl Write for OneLine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::io;
     use std::sync::{Arc, Mutex};
     use tracing_subscriber::layer::SubscriberExt;
@@ -285,18 +313,18 @@ mod tests {
         assert_eq!(ours, theirs);
     }
 
-    #[test]
-    fn a_clock_that_is_wrong_leaves_the_line_whole() {
-        for (now, want) in [
-            (SystemTime::UNIX_EPOCH - Duration::from_secs(5), "1970-01-01T00:00:00.000000Z"),
-            (
-                SystemTime::UNIX_EPOCH + Duration::from_secs(300_000_000_000),
-                "9999-12-31T23:59:59.000000Z",
-            ),
-        ] {
-            let mut line = Vec::new();
-            timestamp(&mut line, now);
-            assert_eq!(String::from_utf8_lossy(&line), want);
+    proptest! {
+        #[test]
+        fn what_is_plain_is_the_same_in_every_notation(text in "([ -~]{0,40}|.{0,3}|[a-z]{0,20}.[a-z]{0,20})") {
+            let quoted = format!("\"{text}\"");
+            let same = [format!("{text:?}"), serde_json::to_string(&text).expect("JSON")];
+            let same = text.is_ascii() && !text.contains('\x7f') && same.iter().all(|one| *one == quoted);
+            prop_assert_eq!(is_plain(&text), same);
+            if is_plain(&text) {
+                let mut line = Vec::new();
+                quote(&mut line, &text);
+                prop_assert_eq!(String::from_utf8_lossy(&line), quoted);
+            }
         }
     }
 }

@@ -612,7 +612,7 @@ impl Metrics {
 
     /// Counts a login at `portal`.
     pub fn login(&self, portal: &ResourceName, outcome: LoginOutcome) {
-        let labels = LoginLabels { outcome, portal: portal.to_string() };
+        let labels = LoginLabels { outcome, portal: portal.as_str().to_owned() };
         self.logins.get_or_create(&labels).inc();
     }
 

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock.
 
 mod members;
+mod plain;
 
 pub(super) use members::{Item, Members};
 
@@ -23,7 +24,7 @@ pub(crate) fn parse_object(bytes: &[u8]) -> Option<Map<String, Value>> {
     Some(Members::parse(bytes.to_vec())?.to_map())
 }
 
-/// Reads the one value that `text` is.
+/// Reads the one value that `text` is, however it is written.
 fn read(text: &str) -> Option<Nodes> {
     let mut nodes = Nodes::of(text);
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -111,7 +112,7 @@ impl<'t> Visitor<'t> for Strict<'t, '_> {
         let at = nodes.add(Node::Object { inside: 0 });
         let mut names = Names::default();
         while let Some(name) = members.next_key_seed(Name { text, nodes })? {
-            names.add(name);
+            names.add(name.map(str::as_bytes));
             members.next_value_seed(Strict { text, nodes, depth })?;
         }
         let inside = nodes.behind(at);
@@ -162,7 +163,7 @@ impl<'t> Visitor<'t> for Name<'t, '_> {
 struct Names<'t> {
     /// A bit for the looks of each: most names look like no other.
     looks: u64,
-    few: ArrayVec<&'t str, FEW>,
+    few: ArrayVec<&'t [u8], FEW>,
     /// One came again.
     again: bool,
     /// There are more, or some have escapes: they have to be looked through at the end.
@@ -170,7 +171,8 @@ struct Names<'t> {
 }
 
 impl<'t> Names<'t> {
-    fn add(&mut self, name: Option<&'t str>) {
+    #[inline]
+    fn add(&mut self, name: Option<&'t [u8]>) {
         let Some(name) = name.filter(|_| !self.few.is_full()) else {
             self.others = true;
             return;
@@ -188,8 +190,8 @@ impl<'t> Names<'t> {
 }
 
 /// One bit of 64, by length, first and last byte.
-fn looks(name: &str) -> u64 {
-    let ends = [name.as_bytes().first(), name.as_bytes().last()];
+fn looks(name: &[u8]) -> u64 {
+    let ends = [name.first(), name.last()];
     let [first, last] = ends.map(|byte| byte.copied().map_or(0, usize::from));
     let sum = name.len().wrapping_mul(11).wrapping_add(first).wrapping_add(last.wrapping_mul(7));
     1 << (sum & 63)

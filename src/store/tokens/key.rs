@@ -1,9 +1,10 @@
 //! What a token is remembered by.
 
+use crate::policy::{EnvironmentId, PortalId};
 use crate::random::{self, NoRandomness};
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher};
 
 /// Names a token, and what it was judged for, without holding it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -43,10 +44,9 @@ impl Hash for TokenKey {
     }
 }
 
-/// Makes keys, under secrets that this process alone has.
+/// Makes keys, under a secret that this process alone has.
 pub(super) struct TokenKeys {
     mac: LessSafeKey,
-    profiles: RandomState,
 }
 
 impl fmt::Debug for TokenKeys {
@@ -60,24 +60,64 @@ impl TokenKeys {
         let secret = random::bytes::<32>()?;
         let key =
             UnboundKey::new(&AES_256_GCM_SIV, &secret).map_err(|_unspecified| NoRandomness)?;
-        Ok(Self { mac: LessSafeKey::new(key), profiles: RandomState::new() })
+        Ok(Self { mac: LessSafeKey::new(key) })
     }
 
-    /// The key of `token` where it is judged for `site` and `portal`.
+    /// The key of `token` where it is judged for `environment` and `portal`.
     ///
     /// Of the token a MAC of 128 bits: the tag of AES-GCM-SIV over nothing but associated data is its
     /// POLYVAL, encrypted, and so a pseudo-random function of the token even under one nonce
     /// (RFC 8452 §9). Nobody outside sees it, or can aim at it: two tokens have one key by chance
-    /// alone, at 2^-120. Of site and portal a keyed hash of 64 bits: these are names of the policy,
-    /// not texts that a client makes up.
-    pub(super) fn of(&self, site: &str, portal: &str, token: &str) -> Option<TokenKey> {
+    /// alone, at 2^-120.
+    pub(super) fn of(
+        &self,
+        environment: Option<EnvironmentId>,
+        portal: Option<PortalId>,
+        token: &str,
+    ) -> Option<TokenKey> {
+        let profile = profile(environment, portal)?;
         let nonce = Nonce::assume_unique_for_key([0; 12]);
         let aad = Aad::from(token.as_bytes());
         let tag = self.mac.seal_in_place_separate_tag(nonce, aad, &mut []).ok()?;
         let (high, low) = tag.as_ref().split_first_chunk()?;
         let mac = [u64::from_ne_bytes(*high), u64::from_ne_bytes(*low.first_chunk()?)];
-        // `str` hashes with an end, so that no two pairs give the same bytes.
-        let profile = self.profiles.hash_one((site, portal));
-        Some(TokenKey { mac, profile: profile.max(FIRST.saturating_add(1)) })
+        Some(TokenKey { mac, profile })
+    }
+}
+
+/// A number that no other pair has under one policy. `None`: it has more of either than anybody counts.
+fn profile(environment: Option<EnvironmentId>, portal: Option<PortalId>) -> Option<u64> {
+    // None is zero, and so both of them [`FIRST`]: nothing is judged for that.
+    let number = |id: Option<usize>| match id {
+        Some(id) => u32::try_from(id).ok()?.checked_add(1),
+        None => Some(0),
+    };
+    let environment = number(environment.map(|id| id.0))?;
+    let portal = number(portal.map(|id| id.0))?;
+    let profile = (u64::from(environment) << 32) | u64::from(portal);
+    (profile != FIRST).then_some(profile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_are_as_many_as_pairs() {
+        let ids = [None, Some(0), Some(1), Some(usize::try_from(u32::MAX - 1).expect("fits"))];
+        let mut seen = Vec::new();
+        for environment in ids.map(|id| id.map(EnvironmentId)) {
+            for portal in ids.map(|id| id.map(PortalId)) {
+                seen.extend(profile(environment, portal));
+            }
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), ids.len() * ids.len() - 1);
+        assert!(!seen.contains(&FIRST));
+        let too_many = usize::try_from(u32::MAX).expect("fits");
+        assert_eq!(profile(Some(EnvironmentId(too_many)), None), None);
+        assert_eq!(profile(None, Some(PortalId(too_many))), None);
+        assert_eq!(profile(Some(EnvironmentId(1 << 32)), Some(PortalId(0))), None);
     }
 }

@@ -16,7 +16,7 @@ const REFUSED_FOR: Duration = Duration::from_secs(30);
 /// A token whose signature was verified.
 #[derive(Debug)]
 pub struct KnownToken {
-    /// What it was judged for.
+    /// What it was judged for, by the ids of the policy that did.
     pub(super) profile: u64,
     /// The keys that verified it: their memory is not given to others as long as this points there. Once others are in force, it counts as not verified.
     pub(super) keys: Weak<KeySet>,
@@ -55,6 +55,11 @@ impl KnownToken {
     #[must_use]
     pub fn is_by(&self, keys: &Arc<KeySet>) -> bool {
         std::ptr::eq(self.keys.as_ptr(), Arc::as_ptr(keys))
+    }
+
+    /// Whether it was judged under no other policy than that of this epoch.
+    pub(super) fn may_be_judged_by(&self, epoch: u64) -> bool {
+        self.judged.as_ref().is_none_or(|judged| judged.epoch == epoch)
     }
 
     /// What it came to under the policy of this epoch.

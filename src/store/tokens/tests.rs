@@ -1,9 +1,11 @@
 use super::*;
-use crate::token::Algorithm;
+use crate::store::{Revocations, Subject};
 use crate::token::fixtures::ec;
+use crate::token::{Algorithm, Issuer};
 use serde_json::json;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 const NOW: UnixTime = UnixTime(1_700_000_000);
 
@@ -13,7 +15,7 @@ fn keys() -> Arc<KeySet> {
 }
 
 fn key(cache: &TokenCache, token: &str) -> TokenKey {
-    cache.key("dev.default", "", token).expect("a key")
+    cache.key(Some(EnvironmentId(0)), None, token).expect("a key")
 }
 
 #[test]
@@ -74,14 +76,56 @@ fn a_verdict_is_of_these_keys_and_of_this_time() {
 fn a_signature_is_known_for_whatever_its_token_is_judged() {
     let keys = keys();
     let cache = TokenCache::new(10).expect("randomness");
-    let of = |site: &str, portal: &str| cache.key(site, portal, "token").expect("a key");
-    let (dev, prod) = (of("dev.default", ""), of("prod.default", "portal.default"));
+    let of = |environment, portal| cache.key(Some(environment), portal, "token").expect("a key");
+    let dev = of(EnvironmentId(0), None);
+    let prod = of(EnvironmentId(1), Some(PortalId(0)));
     assert_ne!(dev, prod);
     cache.remember(dev, &keys, NOW, None);
     assert_eq!(cache.signature(prod, &keys, NOW), Some(Signature::Holds(NOW)));
     assert!(cache.known(prod).is_none(), "judged for dev alone");
     cache.remember(prod, &keys, NOW, None);
     assert!(cache.known(dev).is_some() && cache.known(prod).is_some());
+    assert_eq!(cache.len(), 2);
+}
+
+/// What a token came to under the policy of `epoch`.
+fn judged(epoch: u64) -> Judged {
+    let issuer = Issuer::parse("https://a.example", false).expect("an issuer");
+    Judged {
+        epoch,
+        source: Arc::new(IssuerSource { issuer, jwks_url: None }),
+        identity: Arc::default(),
+        holds_from: NOW,
+        expires_at: NOW,
+        marks: Revocations::new(Duration::ZERO).marks(Subject {
+            session: None,
+            issuer: "https://a.example",
+            provider_session: None,
+            subject: "anna",
+            began_ms: 0,
+        }),
+        groups_maybe_truncated: false,
+    }
+}
+
+#[test]
+fn under_another_policy_an_id_is_another_s_and_a_verdict_counts_no_more() {
+    let keys = keys();
+    let cache = TokenCache::new(10).expect("randomness");
+    let of = |environment| cache.key(Some(EnvironmentId(environment)), None, "token");
+    let (first, second) = (of(0).expect("a key"), of(1).expect("a key"));
+    cache.remember(first, &keys, NOW, Some(judged(1)));
+    cache.remember(second, &keys, NOW, Some(judged(1)));
+    assert!(cache.judged(first, 1, NOW).is_some() && cache.judged(second, 1, NOW).is_some());
+    assert_eq!(cache.len(), 2);
+    for key in [first, second] {
+        assert!(cache.judged(key, 2, NOW).is_none(), "the first id may be another's now");
+        assert_eq!(cache.signature(key, &keys, NOW), Some(Signature::Holds(NOW)));
+    }
+    // The new verdict takes the first place, whatever stands there of an older policy.
+    let third = of(2).expect("a key");
+    cache.remember(third, &keys, NOW, Some(judged(2)));
+    assert!(cache.judged(third, 2, NOW).is_some() && cache.judged(first, 1, NOW).is_none());
     assert_eq!(cache.len(), 2);
 }
 

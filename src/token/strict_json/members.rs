@@ -11,12 +11,14 @@ pub(in crate::token) struct Members {
 
 /// Values in the order in which they stand. What is inside an array or object follows it; of an
 /// object, that is each member's name, and then its value.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 pub(super) struct Nodes(Vec<Node>);
 
 /// So many bytes of text there are for a value or a name of most objects, at least.
 const BYTES_PER_NODE: usize = 12;
 
 /// A value, or the name of one.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 pub(super) enum Node {
     Null,
     Bool(bool),
@@ -88,6 +90,7 @@ impl Nodes {
     }
 
     /// The place of the node that is added.
+    #[inline]
     pub(super) fn add(&mut self, node: Node) -> usize {
         let at = self.0.len();
         self.0.push(node);
@@ -146,7 +149,7 @@ impl Members {
     /// Reads one JSON object, as [`super::parse_object`] says.
     pub(in crate::token) fn parse(bytes: Vec<u8>) -> Option<Self> {
         let text = String::from_utf8(bytes).ok()?;
-        let nodes = super::read(&text)?;
+        let nodes = super::plain::read(&text).or_else(|| super::read(&text))?;
         matches!(nodes.0.first(), Some(Node::Object { .. })).then_some(Self { text, nodes })
     }
 

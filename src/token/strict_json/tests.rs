@@ -3,8 +3,14 @@ mod oracle;
 use super::*;
 use proptest::prelude::*;
 
-/// Reads as the oracle does, and each member by itself as well.
+/// Reads as the oracle does, and each member by itself as well. What the simple reader takes, it reads as
+/// the one does that knows all of JSON.
 fn reads_alike(bytes: &[u8]) -> Result<(), TestCaseError> {
+    if let Some((text, nodes)) =
+        std::str::from_utf8(bytes).ok().and_then(|text| Some((text, plain::read(text)?)))
+    {
+        prop_assert_eq!(Some(nodes), read(text));
+    }
     let want = oracle::parse_object(bytes);
     prop_assert_eq!(&parse_object(bytes), &want);
     let members = Members::parse(bytes.to_vec());
@@ -91,6 +97,66 @@ fn reads_real_claims_as_the_oracle_does() {
     assert_eq!(Members::parse(claims.into()).expect("claims").iter().count(), 12);
 }
 
+#[test]
+fn takes_tokens_as_issuers_write_them_the_simple_way_and_nothing_else() {
+    let simple = [
+        r#"{"alg":"RS256","kid":"k-1","typ":"JWT"}"#,
+        r#"{"iss":"https://a.example","aud":["a","b"],"exp":1800000000,"iat":0,"email_verified":true}"#,
+        r#"{"x":null,"y":false,"z":[],"events":{"http://x":{}},"name":"é","big":9999999999999999999}"#,
+        "{}",
+    ];
+    for text in simple {
+        assert!(plain::read(text).is_some(), "{text}");
+        reads_alike(text.as_bytes()).expect("alike");
+    }
+    let others = [
+        "",
+        "1",
+        "[]",
+        "{",
+        "}",
+        "{}}",
+        "{} ",
+        " {}",
+        "{,}",
+        r#"{"a"}"#,
+        r#"{"a":}"#,
+        r#"{"a":1,}"#,
+        r#"{"a":1 }"#,
+        r#"{"a" :1}"#,
+        r#"{"a":-1}"#,
+        r#"{"a":01}"#,
+        r#"{"a":00}"#,
+        r#"{"a":1.5}"#,
+        r#"{"a":1e3}"#,
+        r#"{"a":18446744073709551616}"#,
+        r#"{"a":99999999999999999999999}"#,
+        r#"{"a":tru}"#,
+        r#"{"a":nul1}"#,
+        r#"{"a":[1,]}"#,
+        r#"{"a":[1 2]}"#,
+        r#"{"a":"b\n"}"#,
+        r#"{"a\u0061":1}"#,
+        "{\"a\":\"\u{1}\"}",
+        r#"{"a":1,"a":1}"#,
+        r#"{"b":{"a":1,"a":1}}"#,
+        r#"{"a":"b}"#,
+        r#"{"a":"b""#,
+        r#"{"a":1]"#,
+        r#"{"a":[1}}"#,
+        r#"{a:1}"#,
+    ];
+    for text in others {
+        assert!(plain::read(text).is_none(), "{text}");
+        reads_alike(text.as_bytes()).expect("alike");
+    }
+    let deep = |levels: usize| {
+        format!("{}{}", "{\"a\":".repeat(levels - 1), "{}") + &"}".repeat(levels - 1)
+    };
+    assert!(plain::read(&deep(16)).is_some());
+    assert!(plain::read(&deep(17)).is_none());
+}
+
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![Just("iss".to_owned()), "[ab]{0,2}", any::<String>()]
 }
@@ -130,6 +196,13 @@ fn written(members: &[(String, Value)], escaped: bool) -> String {
 }
 
 proptest! {
+    #[test]
+    fn reads_what_is_nearly_simple_as_the_oracle_does(
+        text in r#"\{("[ab\x01\\é]{0,9}":([0-9]{1,22}|true|false|null|"[a-z"\\\x1f ]{0,18}"|\[(1,?){0,3}\]|\{("a":1,?){0,2}\}|-1|0\.5)[,}]?){0,6}\}"#,
+    ) {
+        reads_alike(text.as_bytes())?;
+    }
+
     #[test]
     fn reads_texts_as_the_oracle_does(text in "[{}\\[\\]\":,a-b0-1\\\\u ]{0,40}") {
         reads_alike(text.as_bytes())?;

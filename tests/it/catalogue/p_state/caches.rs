@@ -4,6 +4,7 @@ use crate::bearer::{DEV, PROD};
 use crate::policy::two_products;
 use crate::support::{API, Ask, Gateway, NOW, Provider, Setup};
 use portcullis::clock::Clock;
+use portcullis::policy::{EnvironmentId, PortalId};
 use portcullis::store::TokenCache;
 use portcullis::time::UnixTime;
 use portcullis::token::Issuer;
@@ -153,35 +154,32 @@ async fn p03_tokens_that_are_nearly_equal_share_nothing() {
 #[test]
 fn p04_no_two_sets_of_parts_make_one_key() {
     let cache = TokenCache::new(10).expect("randomness");
-    // Every way to cut one text into three parts, and parts that look like separators or lengths.
+    // Every end of a text, texts that look like separators or lengths, and numbers that begin or end alike,
+    // or have their bits where another one's could stand.
     let text = "https://a.example|/keys,x.y.z\u{0}:1/2;3\n4";
-    let mut seen = BTreeMap::new();
-    let cuts: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-    for first in &cuts {
-        for second in cuts.iter().filter(|second| *second >= first) {
-            let (rest, third) = text.split_at(*second);
-            let (one, two) = rest.split_at(*first);
-            let parts = (one, two, third);
-            let key = cache.key(parts.0, parts.1, parts.2).expect("a key");
-            let before = seen.insert(key, parts);
-            assert_eq!(before, None, "{parts:?}");
-        }
-    }
+    let ends = text.char_indices().map(|(at, _)| text.split_at(at).1);
     let lengths = ["", "\0\0\0\0\0\0\0\u{1}a", "a", "\0\0\0\0\0\0\0\0", "\0"];
-    for first in lengths {
-        for second in lengths {
-            for third in lengths {
-                let parts = (first, second, third);
-                // A cut above may have made the same three.
-                let key = cache.key(first, second, third).expect("a key");
-                let before = seen.insert(key, parts);
+    let mut numbers = vec![None];
+    numbers.extend([0, 1, 2, 11, 12, 21, 255, 256, 1 << 16, 1 << 31, (1 << 32) - 2].map(Some));
+    let mut seen = BTreeMap::new();
+    for token in ends.chain(lengths) {
+        for environment in &numbers {
+            for portal in &numbers {
+                let parts = (*environment, *portal, token);
+                let key = cache.key(environment.map(EnvironmentId), portal.map(PortalId), token);
+                // What is judged for nothing is not remembered.
+                assert_eq!(key.is_none(), (environment, portal) == (&None, &None), "{parts:?}");
+                let before = key.and_then(|key| seen.insert(key, parts));
+                // An end may be one of the other texts.
                 assert!(before.is_none_or(|before| before == parts), "{parts:?} {before:?}");
             }
         }
     }
     // A key is of this cache alone: it is a MAC.
     let other = TokenCache::new(10).expect("randomness");
-    assert_ne!(cache.key("a", "b", "c"), other.key("a", "b", "c"));
+    let key = |cache: &TokenCache| cache.key(Some(EnvironmentId(0)), Some(PortalId(0)), "c");
+    assert!(key(&cache).is_some() && key(&cache) == key(&cache));
+    assert_ne!(key(&cache), key(&other));
 }
 
 #[tokio::test]
@@ -242,7 +240,7 @@ async fn p06_a_flood_of_good_tokens_does_not_drive_out_those_in_use() {
     let provider = Provider::start(Clock::manual(UnixTime(NOW))).await;
     let keys = keys_of(&provider);
     let cache = TokenCache::new(50).expect("randomness");
-    let key = |token: &str| cache.key("dev.default", "", token).expect("a key");
+    let key = |token: &str| cache.key(Some(EnvironmentId(0)), None, token).expect("a key");
     let remember = |key| cache.remember(key, &keys, UnixTime(NOW), None);
     let knows = |key| cache.signature(key, &keys, UnixTime(NOW)).is_some();
     let hot = key(&provider.id_token(&json!({"jti": "0"})));
