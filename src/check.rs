@@ -165,6 +165,7 @@ impl Checker {
         Ok(Self(Arc::new(Inner {
             headers: HeaderPolicy::new(&settings.identity_headers, &settings.strip_headers)
                 .keys_in(&settings.api_keys.header)
+                .seeing_all(settings.sees_all_headers)
                 .into(),
             secure_names: CookieNames::new(&settings.cookies.prefix, true),
             plain_names: CookieNames::new(&settings.cookies.prefix, false),

@@ -129,6 +129,8 @@ fn attributes(question: &Question) -> Result<Attributes<'_>, ExplainError> {
     if let Some(token) = &question.token {
         headers.add("authorization", format!("Bearer {token}"));
     }
+    // What is asked about is all that there is.
+    let headers = headers.with_all_pseudo();
     let mut context = Context::default();
     for pair in &question.context {
         let (key, value) = pair

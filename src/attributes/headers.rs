@@ -24,7 +24,12 @@ pub struct Headers<'m> {
     chains: [u8; CHAINS],
     /// The rest of them, by name: however many there are, none is looked for one by one.
     more: BTreeMap<Cow<'m, str>, Vec<Cow<'m, str>>>,
+    /// Which pseudo headers of a request (RFC 9113 §8.3.1) came with them, a bit each.
+    pseudo: u8,
 }
+
+/// The bits of [`pseudo_bit`].
+const ALL_PSEUDO: u8 = 0b1111;
 
 #[derive(Clone, Copy, Debug)]
 struct Field<'m> {
@@ -38,7 +43,12 @@ struct Field<'m> {
 
 impl Default for Headers<'_> {
     fn default() -> Self {
-        Self { fields: ArrayVec::new_const(), chains: [END; CHAINS], more: BTreeMap::new() }
+        Self {
+            fields: ArrayVec::new_const(),
+            chains: [END; CHAINS],
+            more: BTreeMap::new(),
+            pseudo: 0,
+        }
     }
 }
 
@@ -64,6 +74,28 @@ impl<'m> Headers<'m> {
             return true;
         }
         self.insert(lower_case(Cow::Borrowed(name)), Cow::Borrowed(value), false)
+    }
+
+    /// Whether this is the name of a pseudo header, which is no field. That it came is remembered.
+    #[inline]
+    pub fn note_pseudo(&mut self, name: &str) -> bool {
+        let is_pseudo = name.starts_with(':');
+        if is_pseudo {
+            self.pseudo |= pseudo_bit(name);
+        }
+        is_pseudo
+    }
+
+    /// The same as if every pseudo header had been noted.
+    #[must_use]
+    pub fn with_all_pseudo(self) -> Self {
+        Self { pseudo: ALL_PSEUDO, ..self }
+    }
+
+    /// Whether every pseudo header was noted.
+    #[must_use]
+    pub const fn has_all_pseudo(&self) -> bool {
+        self.pseudo == ALL_PSEUDO
     }
 
     /// Adds a field, unless its name is there and it may not repeat.
@@ -189,6 +221,16 @@ fn chain_of(name: &str) -> usize {
     mixed % CHAINS
 }
 
+fn pseudo_bit(name: &str) -> u8 {
+    match name {
+        ":method" => 1,
+        ":path" => 2,
+        ":authority" => 4,
+        ":scheme" => 8,
+        _ => 0,
+    }
+}
+
 /// The fields that Envoy may have joined with commas.
 pub fn split_at_commas(field: &str) -> impl Iterator<Item = &str> {
     let mut start = 0;
@@ -262,6 +304,23 @@ mod tests {
             want.sort_unstable();
             assert_eq!(names, want, "{count}");
         }
+    }
+
+    #[test]
+    fn all_pseudo_headers_are_four() {
+        const PSEUDO: [&str; 4] = [":method", ":path", ":authority", ":scheme"];
+        for missing in PSEUDO {
+            let mut headers = Headers::default();
+            let but_one = PSEUDO.into_iter().filter(|name| *name != missing);
+            for name in but_one.chain([":protocol", ":Path", ":"]) {
+                assert!(headers.note_pseudo(name) && headers.note_pseudo(name), "{name}");
+            }
+            assert!(!headers.note_pseudo(&missing.replace(':', "")) && !headers.note_pseudo(""));
+            assert!(!headers.has_all_pseudo(), "without {missing}");
+            assert!(headers.note_pseudo(missing));
+            assert!(headers.has_all_pseudo() && headers.is_empty());
+        }
+        assert!(Headers::default().with_all_pseudo().has_all_pseudo());
     }
 
     #[test]

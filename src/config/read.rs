@@ -110,6 +110,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
     let key_header = &api_keys.header;
     let identity_headers = headers::identity(fields.take("identity_headers"), key_header);
     let strip_headers = headers::strip(fields.take("strip_headers"), key_header);
+    let sees_all_headers = fields.take("sees_all_headers").and_then(|field| field.boolean());
     let forward_authorization =
         fields.take("forward_authorization").and_then(|field| field.boolean());
     let endpoints = endpoints::read(section(&mut fields, "endpoints"));
@@ -129,6 +130,7 @@ fn read(mut fields: Fields<'_>, base: &Base) -> Option<Settings> {
         tokens,
         identity_headers,
         strip_headers,
+        sees_all_headers: sees_all_headers.unwrap_or_default(),
         forward_authorization,
         endpoints,
         provider,

@@ -28,6 +28,8 @@ pub struct Settings {
     pub identity_headers: Vec<(String, String)>,
     /// Header names (lower case) that never pass from a client; a final `*` stands for any rest.
     pub strip_headers: Vec<String>,
+    /// Whether the gateway shows us every header of a request, so that only those which came are removed.
+    pub sees_all_headers: bool,
     /// Whether the caller's credential goes upstream; `None`: yes on Environments, no on Portals.
     pub forward_authorization: Option<bool>,
     /// Paths that the service answers itself.

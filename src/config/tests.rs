@@ -43,6 +43,7 @@ fn fills_in_every_default() {
     assert!(!tokens.send_unverified_email && tokens.principal_claim == PrincipalClaim::Auto);
     assert_eq!(settings.identity_headers[2], ("x-user-email".to_owned(), "email".to_owned()));
     assert_eq!(settings.strip_headers.len(), 5);
+    assert!(!settings.sees_all_headers);
     assert_eq!(settings.forward_authorization, None);
     assert_eq!(settings.endpoints.base, "/.auth");
     assert_eq!(settings.endpoints.callback, "/callback");
@@ -85,6 +86,7 @@ tokens:
    principal_claim: uid, unverified_email: send}
 identity_headers: {X-User: sub, x-mail: email}
 strip_headers: [X-Forwarded-User, x-jwt-*]
+sees_all_headers: true
 forward_authorization: false
 endpoints: {base: /.gate, callback: /oidc/callback}
 provider:
@@ -118,6 +120,7 @@ fn reads_every_key() {
     assert_eq!(settings.resources.allow_cross_namespace, [pair]);
     assert_eq!(settings.identity_headers[0], ("x-user".to_owned(), "sub".to_owned()));
     assert_eq!(settings.strip_headers, ["x-forwarded-user", "x-jwt-*"]);
+    assert!(settings.sees_all_headers);
     assert_eq!(settings.tokens.principal_claim, PrincipalClaim::Named("uid".to_owned()));
     assert_eq!(settings.provider.allow_addresses.len(), 2);
     assert_eq!(settings.provider.extra_hosts, ["keys.example.com", "a:1"]);
@@ -133,7 +136,7 @@ fn reads_every_key() {
     let dev = &settings.environments[&crate::name::ResourceName::new("dev", "default")];
     assert_eq!(dev.portal, Some(name));
     assert_eq!(dev.routing, Some(Routing::Context));
-    assert_eq!(parsed.places.at("environments.dev.default.portal").line, 35);
+    assert_eq!(parsed.places.at("environments.dev.default.portal").line, 36);
     assert_eq!(parsed.places.at("environments.prod.default").line, 0);
 }
 
@@ -190,7 +193,7 @@ colour: blue
         "settings.yaml:6: tokens.audiences[0]: expected a string that is not empty",
         "settings.yaml:7: colour: unknown key; known here: api_keys, cookies, documents, endpoints, environments, \
          forward_authorization, identity_headers, limits, listen, log, portals, provider, \
-         resources, session, strip_headers, telemetry, tokens",
+         resources, sees_all_headers, session, strip_headers, telemetry, tokens",
     ];
     let mut got = problems(text);
     got.sort();
@@ -232,6 +235,7 @@ fn refuses_each_value_that_does_not_hold() {
         ("strip_headers: ['x-*-y']", "strip_headers[0]: expected a header name, or"),
         ("strip_headers: ['co*']", "strip_headers[0]: expected a header that the gateway"),
         ("strip_headers: [Host]", "strip_headers[0]: expected a header that the gateway"),
+        ("sees_all_headers: yes", "sees_all_headers: expected true or false"),
         ("endpoints: {base: auth}", "endpoints.base: expected a path"),
         ("endpoints: {base: /}", "endpoints.base: expected a path"),
         ("endpoints: {base: /.auth/}", "endpoints.base: expected a path"),

@@ -44,8 +44,10 @@ pub struct HeaderPolicy {
     /// Fields that are set where there is something to say, and removed where there is not. Those of
     /// identity come first, [`GROUPS_OMITTED`] and [`ROUTE`] last.
     fields: Vec<(String, Slot)>,
-    /// Go whether or not the gateway shows us that they are there.
+    /// Go whether or not the gateway shows us that they are there, unless it shows everything.
     always: Vec<String>,
+    /// The gateway is said to show every field of a request; see [`Self::seeing_all`].
+    sees_all: bool,
     protected: Protected,
     /// Carries API keys, where that is not [`HEADER`].
     key_header: Option<String>,
@@ -96,13 +98,20 @@ impl HeaderPolicy {
             Protected::new(always.iter().map(String::as_str), prefixes.chain([OWN_PREFIX]));
         let own: BTreeSet<&str> = written.collect();
         let always = always.into_iter().filter(|name| !own.contains(name.as_str())).collect();
-        Self { fields, always, protected, key_header: None, ready: OnceLock::new() }
+        Self { fields, always, protected, ready: OnceLock::new(), ..Self::default() }
     }
 
     /// The same with API keys in this header, named in lower case.
     #[must_use]
     pub fn keys_in(self, header: &str) -> Self {
         Self { key_header: Some(header.to_owned()), ..self }
+    }
+
+    /// The same behind a gateway that shows every field of a request (`sees_all_headers`): then a name
+    /// that is not there does not have to be removed.
+    #[must_use]
+    pub fn seeing_all(self, sees_all: bool) -> Self {
+        Self { sees_all, ..self }
     }
 
     /// The changes for a caller, or, without one, for somebody who passes unknown.
@@ -113,20 +122,48 @@ impl HeaderPolicy {
         route: RouteNames,
         caller: Option<Arc<Identity>>,
     ) -> Upstream {
+        // A gateway that filters fields takes the pseudo headers away, too, whatever the settings say.
+        let mut came = (self.sees_all && request.has_all_pseudo()).then_some(Places::default());
         let mut forged = Vec::new();
         // Looked at from within: a field is passed over in a few steps.
         request.names().for_each(|name| {
-            if self.protected.holds(name) && !self.lists(name) {
-                forged.push(name.to_owned());
+            if self.protected.holds(name) {
+                self.note(name, &mut came, &mut forged);
             }
         });
-        Upstream { policy: Some(Arc::clone(self)), caller, route, forged, ..Upstream::default() }
+        let policy = Some(Arc::clone(self));
+        Upstream { policy, caller, route, came, forged, ..Upstream::default() }
     }
 
-    /// Whether a field is set or removed whatever comes.
-    fn lists(&self, name: &str) -> bool {
-        self.always.binary_search_by(|own| own.as_str().cmp(name)).is_ok()
-            || self.fields.iter().any(|(own, _slot)| own == name)
+    /// Notes a protected name that came, where it would not be set or removed anyway.
+    #[inline(never)]
+    fn note(&self, name: &str, came: &mut Option<Places>, forged: &mut Vec<String>) {
+        let is_always = || self.always.binary_search_by(|own| own.as_str().cmp(name)).is_ok();
+        let place = self.fields.iter().position(|(own, _slot)| own == name);
+        match (place, came) {
+            (Some(place), Some(came)) => came.add(place),
+            (Some(_), None) => {}
+            (None, None) if is_always() => {}
+            (None, _) => forged.push(name.to_owned()),
+        }
+    }
+}
+
+/// Which of a policy's fields came in the request. Those beyond the first of them count as if they had.
+#[derive(Clone, Copy, Debug, Default)]
+struct Places(u64);
+
+impl Places {
+    fn bit(place: usize) -> Option<u64> {
+        1_u64.checked_shl(u32::try_from(place).ok()?)
+    }
+
+    fn add(&mut self, place: usize) {
+        self.0 |= Self::bit(place).unwrap_or_default();
+    }
+
+    fn has(self, place: usize) -> bool {
+        Self::bit(place).is_none_or(|bit| self.0 & bit != 0)
     }
 }
 
@@ -175,10 +212,14 @@ pub struct Upstream {
     policy: Option<Arc<HeaderPolicy>>,
     caller: Option<Arc<Identity>>,
     route: RouteNames,
-    /// Names that are none of ours, but that look like it.
+    /// The policy's fields that came, where the gateway shows what comes: none else has to be removed.
+    came: Option<Places>,
+    /// Names that came, and that are none of the policy's fields: those that look like them, and where the
+    /// gateway shows what comes, those that else are always removed.
     forged: Vec<String>,
     cookie: Cookie,
-    removes_credential: bool,
+    /// Whether `authorization` and the header of API keys go.
+    removes_credential: [bool; 2],
 }
 
 /// What becomes of the `cookie` field.
@@ -199,14 +240,22 @@ impl Upstream {
     /// Keeps the caller's bearer and API key from the upstream; what another scheme of
     /// `authorization` carries is not ours.
     pub fn remove_credential(&mut self, request: &Headers<'_>) {
-        self.removes_credential = self.has_credential(request);
+        if self.has_credential(request) {
+            self.remove_credential_fields(request);
+        }
     }
 
     /// Keeps from the upstream a bearer or API key that nobody has verified, also where the gateway does
     /// not show it to us.
     pub fn remove_unverified_credential(&mut self, request: &Headers<'_>) {
-        let unseen = !request.has(AUTHORIZATION);
-        self.removes_credential = unseen || self.has_credential(request);
+        if !request.has(AUTHORIZATION) || self.has_credential(request) {
+            self.remove_credential_fields(request);
+        }
+    }
+
+    fn remove_credential_fields(&mut self, request: &Headers<'_>) {
+        let goes = |name: &str| self.came.is_none() || request.has(name);
+        self.removes_credential = [AUTHORIZATION, self.key_header()].map(goes);
     }
 
     fn has_credential(&self, request: &Headers<'_>) -> bool {
@@ -238,8 +287,11 @@ impl Upstream {
     /// Fields that are removed, every one of that name.
     pub fn removed(&self) -> impl Iterator<Item = &str> {
         let fields = self.fields().into_iter();
-        let unset = fields.filter(|(_name, value)| value.is_none()).map(|(name, _none)| name);
-        let always = self.policy.iter().flat_map(|policy| &policy.always);
+        let unset = fields.enumerate().filter(|(_place, (_name, value))| value.is_none());
+        let unset = unset.filter(|(place, _field)| self.may_have_come(*place));
+        let unset = unset.map(|(_place, (name, _none))| name);
+        let always = self.policy.iter().filter(|_| self.came.is_none());
+        let always = always.flat_map(|policy| &policy.always);
         unset.chain(always.map(String::as_str)).chain(self.removed_here())
     }
 
@@ -248,8 +300,14 @@ impl Upstream {
         let forged = self.forged.iter().map(String::as_str);
         let cookie = (self.cookie == Cookie::Goes).then_some(COOKIE);
         let credential = [AUTHORIZATION, self.key_header()];
-        let credential = credential.into_iter().filter(|_| self.removes_credential);
+        let credential = credential.into_iter().zip(self.removes_credential);
+        let credential = credential.filter(|(_name, goes)| *goes).map(|(name, _goes)| name);
         forged.chain(cookie).chain(credential)
+    }
+
+    /// Whether a field of the policy may be in the request.
+    fn may_have_come(&self, place: usize) -> bool {
+        self.came.is_none_or(|came| came.has(place))
     }
 
     /// The policy's fields, each with what is set, or without where it is removed.
@@ -268,24 +326,25 @@ impl Upstream {
     }
 
     /// The same for an answer that is being written, without a list of them: `write` appends what is set
-    /// in a field or removes it, by [`may_be_set`], and says how long the value is. What comes of the policy
-    /// alone, the fields' names and what is always removed, is made once, by `prepare`.
+    /// in a field, by [`may_be_set`], or else what removes it, and says how long the value is. What comes of
+    /// the policy alone, the fields' names and what is always removed, is made once, by `prepare`.
     pub fn write<'u>(
         &'u self,
         prepare: impl FnOnce(&mut dyn Iterator<Item = &str>, &[String]) -> Ready,
-        mut write: impl FnMut(&'u ReadyField, Option<FieldValue<'u>>) -> usize,
+        mut write: impl FnMut(&'u ReadyField, Option<FieldValue<'u>>, &'u [u8]) -> usize,
     ) -> &'u [u8] {
         let Some(policy) = self.policy.as_deref() else { return &[] };
         let names = || policy.fields.iter().map(|(name, _slot)| name.as_str());
         let ready = policy.ready.get_or_init(|| prepare(&mut names(), &policy.always));
         let mut groups_len = 0;
-        for ((_name, slot), field) in policy.fields.iter().zip(&ready.fields) {
-            let len = write(field, self.value(slot, groups_len));
+        for (place, ((_name, slot), field)) in policy.fields.iter().zip(&ready.fields).enumerate() {
+            let removed = if self.may_have_come(place) { &*field.removed } else { &[] };
+            let len = write(field, self.value(slot, groups_len), removed);
             if slot.is_groups() {
                 groups_len = len;
             }
         }
-        &ready.always
+        if self.came.is_none() { &ready.always } else { &[] }
     }
 
     /// What stands in a field of ours; `None`: nothing, so that it is removed.
@@ -404,6 +463,50 @@ mod tests {
         {
             assert!(removes(&upstream, name), "{name}");
         }
+    }
+
+    /// What a gateway shows of a request is removed, and nothing else; `pseudo` are those that came.
+    #[test]
+    fn removes_what_came_where_the_gateway_shows_what_comes() {
+        let policy = || Arc::new(policy().keys_in("x-key").seeing_all(true));
+        let forged = ["X_User_Id", "x-user-email", "x-forwarded-user", "x.jwt.sub", "accept"];
+        let route = || [None, Some(ResourceName::new("dev", "default")), None];
+        let of = |pseudo: bool, names: &[&str], caller: Option<Identity>| {
+            let mut request = Headers::default();
+            names.iter().for_each(|name| request.add(*name, "forged"));
+            let request = if pseudo { request.with_all_pseudo() } else { request };
+            let mut upstream = policy().apply(&request, route(), caller.map(Arc::new));
+            upstream.remove_unverified_credential(&request);
+            upstream
+        };
+        let removed = |upstream: &Upstream| -> BTreeSet<String> {
+            upstream.removed().map(str::to_owned).collect()
+        };
+        let known = || Some(identity("00u1", None, &[]));
+        let upstream = of(true, &forged, known());
+        let want = ["x_user_id", "x-user-email", "x-forwarded-user", "x.jwt.sub"];
+        assert_eq!(removed(&upstream), want.map(str::to_owned).into());
+        assert_eq!(value(&upstream, "x-user-id"), Some("00u1".to_owned()));
+        assert_eq!(removed(&of(true, &["x-user-id", "accept"], known())), BTreeSet::new());
+        assert_eq!(removed(&of(true, &["x-user-id"], None)), ["x-user-id".to_owned()].into());
+        assert_eq!(removed(&of(true, &["x-key"], None)), ["x-key".to_owned()].into());
+        // Where not all of it comes, it is as ever.
+        let hidden = removed(&of(false, &forged, known()));
+        let always = ["x-user-groups", "x_user_email", "x_forwarded_user", "authorization"];
+        for name in want.iter().chain(&always) {
+            assert!(hidden.contains(*name), "{name}");
+        }
+    }
+
+    #[test]
+    fn places_beyond_those_that_are_noted_count_as_come() {
+        let mut places = Places::default();
+        for place in [0, 7, 63, 64, 1000] {
+            assert_eq!(places.has(place), place > 63, "{place}");
+            places.add(place);
+            assert!(places.has(place), "{place}");
+        }
+        assert!(!places.has(1) && !places.has(62));
     }
 
     #[test]

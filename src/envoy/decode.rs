@@ -67,8 +67,10 @@ fn host(text: &str, headers: &Headers<'_>) -> Option<Host> {
 fn merge<'m>(fields: &mut Headers<'m>, entries: &[Entry<'m>]) {
     // Two entries of one name: with one key the last counts, with keys that differ in letter case both.
     let last: BTreeMap<&str, &str> = entries.iter().copied().collect();
-    for (name, value) in last.iter().filter(|(name, _)| !name.starts_with(':')) {
-        fields.add(*name, *value);
+    for (name, value) in last {
+        if !fields.note_pseudo(name) {
+            fields.add(name, value);
+        }
     }
 }
 

@@ -118,7 +118,13 @@ const fn denied_code(status: Status) -> Code {
 }
 
 fn ok_response(to: &mut Vec<u8>, allowed: &Allowed) {
-    let always = allowed.upstream.write(prepare, |field, value| set_or_remove(to, field, value));
+    let always = allowed.upstream.write(prepare, |field, value, removed| {
+        let len = value.map_or(0, |value| set(to, field, value));
+        if !may_be_set(len) {
+            to.extend_from_slice(removed);
+        }
+        len
+    });
     to.extend_from_slice(always);
     if let Some(rest) = allowed.upstream.cookie_set() {
         header_of(to, field::OK_HEADERS, "cookie", (rest, rest.len()), Action::Overwrite);
@@ -169,13 +175,9 @@ fn head_of(name: &str) -> Option<Head> {
     head(&bytes, [1, 5, last])
 }
 
-/// Sets a field of ours, or removes it. The answer is how long its value is.
+/// Sets a field of ours, if its value may be. The answer is how long that is.
 #[inline]
-fn set_or_remove(to: &mut Vec<u8>, field: &ReadyField, value: Option<FieldValue<'_>>) -> usize {
-    let Some(value) = value else {
-        to.extend_from_slice(&field.removed);
-        return 0;
-    };
+fn set(to: &mut Vec<u8>, field: &ReadyField, value: FieldValue<'_>) -> usize {
     if let Some(head) = &field.head {
         let (len, is_set) = match value.as_plain() {
             Some("") => (0, false),
@@ -186,17 +188,15 @@ fn set_or_remove(to: &mut Vec<u8>, field: &ReadyField, value: Option<FieldValue<
             return len;
         }
     }
-    set_or_remove_any(to, field, value)
+    set_any(to, field, value)
 }
 
 /// The same whatever the name and the value are.
 #[inline(never)]
-fn set_or_remove_any(to: &mut Vec<u8>, field: &ReadyField, value: FieldValue<'_>) -> usize {
+fn set_any(to: &mut Vec<u8>, field: &ReadyField, value: FieldValue<'_>) -> usize {
     let len = value.len();
     if may_be_set(len) {
         header_of(to, field::OK_HEADERS, &field.name, (value, len), Action::Overwrite);
-    } else {
-        to.extend_from_slice(&field.removed);
     }
     len
 }

@@ -74,7 +74,7 @@ pub(super) struct View<'v, 'm> {
     pub(super) raw_body: &'m [u8],
     /// `AttributeContext.source`, not entered.
     pub(super) source: &'m [u8],
-    /// `header_map`, or else `headers`, without pseudo headers.
+    /// `header_map`, or else `headers`; of pseudo headers it is only noted that they came.
     pub(super) fields: &'v mut Headers<'m>,
     /// How `headers` are read.
     pub(super) entries: Entries<'m>,
@@ -223,8 +223,8 @@ impl<'v, 'm> View<'v, 'm> {
         let (mut read, mut is_plain) = (count, true);
         wire.short_entries(number::http_request::HEADERS, |name, value| {
             read = read.wrapping_add(1);
-            is_plain =
-                read <= MOST_PLAIN && (name.starts_with(':') || self.fields.add_new(name, value));
+            is_plain = read <= MOST_PLAIN
+                && (self.fields.note_pseudo(name) || self.fields.add_new(name, value));
             is_plain
         });
         self.entries = if is_plain { Entries::Plain(read) } else { Entries::Odd };
@@ -237,7 +237,8 @@ impl<'v, 'm> View<'v, 'm> {
                 // Fields that are there without being counted are those of `header_map`.
                 let is_alone = *count > 0 || self.fields.is_empty();
                 *count = count.saturating_add(1);
-                let mut is_new = || name.starts_with(':') || self.fields.add_new(name, value);
+                let mut is_new =
+                    || self.fields.note_pseudo(name) || self.fields.add_new(name, value);
                 if !is_alone || *count > MOST_PLAIN || !is_new() {
                     self.entries = Entries::Odd;
                 }
@@ -281,7 +282,7 @@ impl<'v, 'm> View<'v, 'm> {
         if matches!(self.entries, Entries::Plain(1..)) {
             self.entries = Entries::Odd;
         }
-        if key.starts_with(':') {
+        if self.fields.note_pseudo(key) {
             return Ok(());
         }
         if raw.is_empty() {

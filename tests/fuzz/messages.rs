@@ -92,6 +92,19 @@ fn wrapped(number: u32, inside: impl Strategy<Value = Vec<u8>>) -> impl Strategy
     inside.prop_map(move |inside| delimited(number, &inside))
 }
 
+/// Pseudo headers, all of them more often than not, in either form.
+fn pseudo() -> impl Strategy<Value = Vec<u8>> {
+    let names = vec![":method", ":path", ":authority", ":scheme", ":protocol"];
+    let some = prop::sample::subsequence(names, 3..=5);
+    (some, any::<bool>()).prop_map(|(names, in_map)| {
+        let pair = |name: &str| [delimited(1, name.as_bytes()), delimited(2, b"x")].concat();
+        let fields = |number| -> Vec<u8> {
+            names.iter().flat_map(|name| delimited(number, &pair(name))).collect()
+        };
+        if in_map { fields(3) } else { delimited(13, &fields(1)) }
+    })
+}
+
 fn http() -> impl Strategy<Value = Vec<u8>> {
     let good = [delimited(2, b"GET"), delimited(4, b"/pets?limit=1"), delimited(5, b"api.example")];
     let header_value = prop_oneof![8 => wrapped(1, pair()), 1 => prop::sample::select(odd())];
@@ -104,6 +117,7 @@ fn http() -> impl Strategy<Value = Vec<u8>> {
             field
         }),
         5 => wrapped(3, pair()),
+        1 => pseudo(),
         3 => wrapped(13, some_of(header_value, 4)),
         1 => prop::sample::select(odd()).prop_filter("rare", |field| field.len() > 1),
     ];

@@ -1,4 +1,5 @@
-// Envoy may be told to send few headers (deploy/envoy/allowed-headers.yaml): no answer changes, and nothing forged gets past.
+// Envoy may be told to send few headers (deploy/envoy/allowed-headers.yaml): no answer changes, and nothing forged gets past,
+// whether or not the service is told that it sees all of them (`sees_all_headers`).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
@@ -9,24 +10,31 @@ import { reference, replaced } from './lib/reference.mjs';
 import { World } from './lib/world.mjs';
 
 const ALLOWED = readFileSync(new URL('../../deploy/envoy/allowed-headers.yaml', import.meta.url), 'utf8');
+/** Some come, and are removed for that; others never come. */
 const FORGED = ['x-user-id', 'x_user_id', 'x.user.id', 'x~user~email', 'x-jwt-assertion', 'x.jwt.assertion', 'x-auth-request-user', 'x-portcullis-product', 'x-remote-user'];
 
 let world;
 let token;
-/** Ports of a gateway that sends every header, and of one that sends few. */
+/** By whether the service is told that it sees every header: ports of a gateway that sends all of them, and of one that sends few. */
 let ports;
 
 before(async () => {
   world = await World.prepare('allowed-headers');
   await world.start('provider', 'portcullis');
-  ports = await freePorts(2);
-  for (const [index, port] of ports.entries()) {
-    const [gatewayAdmin] = await freePorts(1);
-    const text = reference({ ...world.ports, gateway: port, gatewayAdmin }, [world.ports.checks]);
-    // A second fence, which is not what is tested.
-    const open = replaced(text, 'headers_with_underscores_action: DROP_HEADER', 'headers_with_underscores_action: ALLOW');
-    const config = index === 0 ? open : withFewHeaders(open);
-    await world.envoy(`gateway-${index}`, config, gatewayAdmin).start();
+  const [checks, admin] = await freePorts(2);
+  await world.instance('told-nothing', { checks, admin }, (text) => replaced(text, 'sees_all_headers: true\n', '')).start();
+  ports = [];
+  for (const service of [checks, world.ports.checks]) {
+    const own = await freePorts(2);
+    ports.push(own);
+    for (const [index, port] of own.entries()) {
+      const [gatewayAdmin] = await freePorts(1);
+      const text = reference({ ...world.ports, gateway: port, gatewayAdmin }, [service]);
+      // A second fence, which is not what is tested.
+      const open = replaced(text, 'headers_with_underscores_action: DROP_HEADER', 'headers_with_underscores_action: ALLOW');
+      const config = index === 0 ? open : withFewHeaders(open);
+      await world.envoy(`gateway-${service}-${index}`, config, gatewayAdmin).start();
+    }
   }
   token = await world.token();
 });
@@ -34,14 +42,36 @@ before(async () => {
 after(() => world?.stop());
 
 test('forged identity is removed under every spelling, seen or unseen', async () => {
-  for (const port of ports) {
-    world.upstream.forget();
-    const lines = [`authorization: Bearer ${token}`, ...FORGED.map((name) => `${name}: root`)];
-    const answer = await exchange(port, get('api.petstore.localhost', '/api/pets?may=yes', lines));
+  const spelled = FORGED.flatMap((name) => [name, name.toUpperCase(), name.replace(/[-_.~]\w/g, (part) => part.toUpperCase())]);
+  const requests = {
+    'each once': FORGED.map((name) => `${name}: root`),
+    'in every letter case': spelled.map((name) => `${name}: root`),
+    'several lines': FORGED.flatMap((name) => [`${name}: root`, `${name}: other`, `${name}: root`]),
+    'an empty one first': FORGED.flatMap((name) => [`${name}:`, `${name}: root`]),
+  };
+  for (const port of ports.flat()) {
+    for (const [what, forged] of Object.entries(requests)) {
+      world.upstream.forget();
+      const lines = [`authorization: Bearer ${token}`, ...forged];
+      const answer = await exchange(port, get('api.petstore.localhost', '/api/pets?may=yes', lines));
+      assert.equal(answer.status, 200, answer.text);
+      const [seen] = world.upstream.seen;
+      for (const name of FORGED) {
+        const passed = seen.all(name).filter((value) => /root|other/.test(value));
+        assert.deepEqual(passed, [], `${what}: ${name} got past the gateway at ${port}`);
+      }
+      assert.deepEqual(world.upstream.leaks(), []);
+    }
+  }
+});
+
+test('what nobody is known by is removed as well', async () => {
+  for (const port of ports.flat()) {
+    world.pages.forget();
+    const answer = await exchange(port, get('portal.petstore.localhost', '/', FORGED.map((name) => `${name}: root`)));
     assert.equal(answer.status, 200, answer.text);
-    const [seen] = world.upstream.seen;
-    for (const name of FORGED) assert.ok(!seen.all(name).includes('root'), `${name} got past the gateway at ${port}`);
-    assert.deepEqual(world.upstream.leaks(), []);
+    const [seen] = world.pages.seen;
+    for (const name of FORGED) assert.deepEqual(seen.all(name).filter((value) => value.includes('root')), [], `${name} at ${port}`);
   }
 });
 
@@ -65,8 +95,8 @@ test('every kind of client is answered alike', async () => {
   };
   for (const [what, [host, path, lines]] of Object.entries(requests)) {
     const bytes = get(`${host}.petstore.localhost`, path, lines);
-    const [all, few] = await Promise.all(ports.map((port) => exchange(port, bytes)));
-    assert.deepEqual(outcome(few), outcome(all), what);
+    const [all, ...others] = await Promise.all(ports.flat().map((port) => exchange(port, bytes)));
+    for (const other of others) assert.deepEqual(outcome(other), outcome(all), what);
   }
 });
 

@@ -65,6 +65,17 @@ test('a list of headers to send: what is not on it is not seen, and only what ha
   }
 });
 
+test('a list of headers not to send, and a service that is told it sees them all: what is on the list gets past', async () => {
+  const row = GATEWAYS['gateway-api'];
+  const hidden = { disallowed_headers: { patterns: [{ exact: 'x-remote-user' }, { exact: 'x-user-id' }] } };
+  const { api } = await gateway('headers-hidden', { ...row, settings: { ...row.settings, ...hidden } });
+  const headers = { ...bearer, 'x-remote-user': 'root', 'x-user-id': 'root', 'x-forwarded-user': 'root' };
+  assert.equal((await new Client().request(`${api}/api/pets?may=yes`, { headers })).status, 200);
+  const [seen] = world.upstream.seen;
+  // What is set is overwritten, seen or unseen.
+  assert.deepEqual(Object.keys(headers).filter((header) => seen.all(header).includes('root')), ['x-remote-user']);
+});
+
 test('Contour sends the certificate of who calls: larger checks, the same answers', async () => {
   const context = {
     require_client_certificate: true,

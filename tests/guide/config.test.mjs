@@ -26,6 +26,14 @@ test('the demo filters requests as the reference does', () => {
   assert.equal(filters('demo/envoy.yaml'), filters('envoy/envoy.yaml'));
 });
 
+test('a gateway whose headers are all said to be seen hides none', () => {
+  assert.match(read('demo/portcullis.yaml'), /^sees_all_headers: true$/m);
+  const settings = (text) => text.split('\n').map((line) => line.replace(/#.*/, '')).join('\n');
+  for (const file of ['demo/envoy.yaml', 'envoy/envoy.yaml', 'envoy/envoy-unix.yaml']) {
+    assert.doesNotMatch(settings(read(file)), /allowed_headers/, file);
+  }
+});
+
 test('all ports move together, and nothing else does', () => {
   const ports = portsFrom(20000);
   assert.deepEqual(ports, { gateway: 20000, gatewayAdmin: 20001, provider: 20100, petstore: 20200, portal: 20300, checks: 19001, admin: 19002 });

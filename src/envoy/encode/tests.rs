@@ -162,16 +162,20 @@ prop_compose! {
         authorization in prop::option::of(prop::sample::select(vec!["Bearer a", "Basic a"])),
         cookies in cookies(),
         quota in prop::option::of(any::<[u32; 4]>()),
+        (sees_all, pseudo, came) in (any::<bool>(), any::<bool>(), prop::sample::subsequence(
+            vec!["x-user-id", "x-user-email", "x-none", "x_forwarded_user", "x-portcullis-portal"], 0..=5)),
     ) -> Allowed {
         let headers = [
             ("x-user-id", "sub"), ("x-user-issuer", "iss"), ("x-user-email", "email"),
             ("x-verified", "email_verified"), ("x-department", "department"),
             ("x-none", "absent"), ("x-user-groups", "groups"),
         ].map(|(header, claim)| (header.to_owned(), claim.to_owned()));
-        let policy = HeaderPolicy::new(&headers, &["x-jwt-*".to_owned(), "x-forwarded-user".to_owned()]);
+        let policy = HeaderPolicy::new(&headers, &["x-jwt-*".to_owned(), "x-forwarded-user".to_owned()]).seeing_all(sees_all);
         let mut request = Headers::default();
+        came.iter().for_each(|name| request.add(*name, "forged"));
         forged.iter().for_each(|name| request.add(name.as_str(), "forged"));
         authorization.into_iter().for_each(|value| request.add("authorization", value));
+        let request = if pseudo { request.with_all_pseudo() } else { request };
         let mut upstream = Arc::new(policy).apply(&request, route, caller);
         if let Some(rest) = cookie {
             upstream.replace_cookie(rest);

@@ -78,6 +78,11 @@ pub(crate) fn run(data: &[u8]) {
         }
         (got, wanted) => panic!("{got:?}, not {wanted:?}, of {shown}"),
     };
+    let keys = http.header_map.iter().flat_map(|map| &map.headers).map(|field| field.key.as_str());
+    let keys: Vec<&str> = keys.chain(http.headers.keys().map(String::as_str)).collect();
+    let pseudo = [":method", ":path", ":authority", ":scheme"];
+    let all_pseudo = pseudo.iter().all(|name| keys.contains(name));
+    assert_eq!(headers.has_all_pseudo(), all_pseudo, "{shown}");
     let mut names: Vec<&str> = headers.names().collect();
     names.sort_unstable();
     assert!(names.iter().copied().eq(fields.keys().map(String::as_str)), "{names:?} of {shown}");

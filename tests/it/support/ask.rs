@@ -61,6 +61,15 @@ impl Ask {
         self
     }
 
+    /// With the pseudo headers, as a gateway sends them that filters none.
+    pub(crate) fn pseudo(self) -> Self {
+        let http = self.http.clone();
+        self.header(":method", &http.method)
+            .header(":path", &http.path)
+            .header(":authority", &http.host)
+            .header(":scheme", &http.scheme)
+    }
+
     pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }

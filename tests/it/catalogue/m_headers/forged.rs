@@ -66,6 +66,47 @@ fn spellings(name: &str) -> Vec<String> {
     ]
 }
 
+/// Who is asked, and how: without `sees_all_headers`, with it, and with it behind a gateway that shows some
+/// headers only. Whether the last of the three is so can be told by the pseudo headers.
+struct Case {
+    what: &'static str,
+    gateway: Gateway,
+    pseudo: bool,
+    /// Whether only what came is removed.
+    exact: bool,
+}
+
+impl Case {
+    async fn all(setup: &Setup) -> [Self; 3] {
+        let on = || setup.clone().setting("sees_all_headers", "true");
+        let (off, on, filtered) = (setup.clone(), on(), on());
+        let of = async |what, setup, pseudo, exact| Self {
+            what,
+            gateway: Gateway::with(setup).await,
+            pseudo,
+            exact,
+        };
+        [
+            of("as ever", off, true, false).await,
+            of("seeing all", on, true, true).await,
+            of("said to see all", filtered, false, false).await,
+        ]
+    }
+
+    async fn ask(&self, ask: Ask) -> Answer {
+        let ask = if self.pseudo { ask.pseudo() } else { ask };
+        let message = ask.clone().message();
+        let answer = self.gateway.ask(ask).await;
+        if self.exact {
+            let http = message.attributes.and_then(|all| all.request?.http).expect("a request");
+            let came: BTreeSet<String> =
+                http.headers.keys().map(|name| name.to_lowercase()).collect();
+            assert!(answer.removed.is_subset(&came), "{}: {answer:?}", self.what);
+        }
+        answer
+    }
+}
+
 /// Everything at once.
 fn forge(ask: Ask) -> Ask {
     let names = OURS.iter().chain(&STRIPPED).flat_map(|name| spellings(name));
@@ -88,12 +129,19 @@ fn judge(answer: &Answer, what: &str) {
 
 #[tokio::test]
 async fn m01_m03_m12_a_forged_identity_never_passes_beside_a_real_one() {
-    let gateway = Gateway::new().await;
-    let browser = Browser::signed_in(&gateway, &format!("{API}/pets")).await;
+    for case in Case::all(&Setup::default()).await {
+        beside_a_real_one(&case).await;
+    }
+}
+
+async fn beside_a_real_one(case: &Case) {
+    let gateway = &case.gateway;
+    let browser = Browser::signed_in(gateway, &format!("{API}/pets")).await;
     let pets = || forge(Ask::get(&format!("{API}/pets")));
     let token = gateway.provider.id_token(&json!({}));
     for (what, ask) in [("session", browser.dress(pets())), ("bearer", pets().bearer(&token))] {
-        let answer = gateway.ask(ask).await;
+        let what = &format!("{}: {what}", case.what);
+        let answer = case.ask(ask).await;
         judge(&answer, what);
         answer.granted();
         let want = [
@@ -117,7 +165,12 @@ async fn m01_m03_m12_a_forged_identity_never_passes_beside_a_real_one() {
 async fn m01_m09_a_forged_identity_never_passes_where_nobody_is_known() {
     let setup =
         Setup::default().setting("portals", "{petstore-portal.default: {access: optional}}");
-    let gateway = Gateway::with(setup).await;
+    for case in Case::all(&setup).await {
+        where_nobody_is_known(&case).await;
+    }
+}
+
+async fn where_nobody_is_known(case: &Case) {
     let pets = || Ask::get(&format!("{API}/pets"));
     let mut stale = Browser::default();
     let jar = stale.cookies("portal.petstore.localhost");
@@ -131,7 +184,8 @@ async fn m01_m09_a_forged_identity_never_passes_where_nobody_is_known() {
         ("optional portal, stale cookie", stale.dress(Ask::get(&format!("{PORTAL}/")))),
     ];
     for (what, ask) in asks {
-        let answer = gateway.ask(forge(ask)).await;
+        let what = &format!("{}: {what}", case.what);
+        let answer = case.ask(forge(ask)).await;
         judge(&answer, what);
         assert_eq!(answer.reason(), "public");
         let named = |name: &String| name.starts_with("x-portcullis-");
@@ -141,8 +195,8 @@ async fn m01_m09_a_forged_identity_never_passes_where_nobody_is_known() {
             assert!(answer.removed.contains(name), "{what}: {name}");
         }
     }
-    // They are removed whether or not the gateway shows them to us.
-    let answer = gateway.ask(pets().context("access", "public")).await;
+    // They are removed whether or not the gateway shows them to us, unless it shows everything.
+    let answer = case.ask(pets().context("access", "public")).await;
     for name in [
         "x-user-id",
         "x_user_id",
@@ -151,7 +205,7 @@ async fn m01_m09_a_forged_identity_never_passes_where_nobody_is_known() {
         "x-portcullis-groups-omitted",
         "x-envoy-auth-failure-mode-allowed",
     ] {
-        assert!(answer.removed.contains(name), "{name}");
+        assert_eq!(answer.removed.contains(name), !case.exact, "{}: {name}", case.what);
     }
 }
 
@@ -183,7 +237,13 @@ async fn m01_a_refusal_and_our_own_endpoints_pass_nothing_on() {
 
 #[tokio::test]
 async fn m03_three_fields_of_one_name_become_one_of_ours() {
-    let gateway = Gateway::new().await;
+    for case in Case::all(&Setup::default()).await {
+        three_fields(&case).await;
+    }
+}
+
+async fn three_fields(case: &Case) {
+    let gateway = &case.gateway;
     let token = gateway.provider.id_token(&json!({"email": null}));
     let mut message = Ask::get(&format!("{API}/pets")).message();
     let request = message.attributes.as_mut().and_then(|attributes| attributes.request.as_mut());
@@ -197,6 +257,8 @@ async fn m03_three_fields_of_one_name_become_one_of_ours() {
     for name in ["x-user-id", "X-User-Id", "x_user_id", "x-user-email", "X_USER_EMAIL"] {
         headers.extend([FORGED, "other", ""].map(|value| field(name, value)));
     }
+    let pseudo = [":authority", ":path", ":method", ":scheme"].map(|name| field(name, "x"));
+    headers.extend(pseudo.into_iter().filter(|_| case.pseudo));
     http.headers.clear();
     http.header_map = Some(HeaderMap { headers });
     let answer = gateway.send(message).await;
@@ -204,12 +266,13 @@ async fn m03_three_fields_of_one_name_become_one_of_ours() {
     assert_eq!(answer.granted().set["x-user-id"], "00u1");
     assert!(!answer.set.contains_key("x-user-email"));
     for name in ["x_user_id", "x-user-email", "x_user_email"] {
-        assert!(answer.removed.contains(name), "{name}");
+        assert!(answer.removed.contains(name), "{}: {name}", case.what);
     }
+    assert_eq!(answer.removed.len() == 3, case.exact, "{}: {:?}", case.what, answer.removed);
     // As Envoy joins them in the other form.
     let joined =
         Ask::get(&format!("{API}/pets")).header("x-user-id", "mallory,other").bearer(&token);
-    assert_eq!(gateway.ask(joined).await.granted().set["x-user-id"], "00u1");
+    assert_eq!(case.ask(joined).await.granted().set["x-user-id"], "00u1");
 }
 
 #[tokio::test]
@@ -217,9 +280,15 @@ async fn m01_m12_the_same_holds_for_names_of_the_settings() {
     let setup = Setup::default()
         .setting("identity_headers", "{X-Who: sub, x_team.name: team, x-mail: email}")
         .setting("strip_headers", "[X-Legacy-User, x_sso_*, x.old.*]");
-    let gateway = Gateway::with(setup).await;
+    for case in Case::all(&setup).await {
+        names_of_the_settings(&case).await;
+    }
+}
+
+async fn names_of_the_settings(case: &Case) {
+    let gateway = &case.gateway;
     gateway.provider.turn(|knobs| knobs.person["team"] = "blue".into());
-    let browser = Browser::signed_in(&gateway, &format!("{API}/pets")).await;
+    let browser = Browser::signed_in(gateway, &format!("{API}/pets")).await;
     let forged = [
         "x-who",
         "X_WHO",
@@ -247,7 +316,7 @@ async fn m01_m12_the_same_holds_for_names_of_the_settings() {
         .chain(&passes)
         .fold(Ask::get(&format!("{API}/pets")), |ask, name| ask.header(name, FORGED));
     for ask in [browser.dress(ask.clone()), ask.context("access", "public")] {
-        let answer = gateway.ask(ask).await;
+        let answer = case.ask(ask).await;
         assert!(answer.allowed, "{answer:?}");
         if answer.reason() == "granted" {
             let want = [("x-who", "00u1"), ("x_team.name", "blue"), ("x-mail", "ann@example.com")];
@@ -258,7 +327,11 @@ async fn m01_m12_the_same_holds_for_names_of_the_settings() {
         let forged: BTreeSet<String> = forged.iter().map(|name| name.to_lowercase()).collect();
         for name in &forged {
             let ours = answer.set.contains_key(name);
-            assert!(ours || answer.removed.contains(name), "{name} passes as forged");
+            assert!(
+                ours || answer.removed.contains(name),
+                "{}: {name} passes as forged",
+                case.what
+            );
         }
         for name in passes {
             assert!(!answer.removed.contains(name), "{name}");
