@@ -7,12 +7,11 @@ pub use key::TokenKey;
 pub use known::{Judged, KnownToken};
 
 use super::fingerprint::Named;
-use crate::policy::{EnvironmentId, Membership, PortalId};
+use crate::policy::{DefaultHashBuilder, EnvironmentId, Membership, PortalId};
 use crate::provider::IssuerSource;
 use crate::random::NoRandomness;
 use crate::time::UnixTime;
 use crate::token::{KeySet, TokenError};
-use hashbrown::DefaultHashBuilder;
 use key::TokenKeys;
 use known::RefusedToken;
 use quick_cache::UnitWeighter;

@@ -246,3 +246,21 @@ async fn problem_details_and_metadata_name_what_is_known() {
     assert_eq!(answer.text("environment"), "dev.default");
     assert_eq!(answer.text("product"), "petstore-product.default");
 }
+
+#[tokio::test]
+async fn where_nothing_is_found_the_host_still_says_what_it_stands_for() {
+    let gateway = Gateway::new().await;
+    let pets = Ask::get(&format!("{API}/pets")).context("environment", "other.default");
+    for ask in [pets, Ask::get(&format!("{API}/.auth/nothing"))] {
+        let answer = gateway.ask(ask).await;
+        answer.refused(403, "no_route");
+        assert_eq!(answer.text("portal"), "petstore-portal.default");
+        assert_eq!(answer.text("environment"), "dev.default");
+        assert_eq!(answer.text("product"), "");
+    }
+    let other = Ask::get(&format!("{PORTAL}/")).context("environment", "dev.default");
+    let answer = gateway.ask(other).await;
+    answer.refused(403, "no_route");
+    assert_eq!(answer.text("portal"), "petstore-portal.default");
+    assert_eq!(answer.text("environment"), "");
+}
