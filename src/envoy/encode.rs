@@ -118,14 +118,7 @@ const fn denied_code(status: Status) -> Code {
 }
 
 fn ok_response(to: &mut Vec<u8>, allowed: &Allowed) {
-    let always = allowed.upstream.write(prepare, |field, value, removed| {
-        let len = value.map_or(0, |value| set(to, field, value));
-        if !may_be_set(len) {
-            to.extend_from_slice(removed);
-        }
-        len
-    });
-    to.extend_from_slice(always);
+    allowed.upstream.write(to, prepare, set);
     if let Some(rest) = allowed.upstream.cookie_set() {
         header_of(to, field::OK_HEADERS, "cookie", (rest, rest.len()), Action::Overwrite);
     }
