@@ -28,7 +28,7 @@ pub use request_id::RequestId;
 use crate::attributes::Attributes;
 use crate::clock::Clock;
 use crate::config::{PortalAccess, Settings, StoreDown, StoreKind};
-use crate::cookie::CookieNames;
+use crate::cookie::{CookieNames, CookiePrefix};
 use crate::decision::{
     Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Status, Upstream,
 };
@@ -105,6 +105,7 @@ struct Inner {
     /// Names of our cookies on hosts that are reached over https, or count as such.
     secure_names: CookieNames,
     plain_names: CookieNames,
+    cookie_prefix: CookiePrefix,
     tokens: TokenCache,
     sessions: MemorySessions,
     /// Sessions in Redis, where they are there.
@@ -168,6 +169,7 @@ impl Checker {
                 .into(),
             secure_names: CookieNames::new(&settings.cookies.prefix, true),
             plain_names: CookieNames::new(&settings.cookies.prefix, false),
+            cookie_prefix: CookiePrefix::new(&settings.cookies.prefix),
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
             sessions: MemorySessions::default(),
             shared,
