@@ -41,7 +41,8 @@ use crate::redis::Redis;
 use crate::replicas::{Bus, SharedSessions};
 use crate::session::KeyRing;
 use crate::store::{
-    Completions, Failures, MemorySessions, Refreshes, Replays, Revocations, TokenCache, Users,
+    Completions, Failures, MemorySessions, OpenedSessions, Refreshes, Replays, Revocations,
+    TokenCache, Users,
 };
 use crate::telemetry::Metrics;
 use crate::trace;
@@ -108,6 +109,8 @@ struct Inner {
     cookie_prefix: CookiePrefix,
     tokens: TokenCache,
     sessions: MemorySessions,
+    /// Sealed sessions, where they are in cookies.
+    opened: OpenedSessions,
     /// Sessions in Redis, where they are there.
     shared: Option<SharedSessions>,
     /// What is over, told to other replicas, where there is a Redis.
@@ -172,6 +175,7 @@ impl Checker {
             cookie_prefix: CookiePrefix::new(&settings.cookies.prefix),
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
             sessions: MemorySessions::default(),
+            opened: OpenedSessions::new(settings.limits.max_cached_tokens)?,
             shared,
             bus,
             refreshes: Refreshes::new(LONGEST_LIFE),
