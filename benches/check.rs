@@ -9,7 +9,7 @@ use criterion::{Bencher, Criterion, criterion_group, criterion_main};
 use portcullis::check::{Checker, Parts};
 use portcullis::clock::Clock;
 use portcullis::config::{self, Parsed};
-use portcullis::cookie::Cookies;
+use portcullis::cookie::{CookiePrefix, Cookies};
 use portcullis::credential::classify;
 use portcullis::decision::{Asked, classify_client};
 use portcullis::envoy::{AuthorizationService, decode, encode};
@@ -124,8 +124,9 @@ fn reading(criterion: &mut Criterion) {
             black_box(classify(headers));
         });
     });
+    let prefix = CookiePrefix::new("portcullis");
     criterion.bench_function("cookie", |bencher| {
-        bencher.iter(|| black_box(Cookies::read(black_box(&attributes.headers), "portcullis")));
+        bencher.iter(|| black_box(Cookies::read(black_box(&attributes.headers), &prefix)));
     });
     let key_ring = world.place.key_ring().expect("keys");
     let sealed = key_ring.seal(Purpose::Session, "h", &[7; 1100], [1; 12]).expect("seals");

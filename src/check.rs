@@ -28,7 +28,7 @@ pub use request_id::RequestId;
 use crate::attributes::Attributes;
 use crate::clock::Clock;
 use crate::config::{PortalAccess, Settings, StoreDown, StoreKind};
-use crate::cookie::CookieNames;
+use crate::cookie::{CookieNames, CookiePrefix};
 use crate::decision::{
     Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Status, Upstream,
 };
@@ -41,7 +41,8 @@ use crate::redis::Redis;
 use crate::replicas::{Bus, SharedSessions};
 use crate::session::KeyRing;
 use crate::store::{
-    Completions, Failures, MemorySessions, Refreshes, Replays, Revocations, TokenCache, Users,
+    Completions, Failures, MemorySessions, OpenedSessions, Refreshes, Replays, Revocations,
+    TokenCache, Users,
 };
 use crate::telemetry::Metrics;
 use crate::trace;
@@ -105,8 +106,11 @@ struct Inner {
     /// Names of our cookies on hosts that are reached over https, or count as such.
     secure_names: CookieNames,
     plain_names: CookieNames,
+    cookie_prefix: CookiePrefix,
     tokens: TokenCache,
     sessions: MemorySessions,
+    /// Sealed sessions, where they are in cookies.
+    opened: OpenedSessions,
     /// Sessions in Redis, where they are there.
     shared: Option<SharedSessions>,
     /// What is over, told to other replicas, where there is a Redis.
@@ -169,8 +173,10 @@ impl Checker {
                 .into(),
             secure_names: CookieNames::new(&settings.cookies.prefix, true),
             plain_names: CookieNames::new(&settings.cookies.prefix, false),
+            cookie_prefix: CookiePrefix::new(&settings.cookies.prefix),
             tokens: TokenCache::new(settings.limits.max_cached_tokens)?,
             sessions: MemorySessions::default(),
+            opened: OpenedSessions::new(settings.limits.max_cached_tokens)?,
             shared,
             bus,
             refreshes: Refreshes::new(LONGEST_LIFE),

@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use crate::attributes::{Few, Headers, split_at_commas};
+use memchr::memmem::Finder;
 use memchr::{memchr, memchr_iter, memrchr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,12 +95,52 @@ impl std::fmt::Debug for SetCookie {
     }
 }
 
+/// How the names of our cookies begin, with or without `__Host-`, made ready to be looked for.
+#[derive(Clone, Debug)]
+pub struct CookiePrefix(Finder<'static>);
+
+impl CookiePrefix {
+    /// Names that begin with `prefix`.
+    #[must_use]
+    pub fn new(prefix: &str) -> Self {
+        Self(Finder::new(prefix).into_owned())
+    }
+
+    /// Whether a name of a cookie is ours.
+    fn is_of(&self, name: &str) -> bool {
+        // Browsers match them in any letter case (RFC 6265bis §5.5), so removal does as well.
+        let bare = BROWSER_PREFIXES.iter().find_map(|known| {
+            let (start, rest) = name.split_at_checked(known.len())?;
+            start.eq_ignore_ascii_case(known).then_some(rest)
+        });
+        let bare = bare.unwrap_or(name).as_bytes();
+        let rest = bare.strip_prefix(self.0.needle());
+        rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'-')))
+    }
+}
+
 /// The cookies of a request.
 #[derive(Clone, Default)]
 pub struct Cookies<'c> {
     ours: Few<(&'c str, &'c str), 6>,
-    any_of_ours: bool,
-    read: Option<(&'c Headers<'c>, &'c str)>,
+    /// Where anything of ours stands, believed or not.
+    places: Few<Place, 4>,
+    /// Bytes of everything else.
+    others: usize,
+    read: Option<(&'c Headers<'c>, &'c CookiePrefix)>,
+}
+
+/// A pair in which something of ours stands.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Number of its line.
+    line: usize,
+    /// Where it begins in its line.
+    start: usize,
+    /// Where the semicolon behind it stands, or the line ends.
+    end: usize,
+    /// Whether something else stands there as well.
+    is_mixed: bool,
 }
 
 impl std::fmt::Debug for Cookies<'_> {
@@ -118,26 +159,39 @@ impl<'c> Cookies<'c> {
     /// a comma in a cookie of its own; in what a browser sends, a name behind a comma is removed but
     /// never believed.
     #[must_use]
-    pub fn read(headers: &'c Headers<'c>, prefix: &'c str) -> Self {
+    pub fn read(headers: &'c Headers<'c>, prefix: &'c CookiePrefix) -> Self {
         let mut cookies = Self { read: Some((headers, prefix)), ..Self::default() };
         let mut believe_joined = None;
-        for line in headers.all("cookie") {
-            for pair in pairs_with(line, prefix) {
+        for (line, text) in headers.all("cookie").enumerate() {
+            cookies.others = cookies.others.saturating_add(text.len());
+            for (start, end) in pairs_with(text, prefix) {
                 let believe = *believe_joined.get_or_insert_with(|| !is_from_a_browser(headers));
-                cookies.add_pair(pair, prefix, believe);
+                let pair = trim(text.get(start..end).unwrap_or_default());
+                let (ours, is_mixed) = cookies.take(pair, prefix, believe);
+                if ours {
+                    cookies.places.push(Place { line, start, end, is_mixed });
+                    cookies.others = cookies.others.saturating_sub(end.saturating_sub(start));
+                }
             }
         }
         cookies
     }
 
-    /// Takes what is ours of one pair, which may hold further ones behind commas.
-    fn add_pair(&mut self, pair: &'c str, prefix: &str, believe_joined: bool) {
-        for (place, piece) in pieces(pair).enumerate().filter(|(_, piece)| piece.is_ours(prefix)) {
-            self.any_of_ours = true;
+    /// Takes what is ours of one pair, which may hold further ones behind commas. Returns whether there is
+    /// any of ours, believed or not, and whether there is anything else.
+    fn take(&mut self, pair: &'c str, prefix: &CookiePrefix, believe_joined: bool) -> (bool, bool) {
+        let (mut ours, mut others) = (false, false);
+        for (place, piece) in pieces(pair).enumerate() {
+            if !piece.is_ours(prefix) {
+                others = true;
+                continue;
+            }
+            ours = true;
             if place == 0 || believe_joined {
                 self.ours.push((piece.name, trim(piece.value)));
             }
         }
+        (ours, others)
     }
 
     /// The value of a cookie of ours; `None` where it is absent or stands there twice with
@@ -167,18 +221,28 @@ impl<'c> Cookies<'c> {
 
     /// Whether there is any of ours, believed or not.
     #[must_use]
-    pub const fn concern_us(&self) -> bool {
-        self.any_of_ours
+    pub fn concern_us(&self) -> bool {
+        !self.places.is_empty()
     }
 
     /// What is left for the upstream: everything but ours. `None`: nothing is left.
     #[must_use]
     pub fn for_upstream(&self) -> Option<String> {
         let (headers, prefix) = self.read?;
-        let mut left = String::new();
-        for line in headers.all("cookie") {
-            left.reserve(line.len() + SEPARATOR.len());
-            keep_others(line, prefix, &mut left);
+        // As many as there are where they are written as browsers do.
+        let mut left = String::with_capacity(self.others);
+        let mut places = self.places.iter().peekable();
+        for (line, text) in headers.all("cookie").enumerate() {
+            let mut from = 0;
+            while let Some(place) = places.next_if(|place| place.line == line) {
+                let end = place.start.saturating_sub(1);
+                keep_all(text.get(from..end).unwrap_or_default(), &mut left);
+                if place.is_mixed {
+                    keep_others(text.get(place.start..place.end)?, prefix, &mut left);
+                }
+                from = place.end.saturating_add(1);
+            }
+            keep_all(text.get(from..).unwrap_or_default(), &mut left);
         }
         (!left.is_empty()).then_some(left)
     }
@@ -187,30 +251,44 @@ impl<'c> Cookies<'c> {
 /// What stands between two pairs.
 const SEPARATOR: &str = "; ";
 
-/// Appends the pairs of `line` without what is ours.
-fn keep_others(line: &str, prefix: &str, left: &mut String) {
-    let bytes = line.as_bytes();
-    let ends = memchr_iter(b';', bytes).chain(std::iter::once(line.len()));
-    let mut start = 0;
-    let mut found = find(bytes, start, prefix.as_bytes());
-    for end in ends {
-        let pair = trim(line.get(start..end).unwrap_or_default());
-        start = end.saturating_add(1);
-        if found.is_none_or(|found| found > end) {
-            keep(pair, left);
-            continue;
-        }
-        // The prefix stands in it, as a name or anywhere else. What follows is searched from here: a
-        // sealed text is looked through once at most.
-        found = find(bytes, start, prefix.as_bytes());
-        let others = pieces(pair).filter(|piece| !piece.is_ours(prefix));
-        let mut rest = String::new();
-        for (place, piece) in others.enumerate() {
-            rest.push_str(if place == 0 { "" } else { "," });
-            rest.push_str(piece.text);
-        }
-        keep(trim(&rest), left);
+/// Appends every pair of a part of a line.
+fn keep_all(part: &str, left: &mut String) {
+    let part = trim(part);
+    if is_plain(part.as_bytes()) {
+        keep(part, left);
+        return;
     }
+    let mut from = 0;
+    for end in memchr_iter(b';', part.as_bytes()).chain(std::iter::once(part.len())) {
+        keep(trim(part.get(from..end).unwrap_or_default()), left);
+        from = end.saturating_add(1);
+    }
+}
+
+/// Whether pairs are written as browsers do: none of them empty, [`SEPARATOR`] between them and no more white
+/// space. Looks at each byte and its neighbours, without a branch, so that many of them are looked at at once.
+fn is_plain(pairs: &[u8]) -> bool {
+    let [first, .., last] = pairs else { return false };
+    let is_blank = |byte: u8| (byte == b' ') | (byte == b'\t');
+    let before_and_here = pairs.iter().zip(pairs.iter().skip(1));
+    let around = before_and_here.zip(pairs.iter().skip(2));
+    let odd = around.fold(false, |odd, ((before, here), behind)| {
+        let ends = (*here == b';') & (is_blank(*before) | (*before == b';') | (*behind != b' '));
+        let begins = (*before == b';') & (is_blank(*behind) | (*behind == b';'));
+        odd | ends | begins
+    });
+    !odd && *first != b';' && *last != b';'
+}
+
+/// Appends a pair without what is ours of it.
+fn keep_others(pair: &str, prefix: &CookiePrefix, left: &mut String) {
+    let mut rest = String::new();
+    let others = pieces(trim(pair)).filter(|piece| !piece.is_ours(prefix));
+    for (place, piece) in others.enumerate() {
+        rest.push_str(if place == 0 { "" } else { "," });
+        rest.push_str(piece.text);
+    }
+    keep(trim(&rest), left);
 }
 
 fn keep(pair: &str, left: &mut String) {
@@ -220,27 +298,22 @@ fn keep(pair: &str, left: &mut String) {
     }
 }
 
-/// The pairs of a line in which `word` stands, wherever: all others are nobody's of ours.
-fn pairs_with<'l>(line: &'l str, word: &'l str) -> impl Iterator<Item = &'l str> {
+/// Where the pairs of a line begin and end in which the prefix stands, wherever: all others are nobody's of
+/// ours.
+fn pairs_with<'l>(line: &'l str, prefix: &'l CookiePrefix) -> impl Iterator<Item = (usize, usize)> {
     let mut from = 0;
     std::iter::from_fn(move || {
-        let found = find(line.as_bytes(), from, word.as_bytes())?;
+        let rest = line.as_bytes().get(from..)?;
+        let found = prefix.0.find(rest)?;
         // Where the search began, a pair begins.
-        let before = line.as_bytes().get(from..found)?;
-        let start =
-            memrchr(b';', before).map_or(from, |at| from.saturating_add(at).saturating_add(1));
-        let length = memchr(b';', line.as_bytes().get(found..)?);
+        let before = memrchr(b';', rest.get(..found)?);
+        let start = before.map_or(from, |at| from.saturating_add(at).saturating_add(1));
+        let length = memchr(b';', rest.get(found..)?);
+        let found = from.saturating_add(found);
         let end = length.map_or(line.len(), |length| found.saturating_add(length));
         from = end.saturating_add(1);
-        line.get(start..end).map(trim)
+        Some((start, end))
     })
-}
-
-/// Where `word` stands behind `from`.
-fn find(line: &[u8], from: usize, word: &[u8]) -> Option<usize> {
-    let first = *word.first()?;
-    let hits = memchr_iter(first, line.get(from..)?).map(|at| from.saturating_add(at));
-    hits.into_iter().find(|at| line.get(*at..).is_some_and(|rest| rest.starts_with(word)))
 }
 
 /// What stands between the commas of a pair.
@@ -253,8 +326,8 @@ struct Piece<'l> {
 impl Piece<'_> {
     /// Some servers trim names, of whatever they take for white space; none that a browser sends needs
     /// it, so it is not believed.
-    fn is_ours(&self, prefix: &str) -> bool {
-        is_ours(self.name.trim(), prefix)
+    fn is_ours(&self, prefix: &CookiePrefix) -> bool {
+        prefix.is_of(self.name.trim())
     }
 }
 
@@ -288,20 +361,17 @@ fn trim(text: &str) -> &str {
 /// Beginnings of names that browsers know; the longer ones first.
 const BROWSER_PREFIXES: [&str; 4] = ["__Host-Http-", "__Host-", "__Http-", "__Secure-"];
 
-fn is_ours(name: &str, prefix: &str) -> bool {
-    // Browsers match them in any letter case (RFC 6265bis §5.5), so removal does as well.
-    let bare = BROWSER_PREFIXES.iter().find_map(|known| {
-        let (start, rest) = name.split_at_checked(known.len())?;
-        start.eq_ignore_ascii_case(known).then_some(rest)
-    });
-    let bare = bare.unwrap_or(name);
-    bare.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static PREFIX: LazyLock<CookiePrefix> = LazyLock::new(|| CookiePrefix::new("portcullis"));
+
+    fn prefix() -> &'static CookiePrefix {
+        &PREFIX
+    }
 
     fn request<'l>(lines: &[&'l str], browser: bool) -> Headers<'l> {
         let mut headers = Headers::default();
@@ -378,7 +448,7 @@ mod tests {
         ];
         for Case { lines, ours, upstream } in cases {
             let headers = request(lines, false);
-            let cookies = Cookies::read(&headers, "portcullis");
+            let cookies = Cookies::read(&headers, prefix());
             assert_eq!(cookies.get("__Host-portcullis-s"), ours, "{lines:?}");
             assert_eq!(cookies.for_upstream().as_deref(), upstream, "{lines:?}");
         }
@@ -387,13 +457,13 @@ mod tests {
     #[test]
     fn does_not_believe_a_name_behind_a_comma_of_a_browser() {
         let headers = request(&["tossed=1,__Host-portcullis-s=evil"], true);
-        let cookies = Cookies::read(&headers, "portcullis");
+        let cookies = Cookies::read(&headers, prefix());
         assert_eq!(cookies.get("__Host-portcullis-s"), None);
         assert_eq!(cookies.for_upstream().as_deref(), Some("tossed=1"));
         let mut headers = Headers::default();
         headers.add("cookie", "tossed=1,__Host-portcullis-s=evil");
         headers.add("user-agent", "Mozilla/5.0 (Macintosh) Version/15.6 Safari/605.1.15");
-        assert_eq!(Cookies::read(&headers, "portcullis").get("__Host-portcullis-s"), None);
+        assert_eq!(Cookies::read(&headers, prefix()).get("__Host-portcullis-s"), None);
     }
 
     #[test]
@@ -413,13 +483,41 @@ mod tests {
         assert_eq!(format!("{set:?}"), "__Host-portcullis-s");
     }
 
+    /// As it says: the name, or what is left of it behind what browsers know.
+    fn is_plainly_ours(name: &str) -> bool {
+        let name = name.trim();
+        let known = ["__host-http-", "__host-", "__http-", "__secure-"];
+        let known = known.iter().find(|known| name.to_ascii_lowercase().starts_with(**known));
+        let bare = known.and_then(|known| name.get(known.len()..)).unwrap_or(name);
+        bare == "portcullis" || bare.starts_with("portcullis-")
+    }
+
+    /// As it says: every piece of every pair is looked at. What is believed, and whether there is any of ours.
+    fn read_plainly(headers: &Headers<'_>, browser: bool) -> (Vec<(String, String)>, bool) {
+        let (mut believed, mut any) = (Vec::new(), false);
+        for pair in headers.all("cookie").flat_map(|line| line.split(';')) {
+            for (place, piece) in pair.trim_matches([' ', '\t']).split(',').enumerate() {
+                let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+                let name = name.trim_start_matches([' ', '\t']);
+                let name = if piece.contains('=') { name } else { trim(name) };
+                if is_plainly_ours(name) {
+                    any = true;
+                    if place == 0 || !browser {
+                        believed.push((name.to_owned(), trim(value).to_owned()));
+                    }
+                }
+            }
+        }
+        (believed, any)
+    }
+
     /// As it says: every pair, and every piece of it, is looked at.
-    fn for_upstream_plainly(headers: &Headers<'_>, prefix: &str) -> Option<String> {
+    fn for_upstream_plainly(headers: &Headers<'_>) -> Option<String> {
         let mut left = String::new();
         let plain_trim = |text: &str| text.trim_matches([' ', '\t']).to_owned();
         for pair in headers.all("cookie").flat_map(|line| line.split(';')) {
             let pair = plain_trim(pair);
-            let others = pieces(&pair).filter(|piece| !piece.is_ours(prefix));
+            let others = pieces(&pair).filter(|piece| !is_plainly_ours(piece.name));
             let rest = others.map(|piece| piece.text).collect::<Vec<_>>().join(",");
             let rest = plain_trim(&rest);
             if !rest.is_empty() {
@@ -430,6 +528,44 @@ mod tests {
         (!left.is_empty()).then_some(left)
     }
 
+    #[test]
+    fn leaves_what_is_not_ours_of_lines_as_long_as_a_gateway_takes() {
+        let ours = ["__Host-portcullis-s=x; ", "a=1,portcullis-b; ", "__Host-portcullis-u=y;"];
+        let others = ["a=1; ", "portcullisx=1;", "=; ", "p;", "; ;", "portculli; "];
+        for pairs in [[&ours[..], &others[..]].concat(), ours.to_vec(), others.to_vec()] {
+            let line: String = pairs.iter().cycle().take(60 * 1024 / 12).copied().collect();
+            let headers = request(&[&line, "", &line], true);
+            let cookies = Cookies::read(&headers, prefix());
+            assert_eq!(cookies.for_upstream(), for_upstream_plainly(&headers));
+            assert_eq!(cookies.names().count(), read_plainly(&headers, true).0.len());
+        }
+    }
+
+    #[test]
+    fn pairs_are_plain_that_stay_as_they_are() {
+        let mut texts = vec![String::new()];
+        for length in 1..8 {
+            let longer = |text: &String| ["a", ";", " ", "\t"].map(|next| format!("{text}{next}"));
+            texts = texts.iter().flat_map(longer).collect();
+            for text in texts.iter().filter(|text| trim(text).len() == length) {
+                let mut kept = String::new();
+                text.split(';').for_each(|pair| keep(trim(pair), &mut kept));
+                // One byte alone is looked at in the other way.
+                assert_eq!(is_plain(text.as_bytes()), kept == *text && length > 1, "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn asks_for_as_much_room_as_there_is_left() {
+        let line =
+            "a=1; b=2; __Host-portcullis-s=xxxxxxxxxxxxxxxxxxxx; c=3; __Host-portcullis-u=y; d=4";
+        let headers = request(&[line], true);
+        let left = Cookies::read(&headers, prefix()).for_upstream().expect("others");
+        assert_eq!(left, "a=1; b=2; c=3; d=4");
+        assert!(left.capacity() <= left.len() + 2 * SEPARATOR.len(), "{}", left.capacity());
+    }
+
     proptest! {
         #[test]
         fn leaves_for_the_upstream_what_looking_at_every_pair_leaves(
@@ -437,12 +573,17 @@ mod tests {
                 "__Host-portcullis-s=x", "portcullis-a", "__hOST-portcullis", "portcullis", "a=1", "=", ",", ";", "; ",
                 " ", "\t", "\u{a0}", "portcullisx=1", "\u{e9}=\u{e9}", "p", "-",
             ]), 0..14), 0..3),
+            browser: bool,
         ) {
             let lines: Vec<String> = lines.iter().map(|parts| parts.concat()).collect();
             let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-            let headers = request(&lines, false);
-            let cookies = Cookies::read(&headers, "portcullis");
-            prop_assert_eq!(cookies.for_upstream(), for_upstream_plainly(&headers, "portcullis"));
+            let headers = request(&lines, browser);
+            let cookies = Cookies::read(&headers, prefix());
+            prop_assert_eq!(cookies.for_upstream(), for_upstream_plainly(&headers));
+            let (believed, any) = read_plainly(&headers, browser);
+            let ours = cookies.ours.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            prop_assert_eq!(ours.collect::<Vec<_>>(), believed);
+            prop_assert_eq!(cookies.concern_us(), any);
         }
 
         #[test]
@@ -464,10 +605,10 @@ mod tests {
         ) {
             let line = parts.concat();
             let headers = request(&[&line], browser);
-            let cookies = Cookies::read(&headers, "portcullis");
+            let cookies = Cookies::read(&headers, prefix());
             let upstream = cookies.for_upstream().unwrap_or_default();
             let again = request(&[&upstream], browser);
-            let again = Cookies::read(&again, "portcullis");
+            let again = Cookies::read(&again, prefix());
             prop_assert!(!again.concern_us(), "{upstream:?} of {line:?}");
             if !cookies.concern_us() {
                 let pairs = |line: &str| -> Vec<String> {

@@ -57,7 +57,7 @@ impl Identity {
     pub fn of_session(
         session: &Session,
         issuer: Arc<str>,
-        membership: Membership,
+        membership: Arc<Membership>,
         send_unverified_email: bool,
     ) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Identity {
             email: Some(session.email.as_str()).filter(|email| !email.is_empty()).map(Box::from),
             email_verified: session.email_verified,
             send_unverified_email,
-            membership: Arc::new(membership),
+            membership,
             groups_claimed: session.groups_claimed,
             credential: CredentialKind::Session,
             usage_plan: None,

@@ -4,6 +4,8 @@
 mod completions;
 mod failures;
 mod fingerprint;
+mod mac;
+mod opened;
 mod refreshes;
 mod replays;
 mod revocations;
@@ -13,12 +15,14 @@ mod users;
 
 pub use completions::{Completion, Completions};
 pub use failures::Failures;
+pub use mac::Mac;
+pub use opened::{OpenedSession, OpenedSessions, Place};
 pub use refreshes::{Refresh, Refreshes, Turn};
 pub use replays::Replays;
-pub use revocations::{Ended, Marks, Revocations, Subject};
+pub use revocations::{Ended, Marks, Revocations, SessionMarks, Subject};
 pub use sessions::MemorySessions;
 pub use tokens::{Judged, KnownToken, Signature, TokenCache, TokenKey};
-pub use users::{Owner, Users};
+pub use users::{Owner, UserName, Users};
 
 use moka::policy::EvictionPolicy;
 pub(crate) use moka::sync::Cache;

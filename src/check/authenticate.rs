@@ -2,7 +2,7 @@
 
 use super::call::Call;
 use super::origin::has_same_origin_evidence;
-use super::session::{self, Found};
+use super::session::{self, Found, Shown};
 use super::{Presumed, answers, api_key, bearer, said};
 use crate::cookie::SetCookie;
 use crate::credential::{Credential, CredentialKind, classify_by, is_key};
@@ -92,12 +92,21 @@ pub(super) async fn authenticate(
 }
 
 async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, Denied> {
+    let shown = Shown::read(call);
+    if let Some(identity) = shown.and_then(|shown| shown.caller(call)) {
+        facts.tell(&identity);
+        evidence(call)?;
+        return Ok(Authenticated::Identity(identity, Vec::new()));
+    }
     match session::find(call, facts).await {
         Found::None => Ok(Authenticated::Nobody { stale: None }),
         Found::Stale(cookies) => Ok(Authenticated::Nobody { stale: Some(cookies) }),
         Found::Unavailable(what) => Ok(Authenticated::Unavailable(what)),
         Found::Live(live) => {
             let identity = session::identity(call, &live.session);
+            if let Some(shown) = shown {
+                shown.remember(call, &live, &identity);
+            }
             facts.tell(&identity);
             evidence(call)?;
             Ok(Authenticated::Identity(identity, live.cookies))

@@ -47,7 +47,6 @@ impl<'c> Call<'c> {
         deadline: Option<Instant>,
     ) -> Self {
         let site = policy.site(attributes.host.name.as_str());
-        let prefix = &inner.parts.settings.cookies.prefix;
         let now_ms = inner.parts.clock.now_ms();
         // On a host that Portals over http and https share, the strict one decides.
         let mut portals = portals_of(policy, site).filter_map(|id| policy.portal(id)).peekable();
@@ -63,7 +62,7 @@ impl<'c> Call<'c> {
             presumed: None,
             may_wait: true,
             deadline,
-            cookies: Cookies::read(&attributes.headers, prefix),
+            cookies: Cookies::read(&attributes.headers, &inner.cookie_prefix),
             names: if secure { &inner.secure_names } else { &inner.plain_names }.clone(),
             now: UnixTime(now_ms / 1000),
             now_ms,

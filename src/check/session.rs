@@ -1,5 +1,9 @@
 //! The session of a browser: found, judged, refreshed, and given back.
 
+mod shown;
+
+pub(super) use shown::Shown;
+
 use super::Inner;
 use super::authenticate::Lacking;
 use super::call::Call;
@@ -46,6 +50,10 @@ pub(super) struct Live {
     pub(super) session: Arc<Session>,
     /// What the browser has to be given.
     pub(super) cookies: Vec<SetCookie>,
+    /// The generation of the record that the browser has.
+    in_browser: u64,
+    /// When it was last used, where its cookie says so.
+    last_use: Option<UnixTime>,
 }
 
 /// A record and the generation of it that the browser has.
@@ -97,7 +105,7 @@ pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
     let provider_down =
         login.is_some_and(|login| call.inner.parts.providers.is_known_down(&login.issuer));
     let standing = standing(
-        &opened.session,
+        opened.session.times(),
         StandingFacts {
             limits: &portal.session,
             last_use,
@@ -297,13 +305,7 @@ fn portal_of<'c>(call: &Call<'c>, session: &Session) -> Option<(PortalId, &'c Po
 
 /// Whether the session was ended by a logout, a newer login or the provider.
 pub(super) fn is_revoked(inner: &Inner, session: &Session) -> bool {
-    inner.revocations.is_revoked(Subject {
-        session: Some(&session.id),
-        issuer: &session.issuer,
-        provider_session: Some(session.provider_session.as_str()).filter(|sid| !sid.is_empty()),
-        subject: &session.subject,
-        began_ms: session.signed_in_at_ms,
-    })
+    inner.revocations.is_revoked(Subject::of(session))
 }
 
 /// When this session was last used, as far as its cookie says.
@@ -323,8 +325,7 @@ fn live(call: &Call<'_>, opened: Opened, portal: &Portal, last_use: Option<UnixT
         // record, and this process knows the newer one.
         cookies.extend(write(call, &session, portal).unwrap_or_default());
     }
-    let renew_after = portal.session.idle_timeout.checked_div(10).unwrap_or_default();
-    let renewed = last_use.is_none_or(|at| call.now >= at.plus(renew_after));
+    let renewed = last_use.is_none_or(|at| call.now >= at.plus(renew_after(portal)));
     if renewed {
         cookies.extend(write_last_use(call, &session, portal));
         touch(call, &session, portal);
@@ -340,7 +341,12 @@ fn live(call: &Call<'_>, opened: Opened, portal: &Portal, last_use: Option<UnixT
             cookies.push(call.names.clear(suffix));
         }
     }
-    Found::Live(Live { session, cookies })
+    Found::Live(Live { session, cookies, in_browser, last_use })
+}
+
+/// How long the cookie of the last use is good enough.
+fn renew_after(portal: &Portal) -> Duration {
+    portal.session.idle_timeout.checked_div(10).unwrap_or_default()
 }
 
 /// Has Redis keep a session that is used. Nobody waits for that.
@@ -462,8 +468,12 @@ pub(super) fn identity(call: &Call<'_>, session: &Session) -> Arc<Identity> {
         .unwrap_or_default();
     let groups = call.policy.all_groups(&session.groups);
     let membership = Membership { portals, groups };
+    let membership = call.inner.tokens.share(call.policy.epoch, membership);
     let send_unverified_email = call.settings().tokens.send_unverified_email;
     let issuer =
         login.map_or_else(|| session.issuer.as_str().into(), |login| login.issuer.shared());
     Arc::new(Identity::of_session(session, issuer, membership, send_unverified_email))
 }
+
+#[cfg(test)]
+mod tests;

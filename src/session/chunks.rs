@@ -134,6 +134,7 @@ fn join<'c>(cookies: &'c Cookies<'_>, names: &CookieNames) -> Option<Cow<'c, str
 mod tests {
     use super::*;
     use crate::attributes::Headers;
+    use crate::cookie::CookiePrefix;
 
     fn names() -> CookieNames {
         CookieNames::new("portcullis", true)
@@ -147,8 +148,12 @@ mod tests {
         headers
     }
 
+    fn prefix() -> CookiePrefix {
+        CookiePrefix::new("portcullis")
+    }
+
     fn read(pairs: &[(String, String)]) -> Chunks<'static> {
-        match Chunks::read(&Cookies::read(&request(pairs), "portcullis"), &names()) {
+        match Chunks::read(&Cookies::read(&request(pairs), &prefix()), &names()) {
             Chunks::Absent => Chunks::Absent,
             Chunks::Broken => Chunks::Broken,
             Chunks::Whole(text) => Chunks::Whole(text.into_owned().into()),
@@ -199,8 +204,9 @@ mod tests {
         let text = "x".repeat(MAX_BYTES);
         let got = Chunks::write(&text, &names(), &Cookies::default(), hour);
         assert!(matches!(got, Err(TooLarge { bytes }) if bytes > MAX_BYTES));
+        let prefix = prefix();
         let before = request(&written(&"x".repeat(CHUNK_BYTES + 1)));
-        let before = Cookies::read(&before, "portcullis");
+        let before = Cookies::read(&before, &prefix);
         let after = Chunks::write("y", &names(), &before, hour).expect("fits");
         assert_eq!(format!("{after:?}"), "[__Host-portcullis-s, __Host-portcullis-s-1]");
         assert!(after[1].as_str().contains("Max-Age=0"));

@@ -45,6 +45,19 @@ unprintable!(
     State
 );
 
+/// The times of a session, and whether they can be moved on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Times {
+    /// When the caller signed in.
+    pub signed_in_at: UnixTime,
+    /// When the identity was last said by the provider.
+    pub refreshed_at: UnixTime,
+    /// When that is over, clock skew not included.
+    pub identity_expires_at: UnixTime,
+    /// Whether there is a refresh token.
+    pub can_refresh: bool,
+}
+
 impl Session {
     /// Reads a record: to what [`Message::decode`] makes of it, in half the time.
     ///
@@ -124,6 +137,17 @@ impl Session {
     #[must_use]
     pub const fn signed_in_at(&self) -> UnixTime {
         UnixTime(self.signed_in_at_ms / 1000)
+    }
+
+    /// What its standing depends on.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        Times {
+            signed_in_at: self.signed_in_at(),
+            refreshed_at: UnixTime(self.refreshed_at),
+            identity_expires_at: UnixTime(self.identity_expires_at),
+            can_refresh: self.has_refresh_token(),
+        }
     }
 
     /// Whether it can be refreshed.

@@ -24,7 +24,7 @@
 //!
 //! Pure: no I/O, no clock.
 
-use super::Session;
+use super::Times;
 use crate::config::SessionLimits;
 use crate::time::UnixTime;
 use std::time::Duration;
@@ -85,12 +85,12 @@ pub enum Standing {
     Over(Ended),
 }
 
-/// Says how `session` stands.
+/// Says how a session of these times stands.
 #[must_use]
-pub fn standing(session: &Session, facts: Facts<'_>) -> Standing {
+pub fn standing(times: Times, facts: Facts<'_>) -> Standing {
     let Facts { limits, last_use, clock_skew, provider_down, now } = facts;
-    let refreshed_at = UnixTime(session.refreshed_at);
-    if now >= session.signed_in_at().plus(limits.lifetime) {
+    let Times { signed_in_at, refreshed_at, identity_expires_at: ends_at, can_refresh } = times;
+    if now >= signed_in_at.plus(limits.lifetime) {
         return Standing::Over(Ended::Lifetime);
     }
     // A browser that lost the cookie of the last use is as idle as the record is old.
@@ -98,10 +98,9 @@ pub fn standing(session: &Session, facts: Facts<'_>) -> Standing {
     if now >= used_at.plus(limits.idle_timeout) {
         return Standing::Over(Ended::Idle);
     }
-    let ends_at = UnixTime(session.identity_expires_at);
     let expired = now >= ends_at.plus(clock_skew);
     let grace = now < ends_at.plus(limits.outage_grace).max(ends_at.plus(clock_skew));
-    if !session.has_refresh_token() {
+    if !can_refresh {
         return match (expired, provider_down && grace) {
             (false, _) => Standing::Current,
             (true, true) => Standing::Grace,
@@ -120,6 +119,7 @@ pub fn standing(session: &Session, facts: Facts<'_>) -> Standing {
 mod tests {
     use super::*;
     use crate::config::StoreDown;
+    use crate::session::Session;
 
     const MINUTE: u64 = 60;
     const HOUR: u64 = 3600;
@@ -147,7 +147,7 @@ mod tests {
             provider_down,
             now: UnixTime(now),
         };
-        standing(&session, facts)
+        standing(session.times(), facts)
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
             let now = UnixTime(now);
             let facts =
                 Facts { limits: &limits, last_use: None, clock_skew, provider_down: false, now };
-            standing(&session, facts)
+            standing(session.times(), facts)
         };
         assert_eq!((at(49), at(50)), (Standing::Current, Standing::Due));
     }

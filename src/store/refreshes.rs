@@ -70,7 +70,13 @@ impl Refreshes {
     /// The newest record of the session that `session` is a record of.
     #[must_use]
     pub fn newest(&self, session: &Session) -> Option<Arc<Session>> {
-        self.done.get(&session.id).filter(|newer| newer.generation > session.generation)
+        self.newer_than(&session.id, session.generation)
+    }
+
+    /// The newest record of session `id`, if that is newer than this generation.
+    #[must_use]
+    pub fn newer_than(&self, id: &str, generation: u64) -> Option<Arc<Session>> {
+        self.done.get(id).filter(|newer| newer.generation > generation)
     }
 
     /// Whose turn it is to refresh `session`.

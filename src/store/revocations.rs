@@ -1,6 +1,7 @@
 //! Sessions and callers that signed out, for as long as a session of theirs could live.
 
 use super::fingerprint::{Fingerprints, NamedMap};
+use crate::session::Session;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -109,11 +110,32 @@ pub struct Subject<'s> {
     pub began_ms: u64,
 }
 
+impl<'s> Subject<'s> {
+    /// What may have been revoked of a session of ours.
+    #[must_use]
+    pub fn of(session: &'s Session) -> Self {
+        Self {
+            session: Some(&session.id),
+            issuer: &session.issuer,
+            provider_session: Some(session.provider_session.as_str()).filter(|sid| !sid.is_empty()),
+            subject: &session.subject,
+            began_ms: session.signed_in_at_ms,
+        }
+    }
+}
+
 /// What would end something, by its short names, and when that began.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Marks {
     names: [u128; 2],
     began_ms: u64,
+}
+
+/// The same for a session of ours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionMarks {
+    session: Option<u128>,
+    others: Marks,
 }
 
 impl Revocations {
@@ -215,10 +237,28 @@ impl Revocations {
         held.floor_ms.is_some_and(|floor| began_ms <= floor) || marks.names.iter().any(over)
     }
 
+    /// The same, and its session with us as well.
+    #[must_use]
+    pub fn session_marks(&self, subject: Subject<'_>) -> SessionMarks {
+        let session = subject.session.map(|id| self.names.of(&Key::Session(id)));
+        SessionMarks { session, others: self.marks(subject) }
+    }
+
+    /// Whether the session with these marks was revoked.
+    #[must_use]
+    pub fn is_session_marked(&self, marks: &SessionMarks) -> bool {
+        self.any.load(Ordering::Acquire)
+            && (self.is_marked(&marks.others) || marks.session.is_some_and(|name| self.holds(name)))
+    }
+
     /// Whether our own session `id` was ended. Our ids count once, so the time says no more.
     fn ended(&self, id: &str) -> bool {
+        self.holds(self.names.of(&Key::Session(id)))
+    }
+
+    fn holds(&self, name: u128) -> bool {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        held.entries.contains_key(&self.names.of(&Key::Session(id)))
+        held.entries.contains_key(&name)
     }
 }
 
@@ -261,31 +301,38 @@ mod tests {
         }
     }
 
+    /// Asked in either way.
+    fn is_over(revocations: &Revocations, subject: Subject<'_>) -> bool {
+        let over = revocations.is_revoked(subject);
+        assert_eq!(revocations.is_session_marked(&revocations.session_marks(subject)), over);
+        over
+    }
+
     #[test]
     fn ends_what_it_names_and_nothing_else() {
         let revocations = Revocations::new(MINUTE);
-        assert!(!revocations.is_revoked(subject("a", "p", 1)));
+        assert!(!is_over(&revocations, subject("a", "p", 1)));
         revocations.revoke_session("a", 1000);
-        assert!(revocations.is_revoked(subject("a", "p", 2000)));
-        assert!(!revocations.is_revoked(subject("b", "p", 1)));
+        assert!(is_over(&revocations, subject("a", "p", 2000)));
+        assert!(!is_over(&revocations, subject("b", "p", 1)));
         revocations.revoke_provider_session("i", "p", 1000);
-        assert!(revocations.is_revoked(subject("b", "p", 1000)));
-        assert!(!revocations.is_revoked(subject("b", "p", 1001)), "signed in again");
-        assert!(!revocations.is_revoked(subject("b", "q", 1)));
-        assert!(!revocations.is_revoked(Subject { issuer: "j", ..subject("b", "p", 1) }));
+        assert!(is_over(&revocations, subject("b", "p", 1000)));
+        assert!(!is_over(&revocations, subject("b", "p", 1001)), "signed in again");
+        assert!(!is_over(&revocations, subject("b", "q", 1)));
+        assert!(!is_over(&revocations, Subject { issuer: "j", ..subject("b", "p", 1) }));
         revocations.revoke_subject_without_session("i", "alice", 1000);
-        assert!(revocations.is_revoked(subject("b", "", 1000)));
-        assert!(!revocations.is_revoked(subject("b", "q", 1000)));
+        assert!(is_over(&revocations, subject("b", "", 1000)));
+        assert!(!is_over(&revocations, subject("b", "q", 1000)));
         revocations.revoke_subject("i", "alice", 1000);
-        assert!(revocations.is_revoked(subject("b", "q", 1000)));
-        assert!(revocations.is_revoked(subject("b", "", 1000)));
-        assert!(!revocations.is_revoked(subject("b", "", 1001)), "signed in again");
-        assert!(!revocations.is_revoked(Subject { subject: "bob", ..subject("b", "", 1) }));
+        assert!(is_over(&revocations, subject("b", "q", 1000)));
+        assert!(is_over(&revocations, subject("b", "", 1000)));
+        assert!(!is_over(&revocations, subject("b", "", 1001)), "signed in again");
+        assert!(!is_over(&revocations, Subject { subject: "bob", ..subject("b", "", 1) }));
         // Which field it is counts as well.
-        assert!(!revocations.is_revoked(Subject { subject: "bob", ..subject("p", "alice", 1) }));
+        assert!(!is_over(&revocations, Subject { subject: "bob", ..subject("p", "alice", 1) }));
         // A clock that was set back takes nothing away.
         revocations.revoke_subject("i", "alice", 500);
-        assert!(revocations.is_revoked(subject("b", "q", 1000)));
+        assert!(is_over(&revocations, subject("b", "q", 1000)));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Users who are signed in through this process, for logouts that name them by e-mail.
 
-use super::fingerprint::Fingerprints;
+use super::fingerprint::{Fingerprints, Named};
 use super::lru;
 use moka::sync::Cache;
 use std::fmt;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,10 +21,14 @@ struct User {
     email_verified: bool,
 }
 
+/// A user's short name, to be asked for again and again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct UserName(u128);
+
 /// Users by issuer and subject.
 #[derive(Clone)]
 pub struct Users {
-    known: Cache<u128, Arc<User>>,
+    known: Cache<u128, Arc<User>, BuildHasherDefault<Named>>,
     names: Fingerprints,
 }
 
@@ -36,8 +41,7 @@ impl fmt::Debug for Users {
 
 impl Default for Users {
     fn default() -> Self {
-        let known = lru(CAPACITY).time_to_live(KEEP).build();
-        Self { known, names: Fingerprints::default() }
+        Self::named(Fingerprints::default())
     }
 }
 
@@ -53,6 +57,17 @@ pub enum Owner {
 }
 
 impl Users {
+    fn named(names: Fingerprints) -> Self {
+        let known = lru(CAPACITY).time_to_live(KEEP);
+        Self { known: known.build_with_hasher(BuildHasherDefault::default()), names }
+    }
+
+    /// The same names, and nobody is known: as after a flood of others.
+    #[cfg(test)]
+    pub(crate) fn emptied(&self) -> Self {
+        Self::named(self.names.clone())
+    }
+
     /// Somebody is signed in.
     pub fn seen(&self, issuer: &str, subject: &str, email: &str, email_verified: bool) {
         let user = User {
@@ -61,13 +76,25 @@ impl Users {
             email: email.to_owned(),
             email_verified,
         };
-        self.known.insert(self.names.of(&(issuer, subject)), Arc::new(user));
+        self.known.insert(self.name(issuer, subject).0, Arc::new(user));
+    }
+
+    /// The short name of `subject` of `issuer`.
+    #[must_use]
+    pub fn name(&self, issuer: &str, subject: &str) -> UserName {
+        UserName(self.names.of(&(issuer, subject)))
     }
 
     /// Whether `subject` of `issuer` was seen.
     #[must_use]
     pub fn knows(&self, issuer: &str, subject: &str) -> bool {
-        self.known.contains_key(&self.names.of(&(issuer, subject)))
+        self.knows_named(self.name(issuer, subject))
+    }
+
+    /// Whether the user of this name was seen.
+    #[must_use]
+    pub fn knows_named(&self, name: UserName) -> bool {
+        self.known.contains_key(&name.0)
     }
 
     /// Whose e-mail it is: compared byte for byte, and only where the provider has verified it.
@@ -104,5 +131,7 @@ mod tests {
         assert_eq!(owner("c@example.com"), Owner::Several);
         assert_eq!(users.owner("j", "a@example.com"), Owner::Nobody);
         assert!(users.knows("i", "bob") && !users.knows("i", "eve"));
+        assert!(users.knows_named(users.name("i", "bob")));
+        assert!(!users.knows_named(users.name("j", "bob")));
     }
 }

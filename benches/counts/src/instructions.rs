@@ -151,19 +151,24 @@ fn portcullis(bench: &Bench, counts: &mut Counts) -> Outcome<()> {
         let cases = cases_of(kind)?;
         count(name(kind), &cases, &|_| zipf(cases.len(), total), cases.len(), 0)?;
     }
-    // Every hundredth token is a new one, from behind the users.
-    let both: Vec<_> = users.iter().chain(&fresh).cloned().collect();
     let each = total.div_ceil(HUNDRED);
-    let mixed = |attempt: usize| {
-        let mut new = users.len() + attempt * each..;
-        let mut mixed = zipf(users.len(), total);
+    // Every hundredth is a new one, from behind those that are known.
+    let mixed = |known: usize, attempt: usize| {
+        let mut new = known + attempt * each..;
+        let mut mixed = zipf(known, total);
         for place in mixed.iter_mut().skip(HUNDRED / 2).step_by(HUNDRED) {
             *place = new.next().unwrap_or_default();
         }
         mixed
     };
-    count(MISSES, &both, &mixed, users.len(), CHECKS / HUNDRED)?;
-    for kind in [Kind::Session, Kind::Redirect, Kind::Unauthorized] {
+    let both: Vec<_> = users.iter().chain(&fresh).cloned().collect();
+    let order = |attempt| mixed(users.len(), attempt);
+    count(MISSES, &both, &order, users.len(), CHECKS / HUNDRED)?;
+    // The sessions as well: the others are shown before it counts.
+    let sessions = cases_of(Kind::Session)?;
+    let known = sessions.len() - ATTEMPTS * each;
+    count(name(Kind::Session), &sessions, &|attempt| mixed(known, attempt), known, 0)?;
+    for kind in [Kind::Redirect, Kind::Unauthorized] {
         let cases = cases_of(kind)?;
         count(name(kind), &cases, &|_| zipf(cases.len(), total), 0, 0)?;
     }

@@ -1,7 +1,7 @@
 //! `Cookie` fields, one a line: none of ours goes upstream, and what is not ours stays as it was.
 
 use portcullis::attributes::Headers;
-use portcullis::cookie::{CookieNames, Cookies};
+use portcullis::cookie::{CookieNames, CookiePrefix, Cookies};
 use portcullis::session::{Chunks, stray_chunks};
 
 const PREFIX: &str = "portcullis";
@@ -14,7 +14,8 @@ pub(crate) fn run(data: &[u8]) {
     if browser & 1 == 1 {
         headers.add("sec-fetch-site", "none");
     }
-    let cookies = Cookies::read(&headers, PREFIX);
+    let prefix = CookiePrefix::new(PREFIX);
+    let cookies = Cookies::read(&headers, &prefix);
     let upstream = cookies.for_upstream().unwrap_or_default();
     assert_eq!(ours(&upstream).next(), None, "{text:?} leaves {upstream:?}");
     assert_eq!(cookies.concern_us(), ours(&text.replace('\n', ";")).next().is_some(), "{text:?}");

@@ -148,6 +148,35 @@ async fn i20_without_the_log_a_bearer_id_token_is_refused_where_sessions_are() {
     }
 }
 
+/// The same for a sealed session: this replica has opened it before, and could go on by that.
+#[tokio::test]
+async fn i20_without_the_log_a_sealed_session_that_was_seen_is_refused_all_the_same() {
+    for (mode, passes) in [("refuse", false), ("local", true)] {
+        let session = format!("store: cookie, store_down: {mode}");
+        let fleet = Fleet::with(1, &session, Setup::default(), durable()).await;
+        let browser = fleet.signed_in().await;
+        let ask = || plain(&fleet.replicas[0], &browser);
+        ask().await.granted();
+        ask().await.granted();
+        fleet.redis.kill();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(20) && ask().await.allowed {
+            if passes && began.elapsed() > Duration::from_secs(5) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        let answer = ask().await;
+        assert_eq!(answer.allowed, passes, "{mode}");
+        if !passes {
+            answer.refused(503, "store_unavailable");
+            fleet.redis.start_again();
+            fleet.recovered().await;
+            fleet.all_grant(&browser).await;
+        }
+    }
+}
+
 /// A replica that starts knows nothing of earlier logouts: a sealed cookie says nothing of them. It waits for the
 /// log, and goes on without it only where Redis is away, and `store_down` says `local`.
 #[tokio::test]
