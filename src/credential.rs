@@ -65,6 +65,18 @@ pub fn classify<'h>(headers: &'h Headers<'_>) -> Credential<'h> {
 /// The same with keys in this header, named in lower case.
 #[must_use]
 pub fn classify_by<'h>(headers: &'h Headers<'_>, key_header: &'h str) -> Credential<'h> {
+    usual(headers, key_header).unwrap_or_else(|| by_count(headers, key_header))
+}
+
+/// One bearer, as nearly every client sends it, and no key.
+fn usual<'h>(headers: &'h Headers<'_>, key_header: &'h str) -> Option<Credential<'h>> {
+    let token = headers.only("authorization")?.strip_prefix("Bearer ")?;
+    let is_alone = !token.is_empty() && is_graphic(token, true) && !headers.has(key_header);
+    is_alone.then_some(Credential::Bearer(token))
+}
+
+/// The same, whatever comes.
+fn by_count<'h>(headers: &'h Headers<'_>, key_header: &'h str) -> Credential<'h> {
     let (mut bearers, mut fields) = (0_usize, 0_usize);
     for field in headers.all("authorization").flat_map(split_at_commas) {
         fields = fields.saturating_add(1);
@@ -110,18 +122,20 @@ const fn is_of_scheme(byte: u8) -> bool {
 /// The token behind the scheme and exactly one space.
 fn token(field: &str) -> Credential<'_> {
     match behind_bearer(field).and_then(|behind| behind.strip_prefix(' ')) {
-        Some(token) if !token.is_empty() && is_graphic(token) => Credential::Bearer(token),
+        Some(token) if !token.is_empty() && is_graphic(token, false) => Credential::Bearer(token),
         _ => Credential::MalformedBearer,
     }
 }
 
-/// Whether all of it is visible ASCII. Looks at every byte, whatever it finds, and only adds up what it finds
-/// in bytes: so it looks at many at once.
-fn is_graphic(token: &str) -> bool {
-    /// Not zero for every byte but those from `!` to `~`.
-    const fn excess(byte: u8) -> u8 {
-        byte.wrapping_sub(b'!').saturating_sub(b'~' - b'!')
-    }
+/// Whether all of it is visible ASCII, and there is no comma, where there may be none. Looks at every byte,
+/// whatever it finds, and only adds up what it finds in bytes: so it looks at many at once.
+#[inline]
+fn is_graphic(token: &str, is_alone: bool) -> bool {
+    // Without commas no byte counts as one that has its value.
+    let comma = if is_alone { b',' } else { 0 };
+    // Not zero for every byte but those from `!` to `~`, and for a comma.
+    let excess =
+        |byte: u8| byte.wrapping_sub(b'!').saturating_sub(b'~' - b'!') | u8::from(byte == comma);
     let (blocks, rest) = token.as_bytes().as_chunks::<32>();
     let mut found = [0; 32];
     for block in blocks {
@@ -168,9 +182,29 @@ mod tests {
             ],
         ) {
             let mut text = "x".repeat(length);
-            prop_assert!(is_graphic(&text));
+            prop_assert!(is_graphic(&text, false) && is_graphic(&text, true));
             text.insert(place.index(length + 1), character);
-            prop_assert_eq!(is_graphic(&text), text.bytes().all(|byte| byte.is_ascii_graphic()));
+            let all = text.bytes().all(|byte| byte.is_ascii_graphic());
+            prop_assert_eq!(is_graphic(&text, false), all);
+            prop_assert_eq!(is_graphic(&text, true), all && !text.contains(','));
+        }
+
+        #[test]
+        fn what_is_usual_is_what_it_is_by_count(
+            fields in prop::collection::vec(
+                ("authorization|api-key|other", "([Bb]earer ?)?[a-z.]{0,40}[ ,\\PC]?[a-z.]{0,40}(,Bearer x)?"),
+                0..3,
+            ),
+        ) {
+            let mut headers = Headers::default();
+            fields.iter().for_each(|(name, value)| headers.add(name.as_str(), value.as_str()));
+            if let Some(usual) = usual(&headers, HEADER) {
+                prop_assert_eq!(usual, by_count(&headers, HEADER));
+            }
+            let bearer = format!("Bearer {}", "x.y".repeat(fields.len() + 1));
+            let mut headers = Headers::default();
+            headers.add("authorization", bearer.as_str());
+            prop_assert!(usual(&headers, HEADER).is_some());
         }
     }
 

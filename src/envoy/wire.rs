@@ -259,13 +259,17 @@ fn short_entry(known: &str, tag: u32) -> Option<(&str, &str, &str)> {
 /// How much of the beginning is ASCII.
 fn ascii_len(bytes: &[u8]) -> usize {
     const BLOCK: usize = 64;
-    // Looks at every byte of a block, whatever it finds: so it looks at many at once.
-    let is_ascii =
-        |block: &&[u8; BLOCK]| block.iter().fold(true, |all, byte| all & byte.is_ascii());
-    let blocks = bytes.as_chunks().0.iter().take_while(is_ascii).count();
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    let is_ascii = |word: &[u8; 8]| u64::from_le_bytes(*word) & TOP == 0;
+    // All of a block is looked at, whatever is found: so many bytes are at once.
+    let is_block_ascii = |block: &&[u8; BLOCK]| {
+        let words = block.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
+        words.fold(0, |all, word| all | word) & TOP == 0
+    };
+    let blocks = bytes.as_chunks().0.iter().take_while(is_block_ascii).count();
     let before = blocks.wrapping_mul(BLOCK);
     let rest = bytes.get(before..).unwrap_or_default();
-    let words = rest.as_chunks::<8>().0.iter().take_while(|word| word.is_ascii()).count();
+    let words = rest.as_chunks().0.iter().take_while(|word| is_ascii(word)).count();
     let before = before.wrapping_add(words.wrapping_mul(8));
     let rest = bytes.get(before..).unwrap_or_default();
     before.wrapping_add(rest.iter().take_while(|byte| byte.is_ascii()).count())
