@@ -153,9 +153,11 @@ impl<'m> Headers<'m> {
     #[must_use]
     #[inline]
     pub fn only<'h>(&'h self, name: &'h str) -> Option<&'h str> {
-        let mut values = self.all(name);
-        let only = values.next()?;
-        values.next().is_none().then_some(only)
+        fn only<'h>(mut values: impl Iterator<Item = &'h str>) -> Option<&'h str> {
+            let only = values.next()?;
+            values.next().is_none().then_some(only)
+        }
+        if self.more.is_empty() { only(self.in_place(name)) } else { only(self.all(name)) }
     }
 
     /// Whether there is none.
@@ -168,7 +170,7 @@ impl<'m> Headers<'m> {
     #[must_use]
     #[inline]
     pub fn has(&self, name: &str) -> bool {
-        self.all(name).next().is_some()
+        self.in_place(name).next().is_some() || self.more.contains_key(name)
     }
 
     /// The names, each once, in lower case.

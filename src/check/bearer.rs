@@ -125,7 +125,7 @@ fn key(call: &Call<'_>, route: &Route<'_>, token: &str) -> Option<TokenKey> {
 /// force and on logouts is asked again. `None`: it has to be judged anew.
 fn remembered(call: &Call<'_>, known: &KnownToken) -> Option<Result<Arc<Identity>, Refused>> {
     let judged = known.judged_by(call.policy.epoch)?;
-    let Some(keys) = call.inner.parts.providers.known_keys(&judged.source) else {
+    let Some(keys) = call.inner.parts.providers.known_keys(&judged.source, call.now) else {
         return Some(Err(Refused::KeysUnavailable));
     };
     let clock_skew = call.settings().tokens.clock_skew;
@@ -189,7 +189,7 @@ fn environment<'r>(route: &Route<'r>) -> Option<&'r Environment> {
 async fn keys(call: &Call<'_>, jws: &Jws<'_>, origin: &Origin<'_>) -> Result<Arc<KeySet>, Refused> {
     let unavailable = |_unavailable| Refused::KeysUnavailable;
     let providers = &call.inner.parts.providers;
-    let keys = providers.known_keys(&origin.source).ok_or(Refused::KeysUnavailable)?;
+    let keys = providers.known_keys(&origin.source, call.now).ok_or(Refused::KeysUnavailable)?;
     if keys.find(jws.kid()).is_some() {
         return Ok(keys);
     }

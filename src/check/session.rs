@@ -467,8 +467,7 @@ pub(super) fn identity(call: &Call<'_>, session: &Session) -> Arc<Identity> {
         })
         .unwrap_or_default();
     let groups = call.policy.all_groups(&session.groups);
-    let membership = Membership { portals, groups };
-    let membership = call.inner.tokens.share(call.policy.epoch, membership);
+    let membership = Arc::new(Membership { portals, groups });
     let send_unverified_email = call.settings().tokens.send_unverified_email;
     let issuer =
         login.map_or_else(|| session.issuer.as_str().into(), |login| login.issuer.shared());

@@ -305,9 +305,10 @@ impl Upstream {
         forged.chain(cookie).chain(credential)
     }
 
-    /// Whether a field of the policy may be in the request.
+    /// Whether a field of the policy may be in the request. Where nobody is known, a gateway that hides some
+    /// although it is said to hide none must not make somebody of them.
     fn may_have_come(&self, place: usize) -> bool {
-        self.came.is_none_or(|came| came.has(place))
+        self.caller.is_none() || self.came.is_none_or(|came| came.has(place))
     }
 
     /// The policy's fields, each with what is set, or without where it is removed.

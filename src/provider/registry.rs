@@ -7,6 +7,7 @@ use super::state::{Counts, Search};
 use crate::clock::Clock;
 use crate::config::ProviderSettings;
 use crate::policy::{KeySource, Table};
+use crate::time::UnixTime;
 use crate::token::{Issuer, KeySet};
 use crate::trace;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -183,14 +184,14 @@ impl Providers {
     /// [`KeysUnavailable`]: never fetched, or for too long, or an issuer that is not in use.
     pub fn keys(&self, source: impl Into<IssuerSource>) -> Result<Arc<KeySet>, KeysUnavailable> {
         let source = source.into();
-        self.known_keys(&source).ok_or(KeysUnavailable { issuer: source.issuer })
+        let now = self.shared().clock.now();
+        self.known_keys(&source, now).ok_or(KeysUnavailable { issuer: source.issuer })
     }
 
-    /// The same for a source that is at hand, where nobody asks why there are none.
+    /// The same at `now`, for a source that is at hand, where nobody asks why there are none.
     #[must_use]
-    pub fn known_keys(&self, source: &IssuerSource) -> Option<Arc<KeySet>> {
+    pub fn known_keys(&self, source: &IssuerSource, now: UnixTime) -> Option<Arc<KeySet>> {
         let issuers = self.0.issuers.read().unwrap_or_else(PoisonError::into_inner);
-        let now = self.shared().clock.now();
         issuers.get(source)?.entry.state().keys(now).cloned()
     }
 

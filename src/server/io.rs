@@ -19,6 +19,8 @@ const WRITE_BYTES: usize = 128 * 1024;
 /// What is as long as this is written for want of room in the library's buffer of 16 KiB: more follows.
 const MORE_FOLLOWS: usize = 15_000;
 
+/// Room that a connection keeps for what is kept back.
+const ROOM_BYTES: usize = 64 * 1024;
 /// What is copied at once.
 const PIECE_BYTES: usize = 4096;
 
@@ -67,6 +69,9 @@ impl<S: AsyncWrite + Unpin> Shared<S> {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.kept.advance(written);
+        }
+        if self.kept.capacity() > ROOM_BYTES {
+            self.kept = BytesMut::new();
         }
         stream.poll_flush(context)
     }

@@ -72,8 +72,14 @@ where
         }
         while let Poll::Ready(next) = connection.poll_accept(context) {
             match next {
-                Some(call) => come.push(call?),
-                None => return Poll::Ready(Ok(())),
+                Some(Ok(call)) => come.push(call),
+                ended => {
+                    // What is kept back was written, to the library. Nobody is left to wait for the rest.
+                    let _sent = outlet.poll_send(context);
+                    return Poll::Ready(
+                        ended.map_or(Ok(()), |call| call.map(drop)).map_err(Broken::from),
+                    );
+                }
             }
         }
         // What was answered before goes out, before anything else is answered. Where the client has no room for

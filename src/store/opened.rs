@@ -7,12 +7,26 @@ use crate::policy::PortalId;
 use crate::random::NoRandomness;
 use crate::session::{KeyRing, Times};
 use crate::time::UnixTime;
-use quick_cache::UnitWeighter;
+use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-/// Remembers what sealed sessions came to, at most a given number. Only what did open gets in, and what is
+/// Bytes of a session that count as one; those of most do.
+const USUAL_BYTES: usize = 768;
+
+/// How many usual sessions a session counts as.
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Mac, Arc<OpenedSession>> for Weight {
+    fn weight(&self, _key: &Mac, session: &Arc<OpenedSession>) -> u64 {
+        let more = session.text_bytes().checked_div(USUAL_BYTES).unwrap_or_default();
+        u64::try_from(more).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
+
+/// Remembers what sealed sessions came to, at most a given number, where long ones count more often. Only what did open gets in, and what is
 /// asked for often stays, whatever else comes once. Clones share everything.
 ///
 /// A session is found by a MAC of all of its sealed text. No token of the provider is kept, and no text that
@@ -22,7 +36,7 @@ pub struct OpenedSessions(Arc<Shared>);
 
 struct Shared {
     key: MacKey,
-    opened: Cache<Mac, Arc<OpenedSession>, UnitWeighter, MacHasher>,
+    opened: Cache<Mac, Arc<OpenedSession>, Weight, MacHasher>,
 }
 
 impl fmt::Debug for OpenedSessions {
@@ -33,7 +47,7 @@ impl fmt::Debug for OpenedSessions {
 
 /// A session that was opened, and whom it names. That holds for the keys, the host, the policy and the last use
 /// that stand here; everything else is asked on every check.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenedSession {
     /// The keys that opened it: their memory is not given to others as long as this points there. Once others
     /// are in force, it counts as not opened.
@@ -63,7 +77,7 @@ pub struct OpenedSession {
 }
 
 /// What an [`OpenedSession`] has to be of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Place<'p> {
     /// The keys in force.
     pub key_ring: &'p Arc<KeyRing>,
@@ -75,7 +89,29 @@ pub struct Place<'p> {
     pub last_use: &'p str,
 }
 
+impl fmt::Debug for OpenedSession {
+    /// Shows nothing that could be shown to us, and nobody.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenedSession")
+    }
+}
+
+impl fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Place({})", self.host)
+    }
+}
+
 impl OpenedSession {
+    /// Bytes of its texts, as far as they are not shared with others.
+    fn text_bytes(&self) -> usize {
+        let Identity { subject, email, claims, .. } = &*self.identity;
+        let claims = claims.iter().map(|(name, value)| name.len().saturating_add(value.len()));
+        let texts = [&self.host, &self.last_use, &self.id, subject].map(|text| text.len());
+        let email = email.as_ref().map_or(0, |email| email.len());
+        texts.into_iter().chain(claims).fold(email, usize::saturating_add)
+    }
+
     fn is_of(&self, place: Place<'_>) -> bool {
         let Place { key_ring, host, epoch, last_use } = place;
         std::ptr::eq(self.key_ring.as_ptr(), Arc::as_ptr(key_ring))
@@ -94,7 +130,7 @@ impl OpenedSessions {
     pub fn new(capacity: u64) -> Result<Self, NoRandomness> {
         let estimate = usize::try_from(capacity).unwrap_or(usize::MAX);
         let (hasher, lifecycle) = (MacHasher::default(), DefaultLifecycle::default());
-        let opened = Cache::with(estimate, capacity, UnitWeighter, hasher, lifecycle);
+        let opened = Cache::with(estimate, capacity, Weight, hasher, lifecycle);
         Ok(Self(Arc::new(Shared { key: MacKey::new()?, opened })))
     }
 
@@ -114,6 +150,17 @@ impl OpenedSessions {
     /// Remembers a session that did open.
     pub fn remember(&self, mac: Mac, session: OpenedSession) {
         self.0.opened.insert(mac, Arc::new(session));
+    }
+
+    /// How many are remembered.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.0.opened.len()
+    }
+
+    /// Forgets a session.
+    pub fn forget(&self, mac: Mac) {
+        self.0.opened.remove(&mac);
     }
 }
 
@@ -168,6 +215,21 @@ mod tests {
         assert!(!is_known("sealed", Place { host: "b.example", ..place(&ours) }));
         assert!(!is_known("sealed", Place { epoch: 8, ..place(&ours) }));
         assert!(!is_known("sealed", Place { last_use: "", ..place(&ours) }));
+    }
+
+    #[test]
+    fn long_ones_count_as_often_as_their_texts_are_usual() {
+        let keys = key_ring();
+        let sessions = OpenedSessions::new(CAPACITY).expect("randomness");
+        let claims = [("c".to_owned(), "x".repeat(10 * USUAL_BYTES))];
+        let identity = Arc::new(Identity { claims: claims.into(), ..Identity::default() });
+        for number in 0..1000 {
+            let identity = Arc::clone(&identity);
+            let mac = sessions.mac(&format!("{number}")).expect("a MAC");
+            sessions.remember(mac, OpenedSession { identity, ..session(&keys) });
+            assert!(sessions.0.opened.len() as u64 <= CAPACITY / 10, "after {number}");
+        }
+        assert!(!sessions.0.opened.is_empty());
     }
 
     #[test]

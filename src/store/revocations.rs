@@ -208,9 +208,10 @@ impl Revocations {
     /// Whether it was revoked.
     #[must_use]
     pub fn is_revoked(&self, subject: Subject<'_>) -> bool {
+        // What is not there any more when its name is asked for is below the floor when that is.
         self.any.load(Ordering::Acquire)
-            && (self.is_marked(&self.marks(subject))
-                || subject.session.is_some_and(|id| self.ended(id)))
+            && (subject.session.is_some_and(|id| self.ended(id))
+                || self.is_marked(&self.marks(subject)))
     }
 
     /// What would end `subject`, its session with us aside: to be asked for again and again.
@@ -247,8 +248,9 @@ impl Revocations {
     /// Whether the session with these marks was revoked.
     #[must_use]
     pub fn is_session_marked(&self, marks: &SessionMarks) -> bool {
+        // In the order of [`Self::is_revoked`].
         self.any.load(Ordering::Acquire)
-            && (self.is_marked(&marks.others) || marks.session.is_some_and(|name| self.holds(name)))
+            && (marks.session.is_some_and(|name| self.holds(name)) || self.is_marked(&marks.others))
     }
 
     /// Whether our own session `id` was ended. Our ids count once, so the time says no more.

@@ -19,7 +19,7 @@ let token;
 let ports;
 
 before(async () => {
-  world = await World.prepare('allowed-headers');
+  world = await World.prepare('allowed-headers', { seesAll: true });
   await world.start('provider', 'portcullis');
   const [checks, admin] = await freePorts(2);
   await world.instance('told-nothing', { checks, admin }, (text) => replaced(text, 'sees_all_headers: true\n', '')).start();

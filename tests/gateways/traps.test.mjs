@@ -16,7 +16,7 @@ let world;
 let bearer;
 
 before(async () => {
-  world = await World.prepare('gateway-traps');
+  world = await World.prepare('gateway-traps', { seesAll: true });
   await world.start('provider', 'portcullis');
   bearer = { authorization: `Bearer ${await world.token()}` };
 });
@@ -74,6 +74,13 @@ test('a list of headers not to send, and a service that is told it sees them all
   const [seen] = world.upstream.seen;
   // What is set is overwritten, seen or unseen.
   assert.deepEqual(Object.keys(headers).filter((header) => seen.all(header).includes('root')), ['x-remote-user']);
+
+  // Nobody becomes somebody by it.
+  const { authorization: _nobody, ...forged } = headers;
+  const portal = `http://portal.petstore.localhost:${new URL(api).port}`;
+  assert.equal((await new Client().request(`${portal}/`, { headers: forged })).status, 200);
+  const [page] = world.pages.seen;
+  assert.deepEqual(Object.keys(forged).filter((header) => page.all(header).includes('root')), ['x-remote-user']);
 });
 
 test('Contour sends the certificate of who calls: larger checks, the same answers', async () => {

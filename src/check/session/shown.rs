@@ -31,11 +31,21 @@ impl<'c> Shown<'c> {
     /// The caller, where [`super::find`] would come to this one, with nothing to refresh, to remember or
     /// to give to the browser. In all other cases that one decides.
     pub(in crate::check) fn caller(self, call: &Call<'_>) -> Option<Arc<Identity>> {
+        let clears = |suffix| call.cookies.own(&call.names, suffix).is_some();
+        if [COMPLETED_LOGINS, RESTARTED].into_iter().any(clears) {
+            return None;
+        }
         let opened = call.inner.opened.get(self.mac, self.place(call))?;
-        holds(call, &opened).then(|| Arc::clone(&opened.identity))
+        if holds(call, &opened) {
+            return Some(Arc::clone(&opened.identity));
+        }
+        // Nobody is remembered for longer than it is of use.
+        call.inner.opened.forget(self.mac);
+        None
     }
 
-    /// Remembers what [`super::find`] came to, where that was for the record that is shown.
+    /// Remembers what [`super::find`] came to, where that was for the record that is shown, and would hold
+    /// for another check now.
     pub(in crate::check) fn remember(self, call: &Call<'_>, live: &Live, identity: &Arc<Identity>) {
         let Live { session, cookies, last_use: Some(last_used_at), in_browser } = live else {
             return;
@@ -59,7 +69,13 @@ impl<'c> Shown<'c> {
             user: call.inner.users.name(&session.issuer, &session.subject),
             identity: Arc::clone(identity),
         };
-        call.inner.opened.remember(self.mac, opened);
+        if holds(call, &opened) {
+            let membership = (*opened.identity.membership).clone();
+            let membership = call.inner.tokens.share(epoch, membership);
+            let identity = Identity { membership, ..(*opened.identity).clone() };
+            let opened = OpenedSession { identity: Arc::new(identity), ..opened };
+            call.inner.opened.remember(self.mac, opened);
+        }
     }
 
     fn place<'p>(self, call: &'p Call<'_>) -> Place<'p>
@@ -87,12 +103,10 @@ fn holds(call: &Call<'_>, opened: &OpenedSession) -> bool {
         provider_down: false,
         now: call.now,
     };
-    let clears = |suffix| call.cookies.own(&call.names, suffix).is_some();
     standing(opened.times, facts) == Standing::Current
         && call.now < opened.last_used_at.plus(renew_after(portal))
         && !call.inner.revocations.is_session_marked(&opened.marks)
         && !call.inner.is_in_the_dark(portal.session.store_down)
         && call.inner.refreshes.newer_than(&opened.id, opened.generation).is_none()
         && call.inner.users.knows_named(opened.user)
-        && ![COMPLETED_LOGINS, RESTARTED].into_iter().any(clears)
 }

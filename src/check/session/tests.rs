@@ -449,6 +449,22 @@ fn a_session_that_was_ended_is_not_answered_for_at_once() {
 }
 
 #[test]
+fn nothing_is_remembered_that_would_not_hold() {
+    let mut world = World::new();
+    // Its identity is to be refreshed.
+    world.take(&Step::Later(59 * MINUTE));
+    world.take(&Step::Use(0));
+    assert!(!world.ask(USUAL) && !world.ask(USUAL));
+    assert_eq!(world.checker.0.opened.len(), 0);
+    let mut world = World::new();
+    assert!(!world.ask(USUAL) && world.ask(USUAL));
+    assert_eq!(world.checker.0.opened.len(), 1);
+    world.take(&Step::End(Ended::Everybody));
+    assert!(!world.ask(USUAL));
+    assert_eq!(world.checker.0.opened.len(), 0);
+}
+
+#[test]
 fn a_session_in_memory_is_looked_up_every_time() {
     let world = World::of("memory");
     world.checker.0.sessions.put(Arc::new(world.sessions[0].clone()));

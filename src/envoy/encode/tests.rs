@@ -8,8 +8,7 @@ use crate::attributes::Headers;
 use crate::cookie::{CookieNames, SetCookie};
 use crate::decision::{Body, Challenge, ClientKind, HeaderPolicy, Hint, Link, Reason, Refusal};
 use crate::limits::Quota;
-use crate::policy::Grant;
-use crate::policy::{LimitUnit, RateLimit};
+use crate::policy::{Grant, LimitUnit, Membership, RateLimit};
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::service::auth::v3::CheckResponse;
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
@@ -217,6 +216,37 @@ prop_compose! {
     ) -> Denied {
         let headers = header.map(|value| ("retry-after", value.into())).into_iter().collect();
         Denied { reason, status, challenge, body, cookies, headers }
+    }
+}
+
+/// Names and values at every length at which something changes: the names that have no beginning that is ready,
+/// the values beyond it, lengths of two and three bytes, and the longest that is set.
+#[test]
+fn names_and_values_of_every_length_are_what_the_types_say() {
+    let lengths = (0..=140).chain(16_370..=16_390).chain([8191, 8192, 8193]);
+    for length in lengths {
+        let name = |start: &str| format!("{start}{}", "n".repeat(length));
+        let value = "v".repeat(length);
+        let caller = Identity {
+            subject: value.as_str().into(),
+            claims: [("claim".to_owned(), value.clone())].into(),
+            membership: Arc::new(Membership {
+                groups: [value.as_str(), "g"].into_iter().collect(),
+                ..Membership::default()
+            }),
+            ..Identity::default()
+        };
+        let caller = Arc::new(caller);
+        let headers = [(name("x-s"), "sub"), (name("x-g"), "groups"), ("x-c".to_owned(), "claim")]
+            .map(|(header, claim)| (header, claim.to_owned()));
+        let policy = Arc::new(HeaderPolicy::new(&headers, &[name("x-jwt-")]));
+        let route = [None, Some(ResourceName::new(&"r".repeat(length.min(250)), "default")), None];
+        let upstream = policy.apply(&Headers::default(), route, Some(Arc::clone(&caller)));
+        let allowed = Allowed { upstream, cookies: Vec::new(), quota: None };
+        let grant = Grant::new(None, [0]);
+        let facts = Facts { caller: Some(caller), grant, ..Facts::default() };
+        let checked = Checked::allowed(Reason::Granted, allowed, facts);
+        assert_eq!(decoded(&checked, &ASKED), oracle::response(&checked, &ASKED), "{length}");
     }
 }
 

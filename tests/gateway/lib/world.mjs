@@ -21,9 +21,10 @@ export class World {
 
   /**
    * `name` is the folder's. Nothing is started yet, but for the upstreams. With `portal`, the demo's own pages are to be
-   * started as a part; `answer` is what the API answers.
+   * started as a part; `answer` is what the API answers. Only with `seesAll` the service is told that the gateway shows it
+   * every header, as the demo's is: the default takes more care, and is what the rest looks at.
    */
-  static async prepare(name, { portal = false, answer } = {}) {
+  static async prepare(name, { portal = false, answer, seesAll = false } = {}) {
     const ports = await freePorts(NAMES.length);
     const world = new World(name, Object.fromEntries(NAMES.map((each, index) => [each, ports[index]])));
     world.upstream = new Upstream(answer);
@@ -31,6 +32,7 @@ export class World {
     world.write('envoy.yaml', reference(world.ports, [world.ports.checks]));
     // A line for every refusal, under load, is work for nobody.
     world.edit('portcullis.yaml', (text) => replaced(text, 'level: info', 'level: error'));
+    if (!seesAll) world.edit('portcullis.yaml', (text) => replaced(text, 'sees_all_headers: true\n', ''));
     await world.upstream.listen(world.ports.petstore);
     if (!portal) await world.pages.listen(world.ports.portal);
     return world;
