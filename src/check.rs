@@ -15,15 +15,12 @@ mod logout;
 mod origin;
 mod plan;
 mod refresh;
-mod request_id;
 mod revoke;
 mod said;
 mod session;
 mod shadow;
 mod universal_logout;
 mod userinfo;
-
-pub use request_id::RequestId;
 
 use crate::attributes::Attributes;
 use crate::clock::Clock;

@@ -6,6 +6,7 @@ mod login_failure;
 mod logs;
 mod metrics;
 mod otlp;
+mod request_id;
 mod shared;
 mod spans;
 mod usage_log;
@@ -16,6 +17,7 @@ pub use logs::{dispatch, install, log_check, log_endpoint};
 pub use metrics::{
     KeyFailure, Loaded, LoginOutcome, Metrics, RefreshOutcome, RevocationOutcome, SignatureCheck,
 };
+pub use request_id::{LazyRequestId, RequestId};
 pub use spans::{CHECK_SPAN, end_span};
 pub use usage_log::UsageLog;
 
@@ -61,11 +63,11 @@ impl CheckMetrics {
                 _ => {}
             }
             if let Some(log) = &self.usage {
-                log.ended(checked, asked.id);
+                log.ended(checked, asked.id.as_str());
             }
         }
         if checked.reason == Reason::Endpoint {
-            log_endpoint(checked, asked.id, elapsed);
+            log_endpoint(checked, asked.id.as_str(), elapsed);
         } else {
             log_check(checked, asked, policy, elapsed);
         }
@@ -76,7 +78,7 @@ impl CheckMetrics {
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'r> {
     /// By what name people and the gateway speak of it.
-    pub id: &'r str,
+    pub id: &'r LazyRequestId<'r>,
     /// The rest, where it could be read.
     pub attributes: Option<&'r Attributes<'r>>,
 }

@@ -2,11 +2,11 @@
 
 use super::{Ambiguous, Answering, Handler, Metadata, decode, encode};
 use crate::attributes::{Attributes, Headers, Method};
-use crate::check::{Checker, RequestId};
+use crate::check::Checker;
 use crate::decision::{
     Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
 };
-use crate::telemetry::{self, CHECK_SPAN, CheckMetrics, end_span};
+use crate::telemetry::{self, CHECK_SPAN, CheckMetrics, LazyRequestId, RequestId, end_span};
 use crate::trace::{Open, Tracer};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -121,16 +121,18 @@ impl AuthorizationService {
     /// Counts, logs, encodes.
     fn ended(&self, request: &Request<'_, '_>, checked: &Checked, started: Instant) -> Bytes {
         let Request { read, id, client } = request;
-        let told = telemetry::Request { id: id.as_str(), attributes: read.as_ref().ok() };
+        let told = telemetry::Request { id, attributes: read.as_ref().ok() };
         self.metrics.ended(checked, &told, || self.checker.policy(), started.elapsed());
-        encode(checked, &Asked { client: *client, host: request.host(), request_id: id.as_str() })
+        // What passes does not say it.
+        let request_id = if checked.outcome.is_err() { id.as_str() } else { "" };
+        encode(checked, &Asked { client: *client, host: request.host(), request_id })
     }
 }
 
 /// A request, as far as it could be read.
 struct Request<'r, 'm> {
     read: &'r Read<'m>,
-    id: RequestId,
+    id: LazyRequestId<'r>,
     client: ClientKind,
 }
 
@@ -149,7 +151,7 @@ impl<'r, 'm> Request<'r, 'm> {
     fn of(read: &'r Read<'m>) -> Self {
         let method = read.as_ref().map_or(Method::Get, |attributes| attributes.method);
         let headers = headers(read);
-        let (id, client) = (RequestId::of(headers), classify_client(method, headers));
+        let (id, client) = (LazyRequestId::of(headers), classify_client(method, headers));
         Self { read, id, client }
     }
 

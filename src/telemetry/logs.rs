@@ -59,7 +59,7 @@ pub fn log_check(
             with_line(checked, elapsed, |line| {
                 let judged_by = JudgedBy::of(checked, &policy);
                 tracing::$level!(
-                    request_id = request.id,
+                    request_id = request.id.as_str(),
                     decision = checked.decision(),
                     shadow = checked.facts.shadowed(),
                     reason = checked.reason.as_str(),
