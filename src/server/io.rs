@@ -258,6 +258,7 @@ mod tests {
         send(&outlet).await;
         write(&mut stream, &[b'x'; WRITE_BYTES + 1]).await;
         assert_eq!(lock(&outlet.0).stream.0, [WRITE_BYTES, 8, WRITE_BYTES + 1]);
+        assert!(lock(&outlet.0).kept.capacity() <= ROOM_BYTES, "the room is given back");
     }
 
     #[tokio::test]
