@@ -7,14 +7,20 @@ use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 
 /// A text's MAC under a secret that this process alone has: two texts have one by chance alone, at 2^-120.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Mac([u64; 2]);
+
+impl Mac {
+    /// Half of it, as good as random whatever clients send.
+    pub(super) const fn bits(self) -> u64 {
+        let [bits, _] = self.0;
+        bits
+    }
+}
 
 impl Hash for Mac {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // As good as random, whatever clients send.
-        let [bits, _] = self.0;
-        state.write_u64(bits);
+        state.write_u64(self.bits());
     }
 }
 
@@ -43,6 +49,7 @@ impl MacKey {
     /// outside sees it, or can aim at it.
     ///
     /// `None` only where the cipher refuses the length.
+    #[inline]
     pub(super) fn of(&self, text: &str) -> Option<Mac> {
         let nonce = Nonce::assume_unique_for_key([0; 12]);
         let aad = Aad::from(text.as_bytes());

@@ -1,16 +1,15 @@
 //! What a token is remembered by.
 
 use crate::policy::{EnvironmentId, PortalId};
-use crate::random::{self, NoRandomness};
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, Nonce, UnboundKey};
-use std::fmt;
+use crate::random::NoRandomness;
+use crate::store::mac::{Mac, MacKey};
 use std::hash::{Hash, Hasher};
 
 /// Names a token, and what it was judged for, without holding it.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct TokenKey {
     /// The token's MAC.
-    mac: [u64; 2],
+    mac: Mac,
     /// What it is judged for; [`FIRST`]: whatever that was first.
     profile: u64,
 }
@@ -31,44 +30,32 @@ impl TokenKey {
 
     /// A number that tokens share with few others.
     pub(super) fn lot(self, lots: usize) -> usize {
-        let [bits, _] = self.mac;
-        usize::try_from(bits >> 40).unwrap_or_default().checked_rem(lots).unwrap_or_default()
+        usize::try_from(self.mac.bits() >> 40)
+            .unwrap_or_default()
+            .checked_rem(lots)
+            .unwrap_or_default()
     }
 }
 
 impl Hash for TokenKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         // The MAC is as good as random, whatever clients send.
-        let [bits, _] = self.mac;
-        state.write_u64(bits ^ self.profile);
+        state.write_u64(self.mac.bits() ^ self.profile);
     }
 }
 
 /// Makes keys, under a secret that this process alone has.
+#[derive(Debug)]
 pub(super) struct TokenKeys {
-    mac: LessSafeKey,
-}
-
-impl fmt::Debug for TokenKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenKeys(secret)")
-    }
+    mac: MacKey,
 }
 
 impl TokenKeys {
     pub(super) fn new() -> Result<Self, NoRandomness> {
-        let secret = random::bytes::<32>()?;
-        let key =
-            UnboundKey::new(&AES_256_GCM_SIV, &secret).map_err(|_unspecified| NoRandomness)?;
-        Ok(Self { mac: LessSafeKey::new(key) })
+        Ok(Self { mac: MacKey::new()? })
     }
 
     /// The key of `token` where it is judged for `environment` and `portal`.
-    ///
-    /// Of the token a MAC of 128 bits: the tag of AES-GCM-SIV over nothing but associated data is its
-    /// POLYVAL, encrypted, and so a pseudo-random function of the token even under one nonce
-    /// (RFC 8452 §9). Nobody outside sees it, or can aim at it: two tokens have one key by chance
-    /// alone, at 2^-120.
     pub(super) fn of(
         &self,
         environment: Option<EnvironmentId>,
@@ -76,12 +63,7 @@ impl TokenKeys {
         token: &str,
     ) -> Option<TokenKey> {
         let profile = profile(environment, portal)?;
-        let nonce = Nonce::assume_unique_for_key([0; 12]);
-        let aad = Aad::from(token.as_bytes());
-        let tag = self.mac.seal_in_place_separate_tag(nonce, aad, &mut []).ok()?;
-        let (high, low) = tag.as_ref().split_first_chunk()?;
-        let mac = [u64::from_ne_bytes(*high), u64::from_ne_bytes(*low.first_chunk()?)];
-        Some(TokenKey { mac, profile })
+        Some(TokenKey { mac: self.mac.of(token)?, profile })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Redis is gone, stands still, is full, comes back: nobody is signed out by that, and nobody let in.
 
 use super::fleet::{Fleet, home, plain};
-use crate::support::{API, Ask, Browser, PORTAL, RedisServer, Setup};
+use crate::support::{API, Answer, Ask, Browser, PORTAL, RedisServer, Setup};
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -133,19 +133,24 @@ async fn i20_without_the_log_a_bearer_id_token_is_refused_where_sessions_are() {
         let ask = || fleet.replicas[0].ask(Ask::get(&format!("{API}/pets")).bearer(&token));
         ask().await.granted();
         fleet.redis.kill();
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(20) && ask().await.allowed {
-            if passes && began.elapsed() > Duration::from_secs(5) {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        let answer = ask().await;
+        let answer = once_noticed(passes, &ask).await;
         assert_eq!(answer.allowed, passes, "{mode}");
         if !passes {
             answer.refused(503, "store_unavailable");
         }
     }
+}
+
+/// What is answered once it can be noticed that Redis is gone.
+async fn once_noticed(passes: bool, ask: impl AsyncFn() -> Answer) -> Answer {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(20) && ask().await.allowed {
+        if passes && began.elapsed() > Duration::from_secs(5) {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    ask().await
 }
 
 /// The same for a sealed session: this replica has opened it before, and could go on by that.
@@ -159,14 +164,7 @@ async fn i20_without_the_log_a_sealed_session_that_was_seen_is_refused_all_the_s
         ask().await.granted();
         ask().await.granted();
         fleet.redis.kill();
-        let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(20) && ask().await.allowed {
-            if passes && began.elapsed() > Duration::from_secs(5) {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-        let answer = ask().await;
+        let answer = once_noticed(passes, &ask).await;
         assert_eq!(answer.allowed, passes, "{mode}");
         if !passes {
             answer.refused(503, "store_unavailable");
