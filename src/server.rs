@@ -4,6 +4,7 @@ mod connection;
 mod io;
 mod keep_alive;
 mod listener;
+mod nudge;
 mod streams;
 mod tls;
 mod workers;

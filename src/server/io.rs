@@ -16,9 +16,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const READ_BYTES: usize = 128 * 1024;
 /// Most that is kept back for one write: answers to as many checks as one read brings, and more.
 const WRITE_BYTES: usize = 128 * 1024;
-/// What is as long as this is written for want of room in the library's buffer of 16 KiB: more follows.
-const MORE_FOLLOWS: usize = 15_000;
-
 /// Room that a connection keeps for what is kept back.
 const ROOM_BYTES: usize = 64 * 1024;
 /// What is copied at once.
@@ -42,6 +39,8 @@ struct Shared<S> {
     stream: S,
     /// What was written and is not out.
     kept: BytesMut,
+    /// The most that was, since its room was given back.
+    most: usize,
     /// Whether it waits for the outlet.
     keeps: bool,
 }
@@ -62,6 +61,7 @@ impl<S> Shared<S> {
 
 impl<S: AsyncWrite + Unpin> Shared<S> {
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.most = self.most.max(self.kept.len());
         let mut stream = Pin::new(&mut self.stream);
         while !self.kept.is_empty() {
             let written = ready!(stream.as_mut().poll_write(context, &self.kept))?;
@@ -70,18 +70,19 @@ impl<S: AsyncWrite + Unpin> Shared<S> {
             }
             self.kept.advance(written);
         }
-        if self.kept.capacity() > ROOM_BYTES {
-            self.kept = BytesMut::new();
+        if self.most > ROOM_BYTES {
+            (self.kept, self.most) = (BytesMut::new(), 0);
         }
         stream.poll_flush(context)
     }
 }
 
 impl<S> Gathered<S> {
-    /// The library writes whenever its buffer is full, and each write may wake the gateway. From
-    /// [`Outlet::keep_back`] on, what more follows is kept until [`Outlet::poll_send`], or there is too much.
+    /// The library writes whenever it is asked for the next call, or its buffer is full, and each write may wake
+    /// the gateway. From [`Outlet::keep_back`] on, what it writes is kept until [`Outlet::poll_send`], or there is
+    /// too much.
     pub(super) fn new(stream: S) -> (Self, Outlet<S>) {
-        let shared = Shared { stream, kept: BytesMut::new(), keeps: false };
+        let shared = Shared { stream, kept: BytesMut::new(), most: 0, keeps: false };
         let shared = Arc::new(Mutex::new(shared));
         let buffer = vec![0; READ_BYTES].into_boxed_slice();
         (Self { shared: Arc::clone(&shared), buffer, unread: 0..0 }, Outlet(shared))
@@ -128,8 +129,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut shared = lock(&self.shared);
-        let is_kept = bytes.len() >= MORE_FOLLOWS || !shared.kept.is_empty();
-        if shared.keeps && is_kept && bytes.len() <= WRITE_BYTES {
+        if shared.keeps && bytes.len() <= WRITE_BYTES {
             if shared.kept.len().saturating_add(bytes.len()) > WRITE_BYTES {
                 ready!(shared.poll_send(context))?;
             }
@@ -224,11 +224,9 @@ mod tests {
         let mut came = [0; 3];
         near.read_exact(&mut came).await.expect("reads");
         outlet.keep_back();
-        write(&mut stream, b"def").await;
-        near.read_exact(&mut came).await.expect("reads");
-        let long = [b'g'; MORE_FOLLOWS];
+        let long = [b'd'; 15_000];
         write(&mut stream, &long).await;
-        write(&mut stream, b"hij").await;
+        write(&mut stream, b"efg").await;
         let mut nothing = [0; 1];
         let early = poll_fn(|context| {
             let mut buffer = ReadBuf::new(&mut nothing);
@@ -240,7 +238,7 @@ mod tests {
         stream.shutdown().await.expect("shuts down");
         let mut rest = Vec::new();
         near.read_to_end(&mut rest).await.expect("reads");
-        assert_eq!(rest, [&long[..], b"hij", &long].concat());
+        assert_eq!(rest, [&long[..], b"efg", &long].concat());
     }
 
     #[tokio::test]
@@ -258,7 +256,13 @@ mod tests {
         send(&outlet).await;
         write(&mut stream, &[b'x'; WRITE_BYTES + 1]).await;
         assert_eq!(lock(&outlet.0).stream.0, [WRITE_BYTES, 8, WRITE_BYTES + 1]);
-        assert!(lock(&outlet.0).kept.capacity() <= ROOM_BYTES, "the room is given back");
+        write(&mut stream, &[b'x'; ROOM_BYTES]).await;
+        send(&outlet).await;
+        write(&mut stream, b"y").await;
+        assert!(lock(&outlet.0).kept.capacity() >= ROOM_BYTES / 2, "the room is used again");
+        write(&mut stream, &[b'x'; ROOM_BYTES]).await;
+        send(&outlet).await;
+        assert_eq!(lock(&outlet.0).kept.capacity(), 0, "the room is given back");
     }
 
     #[tokio::test]
@@ -287,7 +291,7 @@ mod tests {
         let (mut stream, outlet) = Gathered::new(far);
         outlet.keep_back();
         drop(near);
-        write(&mut stream, &[b'x'; MORE_FOLLOWS]).await;
+        write(&mut stream, b"x").await;
         let sent = poll_fn(|context| outlet.poll_send(context)).await;
         assert_eq!(sent.map_err(|error| error.kind()), Err(io::ErrorKind::BrokenPipe));
     }
