@@ -6,12 +6,13 @@
 
 use bytes::Bytes;
 use criterion::{Bencher, Criterion, criterion_group, criterion_main};
+use portcullis::attributes::Headers;
 use portcullis::check::{Checker, Parts};
 use portcullis::clock::Clock;
 use portcullis::config::{self, Parsed};
 use portcullis::cookie::{CookiePrefix, Cookies};
 use portcullis::credential::classify;
-use portcullis::decision::{Asked, classify_client};
+use portcullis::decision::{Asked, LazyClient, classify_client};
 use portcullis::envoy::{AuthorizationService, decode, encode};
 use portcullis::policy::{Membership, PortalId, Snapshot};
 use portcullis::provider::{IssuerSource, Providers};
@@ -114,19 +115,20 @@ fn reading(criterion: &mut Criterion) {
     let (bearer, session) = (world.cases(Kind::Bearer), world.cases(Kind::Session));
     let message = &session.first().expect("a case").message;
     criterion.bench_function("decode", |bencher| {
-        bencher.iter(|| black_box(decode(black_box(message)).is_ok()));
+        bencher.iter(|| black_box(decode(black_box(message), &mut Headers::default()).is_ok()));
     });
-    let attributes = decode(message).expect("an unambiguous request");
+    let mut headers = Headers::default();
+    let attributes = decode(message, &mut headers).expect("an unambiguous request");
     criterion.bench_function("classify", |bencher| {
         bencher.iter(|| {
-            let headers = black_box(&attributes.headers);
+            let headers = black_box(attributes.headers);
             black_box(classify_client(attributes.method, headers));
             black_box(classify(headers));
         });
     });
     let prefix = CookiePrefix::new("portcullis");
     criterion.bench_function("cookie", |bencher| {
-        bencher.iter(|| black_box(Cookies::read(black_box(&attributes.headers), &prefix)));
+        bencher.iter(|| black_box(Cookies::read(black_box(attributes.headers), &prefix)));
     });
     let key_ring = world.place.key_ring().expect("keys");
     let sealed = key_ring.seal(Purpose::Session, "h", &[7; 1100], [1; 12]).expect("seals");
@@ -134,7 +136,8 @@ fn reading(criterion: &mut Criterion) {
         bencher.iter(|| black_box(key_ring.open(Purpose::Session, "h", black_box(&sealed))));
     });
     let message = &bearer.first().expect("a case").message;
-    let attributes = decode(message).expect("an unambiguous request");
+    let mut headers = Headers::default();
+    let attributes = decode(message, &mut headers).expect("an unambiguous request");
     let site = |snapshot: &Snapshot| snapshot.site(attributes.host.name.as_str()).expect("a site");
     criterion.bench_function("route", |bencher| {
         bencher.iter(|| black_box(world.snapshot.route(site(&world.snapshot), &attributes)));
@@ -174,9 +177,11 @@ fn answering(criterion: &mut Criterion) {
     let world = World::new();
     let (checker, _metrics) = world.checker(100_000);
     let message = &world.cases(Kind::Unauthorized).first().expect("a case").message.clone();
-    let attributes = decode(message).expect("an unambiguous request");
-    let client = classify_client(attributes.method, &attributes.headers);
-    let checked = world.runtime.block_on(checker.check(&attributes, client, None));
+    let mut headers = Headers::default();
+    let attributes = decode(message, &mut headers).expect("an unambiguous request");
+    let lazy = LazyClient::of(attributes.method, attributes.headers);
+    let client = lazy.kind();
+    let checked = world.runtime.block_on(checker.check(&attributes, &lazy, None));
     let asked = Asked { client, host: attributes.host.name.as_str(), request_id: "request" };
     criterion.bench_function("encode", |bencher| {
         bencher.iter(|| black_box(encode(black_box(&checked), &asked)));

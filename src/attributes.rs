@@ -33,8 +33,8 @@ pub struct Attributes<'m> {
     pub method: Method,
     /// Path and query.
     pub path: RequestPath<'m>,
-    /// Header names in lower case.
-    pub headers: Headers<'m>,
+    /// Header names in lower case. They are where whoever reads them has made room: they are large to be moved.
+    pub headers: &'m Headers<'m>,
     /// What the gateway's route says (`ExtAuthzPerRoute.check_settings.context_extensions`).
     pub context: Context<'m>,
     /// The body, where the gateway sends it (`with_request_body`).

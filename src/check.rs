@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::config::{PortalAccess, Settings, StoreDown, StoreKind};
 use crate::cookie::{CookieNames, CookiePrefix};
 use crate::decision::{
-    Allowed, Checked, ClientKind, Denied, Facts, HeaderPolicy, Hint, Reason, Status, Upstream,
+    Allowed, Checked, Denied, Facts, HeaderPolicy, Hint, LazyClient, Reason, Status, Upstream,
 };
 use crate::identity::Identity;
 use crate::limits;
@@ -203,7 +203,7 @@ impl Checker {
     pub async fn check(
         &self,
         attributes: &Attributes<'_>,
-        client: ClientKind,
+        client: &LazyClient<'_>,
         deadline: Option<Instant>,
     ) -> Checked {
         let policy = Arc::clone(&self.0.parts.policy.borrow());
@@ -211,18 +211,19 @@ impl Checker {
         Self::concluded(&call).await
     }
 
-    /// The same as [`Self::check`], at once: `None` where it would have to wait for somebody, and then
-    /// nothing was begun. Nearly every check is answered by this, without a future that is kept.
-    #[must_use]
+    /// The same as [`Self::check`], at once, into `checked`: nothing where it would have to wait for somebody,
+    /// and then nothing was begun. Nearly every check is answered by this, without a future that is kept.
     pub fn check_at_once(
         &self,
         attributes: &Attributes<'_>,
-        client: ClientKind,
-    ) -> Option<Checked> {
+        client: &LazyClient<'_>,
+        checked: &mut Option<Checked>,
+    ) {
         let policy = Arc::clone(&self.0.parts.policy.borrow());
         let mut call = Call::new(&self.0, &policy, attributes, client, None);
         call.may_wait = false;
-        Self::concluded(&call).now_or_never()
+        let ended = async { *checked = Some(Self::concluded(&call).await) }.now_or_never();
+        debug_assert_eq!(ended.is_some(), checked.is_some());
     }
 
     /// Waits until no call to a provider is under way beside its check: what it has answered would be
@@ -240,7 +241,7 @@ impl Checker {
     pub async fn check_as(
         &self,
         attributes: &Attributes<'_>,
-        client: ClientKind,
+        client: &LazyClient<'_>,
         presumed: &Presumed,
     ) -> Checked {
         let policy = Arc::clone(&self.0.parts.policy.borrow());
@@ -446,7 +447,7 @@ fn allow(
     let forwarded = call.settings().forward_authorization;
     let forward = forwarded.unwrap_or(matches!(route, Route::Product { .. }));
     if !forward {
-        upstream.remove_credential(&call.attributes.headers);
+        upstream.remove_credential(call.attributes.headers);
     }
     Allowed { upstream, cookies, quota: None }
 }

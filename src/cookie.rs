@@ -122,7 +122,7 @@ impl CookiePrefix {
 /// The cookies of a request.
 #[derive(Clone, Default)]
 pub struct Cookies<'c> {
-    ours: Few<(&'c str, &'c str), 6>,
+    ours: Few<(&'c str, &'c str), 4>,
     /// Where anything of ours stands, believed or not.
     places: Few<Place, 4>,
     /// Bytes of everything else.

@@ -12,7 +12,7 @@ mod reason;
 mod refusal;
 mod upstream;
 
-pub use client::{ClientKind, classify_client};
+pub use client::{ClientKind, LazyClient, classify_client};
 pub use field::FieldValue;
 pub use hint::Hint;
 pub use ready::{HEAD, Head, Ready, ReadyField};

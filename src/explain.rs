@@ -6,7 +6,7 @@ use crate::check::{Checker, Parts, Presumed};
 use crate::clock::Clock;
 use crate::config::Parsed;
 use crate::credential::{Credential, CredentialKind, classify_by};
-use crate::decision::{Asked, Checked, ClientKind, Facts, classify_client};
+use crate::decision::{Asked, Checked, ClientKind, Facts, LazyClient};
 use crate::identity::Identity;
 use crate::policy::{Membership, NoRoute, Rest, Route, Site, Snapshot};
 use crate::provider::{DocumentFetcher, IssuerSource, Providers};
@@ -61,22 +61,24 @@ pub enum ExplainError {
 ///
 /// [`ExplainError`].
 pub async fn explain(parsed: &Parsed, question: &Question) -> Result<String, ExplainError> {
-    let attributes = attributes(question)?;
+    let mut headers = Headers::default();
+    let attributes = attributes(question, &mut headers)?;
     token::self_test().map_err(StartError::from)?;
     let mut loader = Loader::once(parsed).await.map_err(StartError::Kubernetes)?;
     let loaded = loader.load().map_err(StartError::NoPolicy)?;
     let loaded = described(parsed, &mut loader).await?.unwrap_or(loaded);
     let policy = loaded.snapshot;
-    let client = classify_client(attributes.method, &attributes.headers);
+    let lazy_client = LazyClient::of(attributes.method, attributes.headers);
+    let client = lazy_client.kind();
     let fetch = question.token.is_some() || client == ClientKind::Navigation;
     let checker = checker(parsed, &policy, fetch).await?;
     let presumed = question.groups.as_deref().map(|groups| presumed(&policy, &attributes, groups));
     let checked = match presumed {
         Some(identity) => {
             let presumed = Presumed::Caller(Arc::new(identity));
-            checker.check_as(&attributes, client, &presumed).await
+            checker.check_as(&attributes, &lazy_client, &presumed).await
         }
-        None => checker.check(&attributes, client, None).await,
+        None => checker.check(&attributes, &lazy_client, None).await,
     };
     let mut text = String::new();
     let key_header = &parsed.settings.api_keys.header;
@@ -102,7 +104,10 @@ pub async fn described(parsed: &Parsed, loader: &mut Loader) -> Result<Option<Lo
     loader.load().map(Some).map_err(StartError::NoPolicy)
 }
 
-fn attributes(question: &Question) -> Result<Attributes<'_>, ExplainError> {
+fn attributes<'h, 'q: 'h>(
+    question: &'q Question,
+    headers: &'h mut Headers<'q>,
+) -> Result<Attributes<'h>, ExplainError> {
     let usage = |what: String| ExplainError::Usage(what);
     let url = Url::parse(&question.url).map_err(|error| {
         usage(format!("--url: expected such as https://api.example.com/pets: {error}"))
@@ -119,7 +124,6 @@ fn attributes(question: &Question) -> Result<Attributes<'_>, ExplainError> {
     })?;
     let method = Method::parse(&question.method)
         .ok_or_else(|| usage(format!("--method: {:?} is not judged: 400", question.method)))?;
-    let mut headers = Headers::default();
     for field in &question.headers {
         let (name, value) = field
             .split_once(':')
@@ -130,7 +134,7 @@ fn attributes(question: &Question) -> Result<Attributes<'_>, ExplainError> {
         headers.add("authorization", format!("Bearer {token}"));
     }
     // What is asked about is all that there is.
-    let headers = headers.with_all_pseudo();
+    headers.note_all_pseudo();
     let mut context = Context::default();
     for pair in &question.context {
         let (key, value) = pair
@@ -235,7 +239,7 @@ fn write_steps(
     let credential = if question.groups.is_some() {
         "presumed: a caller with the groups given"
     } else {
-        match classify_by(&attributes.headers, key_header) {
+        match classify_by(attributes.headers, key_header) {
             Credential::Conflict => "more than one",
             Credential::MalformedBearer | Credential::Bearer(_) => "bearer",
             Credential::ApiKey(_) => "API key",

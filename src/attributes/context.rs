@@ -8,7 +8,7 @@ use std::borrow::Cow;
 /// `ExtAuthzPerRoute.check_settings.context_extensions`, by key. Of two values for a key the last
 /// one counts, as everywhere in protobuf's maps.
 #[derive(Clone, Debug, Default)]
-pub struct Context<'m>(Few<(Cow<'m, str>, Cow<'m, str>), 6>);
+pub struct Context<'m>(Few<(Cow<'m, str>, Cow<'m, str>), 4>);
 
 impl<'m> Context<'m> {
     /// Adds a value.

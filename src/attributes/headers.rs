@@ -43,6 +43,12 @@ struct Field<'m> {
 
 impl Default for Headers<'_> {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'m> Headers<'m> {
+    const fn new() -> Self {
         Self {
             fields: ArrayVec::new_const(),
             chains: [END; CHAINS],
@@ -50,9 +56,14 @@ impl Default for Headers<'_> {
             pseudo: 0,
         }
     }
-}
 
-impl<'m> Headers<'m> {
+    /// Those of a request that has none.
+    #[must_use]
+    pub fn none() -> &'static Headers<'static> {
+        static NONE: Headers<'static> = Headers::new();
+        &NONE
+    }
+
     /// Adds a field. The name is lower-cased, the value taken as it is.
     pub fn add(&mut self, name: impl Into<Cow<'m, str>>, value: impl Into<Cow<'m, str>>) {
         let name = lower_case(name.into());
@@ -86,10 +97,9 @@ impl<'m> Headers<'m> {
         is_pseudo
     }
 
-    /// The same as if every pseudo header had been noted.
-    #[must_use]
-    pub fn with_all_pseudo(self) -> Self {
-        Self { pseudo: ALL_PSEUDO, ..self }
+    /// Notes every pseudo header.
+    pub const fn note_all_pseudo(&mut self) {
+        self.pseudo = ALL_PSEUDO;
     }
 
     /// Whether every pseudo header was noted.
@@ -322,7 +332,9 @@ mod tests {
             assert!(headers.note_pseudo(missing));
             assert!(headers.has_all_pseudo() && headers.is_empty());
         }
-        assert!(Headers::default().with_all_pseudo().has_all_pseudo());
+        let mut headers = Headers::default();
+        headers.note_all_pseudo();
+        assert!(headers.has_all_pseudo());
     }
 
     #[test]

@@ -145,8 +145,7 @@ impl fmt::Display for Host {
 /// Name and port.
 fn split(text: &str) -> Option<(&str, Option<u16>)> {
     // It stands near the end, if it is there.
-    let at = text.bytes().rposition(|byte| byte == b':');
-    let Some(at) = at else { return Some((text, None)) };
+    let Some(at) = memchr::memrchr(b':', text.as_bytes()) else { return Some((text, None)) };
     let (name, port) = (text.get(..at)?, text.get(at.saturating_add(1)..)?);
     if port.ends_with(']') { Some((text, None)) } else { Some((name, Some(parse_port(port)?))) }
 }

@@ -41,9 +41,26 @@ impl<'m> RequestPath<'m> {
         let inside = path.strip_prefix('/')?;
         // One final slash names the same thing as none.
         let inside = inside.strip_suffix('/').unwrap_or(inside);
-        let segments =
-            if inside.is_empty() && path == "/" { Segments::default() } else { segments(inside)? };
-        Some(Self { raw, path, segments })
+        let mut own = Self { raw, path, segments: Segments::default() };
+        if !inside.is_empty() || path != "/" {
+            own.split(inside)?;
+        }
+        Some(own)
+    }
+
+    /// Splits at slashes and decodes.
+    fn split(&mut self, inside: &'m str) -> Option<()> {
+        let (mut start, mut plain) = (0, true);
+        for (at, byte) in inside.bytes().enumerate() {
+            if byte == b'/' {
+                self.segments.push(decode_segment(inside.get(start..at)?, plain)?);
+                (start, plain) = (at.saturating_add(1), true);
+            } else {
+                plain &= is_plain(byte);
+            }
+        }
+        self.segments.push(decode_segment(inside.get(start..)?, plain)?);
+        Some(())
     }
 
     /// Path and query, as on the request line.
@@ -56,6 +73,12 @@ impl<'m> RequestPath<'m> {
     #[must_use]
     pub const fn path(&self) -> &'m str {
         self.path
+    }
+
+    /// Whether anything in it is percent-encoded.
+    #[must_use]
+    pub fn has_escapes(&self) -> bool {
+        memchr::memchr(b'%', self.path.as_bytes()).is_some()
     }
 
     /// What stands behind the `?`, if there is one.
@@ -107,24 +130,21 @@ impl<'m> RequestPath<'m> {
 
 /// Whether a byte stands for itself in a segment, to every server.
 #[inline]
-const fn is_plain(byte: u8) -> bool {
-    matches!(byte, 0x21..=0x7e) && !matches!(byte, b'#' | b'%' | b'/' | b';' | b'?' | b'\\')
-}
-
-/// Splits at slashes and decodes.
-fn segments(inside: &str) -> Option<Segments<'_>> {
-    let mut segments = Segments::default();
-    let (mut start, mut plain) = (0, true);
-    for (at, byte) in inside.bytes().enumerate() {
-        if byte == b'/' {
-            segments.push(decode_segment(inside.get(start..at)?, plain)?);
-            (start, plain) = (at.saturating_add(1), true);
-        } else {
-            plain &= is_plain(byte);
+fn is_plain(byte: u8) -> bool {
+    /// Of all bytes: looking one up takes fewer steps than comparing it.
+    const PLAIN: [bool; 256] = {
+        let mut plain = [false; 256];
+        let mut rest: &mut [bool] = &mut plain;
+        let mut byte = 0_u8;
+        while let Some((is_plain, behind)) = rest.split_first_mut() {
+            let special = matches!(byte, b'#' | b'%' | b'/' | b';' | b'?' | b'\\');
+            *is_plain = byte.is_ascii_graphic() && !special;
+            byte = byte.wrapping_add(1);
+            rest = behind;
         }
-    }
-    segments.push(decode_segment(inside.get(start..)?, plain)?);
-    Some(segments)
+        plain
+    };
+    PLAIN.get(usize::from(byte)).is_some_and(|is_plain| *is_plain)
 }
 
 /// Decodes a segment, or says that it could be read in two ways.

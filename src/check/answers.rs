@@ -170,7 +170,7 @@ pub(super) fn email_unverified(call: &Call<'_>) -> Denied {
 }
 
 fn with_sign_out(call: &Call<'_>, denied: Denied) -> Denied {
-    if !call.client.reads_pages() {
+    if !call.client.kind().reads_pages() {
         return denied;
     }
     denied.button("Sign out", format!("{}/logout", call.settings().endpoints.base))
@@ -183,7 +183,7 @@ fn link(
     text: &'static str,
     to: fn(&Call<'_>) -> String,
 ) -> Denied {
-    if call.client.reads_pages() { denied.link(text, to(call)) } else { denied }
+    if call.client.kind().reads_pages() { denied.link(text, to(call)) } else { denied }
 }
 
 /// A cookie, and no evidence that our own page sent the request.

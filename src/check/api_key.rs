@@ -64,7 +64,7 @@ fn refuse(call: &Call<'_>, invalid: Invalid, facts: &mut Facts) -> Denied {
     let metrics = &call.inner.parts.metrics;
     let attributes = call.attributes;
     let forwarded_for = call.settings().api_keys.forwarded_for;
-    let network = attributes.source.network(&attributes.headers, forwarded_for);
+    let network = attributes.source.network(attributes.headers, forwarded_for);
     match call.inner.failures.count(&network, call.now) {
         None => {
             metrics.key_failure(match invalid {

@@ -5,7 +5,7 @@ use super::{Inner, Presumed};
 use crate::attributes::{Attributes, Method};
 use crate::config::Settings;
 use crate::cookie::{CookieNames, Cookies};
-use crate::decision::{ClientKind, Facts};
+use crate::decision::{Facts, LazyClient};
 use crate::policy::{Environment, Portal, PortalId, Site, Snapshot};
 use crate::session::KeyRing;
 use crate::time::UnixTime;
@@ -24,7 +24,7 @@ pub(super) struct Call<'c> {
     pub(super) policy: &'c Arc<Snapshot>,
     pub(super) key_ring: Arc<KeyRing>,
     pub(super) attributes: &'c Attributes<'c>,
-    pub(super) client: ClientKind,
+    pub(super) client: &'c LazyClient<'c>,
     /// What the host stands for.
     pub(super) site: Option<Site>,
     /// Who the caller is taken to be, whatever the request says.
@@ -33,7 +33,7 @@ pub(super) struct Call<'c> {
     pub(super) may_wait: bool,
     pub(super) deadline: Option<Instant>,
     pub(super) cookies: Cookies<'c>,
-    pub(super) names: CookieNames,
+    pub(super) names: &'c CookieNames,
     pub(super) now: UnixTime,
     pub(super) now_ms: u64,
 }
@@ -43,7 +43,7 @@ impl<'c> Call<'c> {
         inner: &'c Arc<Inner>,
         policy: &'c Arc<Snapshot>,
         attributes: &'c Attributes<'c>,
-        client: ClientKind,
+        client: &'c LazyClient<'c>,
         deadline: Option<Instant>,
     ) -> Self {
         let site = policy.site(attributes.host.name.as_str());
@@ -62,8 +62,8 @@ impl<'c> Call<'c> {
             presumed: None,
             may_wait: true,
             deadline,
-            cookies: Cookies::read(&attributes.headers, &inner.cookie_prefix),
-            names: if secure { &inner.secure_names } else { &inner.plain_names }.clone(),
+            cookies: Cookies::read(attributes.headers, &inner.cookie_prefix),
+            names: if secure { &inner.secure_names } else { &inner.plain_names },
             now: UnixTime(now_ms / 1000),
             now_ms,
         }

@@ -137,5 +137,6 @@ fn may_begin(call: &Call<'_>) -> bool {
         !["sec-fetch-mode", "sec-fetch-dest", "sec-fetch-site", "sec-purpose", "purpose"]
             .iter()
             .any(|name| headers.has(name));
-    call.client == ClientKind::Navigation || (call.client == ClientKind::Other && says_nothing)
+    call.client.kind() == ClientKind::Navigation
+        || (call.client.kind() == ClientKind::Other && says_nothing)
 }

@@ -40,7 +40,7 @@ pub(super) fn refuse_or_start(
     let portal = portal_of(call, route);
     let exact = call.policy.is_exact_host(call.host());
     let login = portal.filter(|(_, portal)| portal.login.is_some() && exact);
-    let mut denied = match (call.client, login) {
+    let mut denied = match (call.client.kind(), login) {
         (ClientKind::Navigation, Some((id, portal))) if may_start(call) => {
             start(call, id, portal, &here(call, portal), Form::SignIn, facts)
         }
@@ -245,7 +245,7 @@ pub(super) enum NoFlow {
 
 /// The flow `id` of this browser on this host.
 pub(super) fn read_flow(call: &Call<'_>, id: &str) -> Result<Flow, NoFlow> {
-    let text = call.cookies.own(&call.names, &[FLOW, id].concat()).ok_or(NoFlow::Wrong)?;
+    let text = call.cookies.own(call.names, &[FLOW, id].concat()).ok_or(NoFlow::Wrong)?;
     let plain =
         call.key_ring.open(Purpose::Flow, call.host(), text).map_err(|error| match error {
             crate::session::OpenError::UnknownKey => NoFlow::Unreadable,
@@ -271,7 +271,7 @@ pub(super) fn restart_once(
     portal: &Portal,
     facts: &mut Facts,
 ) -> Denied {
-    if call.cookies.own(&call.names, RESTARTED).is_some() || !call.client.reads_pages() {
+    if call.cookies.own(call.names, RESTARTED).is_some() || !call.client.kind().reads_pages() {
         return answers::bad_callback(call);
     }
     let denied = start(call, id, portal, &ReturnTo::start(), Form::SignIn, facts);

@@ -69,7 +69,7 @@ async fn sign_out(call: &Call<'_>, facts: &mut Facts) -> Denied {
         }
         tracing::info!(issuer = session.issuer, portal = session.portal, "logout");
     }
-    let denied = if call.client == ClientKind::Other {
+    let denied = if call.client.kind() == ClientKind::Other {
         // A script cannot follow to another site; it sends the browser there itself. It is not shown
         // where that is: the URL has the ID token in it, which is a bearer.
         let Some(location) = sealed(call, portal, to) else { return answers::internal() };

@@ -80,7 +80,7 @@ impl From<&'static str> for NotOpened {
 
 /// Finds the session of a request.
 pub(super) async fn find(call: &Call<'_>, facts: &mut Facts) -> Found {
-    let text = match Chunks::read(&call.cookies, &call.names) {
+    let text = match Chunks::read(&call.cookies, call.names) {
         Chunks::Absent => return Found::None,
         Chunks::Broken => return stale(call, facts, "the session's cookies are no whole"),
         Chunks::Whole(text) => text,
@@ -169,7 +169,7 @@ pub(super) struct StoreIsDown;
 pub(super) async fn read<'c>(
     call: &Call<'c>,
 ) -> Result<Option<(Arc<Session>, &'c Portal)>, StoreIsDown> {
-    let Chunks::Whole(text) = Chunks::read(&call.cookies, &call.names) else { return Ok(None) };
+    let Chunks::Whole(text) = Chunks::read(&call.cookies, call.names) else { return Ok(None) };
     let session = match open(call, &text).await {
         Ok(opened) => opened.session,
         Err(NotOpened::Stale(_)) => return Ok(None),
@@ -185,7 +185,7 @@ pub(super) async fn read<'c>(
 ///
 /// [`Unsaid`].
 pub(super) fn as_said(call: &Call<'_>) -> Result<Option<Arc<Session>>, Unsaid> {
-    let text = match Chunks::read(&call.cookies, &call.names) {
+    let text = match Chunks::read(&call.cookies, call.names) {
         Chunks::Absent => return Ok(None),
         Chunks::Broken => return Err(Unsaid::Stale("the session's cookies are no whole")),
         Chunks::Whole(text) => text,
@@ -217,7 +217,7 @@ fn stale(call: &Call<'_>, facts: &mut Facts, why: &'static str) -> Found {
 
 /// Clears every cookie of a session that the request has.
 pub(super) fn clear(call: &Call<'_>) -> Vec<SetCookie> {
-    let mut cookies = stray_chunks(&call.cookies, &call.names);
+    let mut cookies = stray_chunks(&call.cookies, call.names);
     if call.cookies.names().any(|name| call.names.suffix(name) == Some(LAST_USE)) {
         cookies.push(call.names.clear(LAST_USE));
     }
@@ -310,7 +310,7 @@ pub(super) fn is_revoked(inner: &Inner, session: &Session) -> bool {
 
 /// When this session was last used, as far as its cookie says.
 fn last_use(call: &Call<'_>, session: &Session) -> Option<UnixTime> {
-    let text = call.cookies.own(&call.names, LAST_USE)?;
+    let text = call.cookies.own(call.names, LAST_USE)?;
     let plain = call.key_ring.open(Purpose::LastUse, call.host(), text).ok()?;
     let last_use = LastUse::decode(plain.as_slice()).ok()?;
     (last_use.session == session.id).then_some(UnixTime(last_use.at))
@@ -337,7 +337,7 @@ fn live(call: &Call<'_>, opened: Opened, portal: &Portal, last_use: Option<UnixT
     }
     // A session that holds: whatever was counted against a login loop is over.
     for suffix in [COMPLETED_LOGINS, RESTARTED] {
-        if call.cookies.own(&call.names, suffix).is_some() {
+        if call.cookies.own(call.names, suffix).is_some() {
             cookies.push(call.names.clear(suffix));
         }
     }
@@ -413,7 +413,7 @@ pub(super) fn write(
     let max_age = portal.session.lifetime.saturating_sub(age);
     let chunks = |plain: &[u8]| {
         let text = seal(call, purpose, plain).ok_or(NotWritten::NotSealed)?;
-        let chunks = Chunks::write(&text, &call.names, &call.cookies, max_age);
+        let chunks = Chunks::write(&text, call.names, &call.cookies, max_age);
         chunks.map_err(|_too_large| NotWritten::TooLarge)
     };
     match chunks(&plain) {

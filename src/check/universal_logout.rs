@@ -18,7 +18,7 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
         return answers::method_not_allowed("POST");
     }
     let Credential::Bearer(token) =
-        classify_by(&call.attributes.headers, &call.settings().api_keys.header)
+        classify_by(call.attributes.headers, &call.settings().api_keys.header)
     else {
         facts.hint = Some("expected one bearer token".into());
         return answers::invalid_token();

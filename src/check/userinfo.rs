@@ -14,8 +14,8 @@ pub(super) async fn answer(call: &Call<'_>, facts: &mut Facts) -> Denied {
         return answers::method_not_allowed("GET");
     }
     // No page of another site could read the answer; it need not be made for one either.
-    let by_a_page =
-        call.client != ClientKind::Navigation && call.attributes.headers.has("sec-fetch-site");
+    let by_a_page = call.client.kind() != ClientKind::Navigation
+        && call.attributes.headers.has("sec-fetch-site");
     if by_a_page && !has_same_origin_evidence(call) {
         return answers::cross_site();
     }

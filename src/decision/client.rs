@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock.
 
 use crate::attributes::{Headers, Method};
+use std::sync::OnceLock;
 
 /// What a client can make of an answer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -20,6 +21,28 @@ impl ClientKind {
     #[must_use]
     pub const fn reads_pages(self) -> bool {
         matches!(self, Self::Navigation | Self::Document)
+    }
+}
+
+/// The client of a request, looked at when somebody asks: of what passes, nobody does.
+#[derive(Debug)]
+pub struct LazyClient<'r> {
+    method: Method,
+    headers: &'r Headers<'r>,
+    kind: OnceLock<ClientKind>,
+}
+
+impl<'r> LazyClient<'r> {
+    /// The client of a request with this method and these headers.
+    #[must_use]
+    pub const fn of(method: Method, headers: &'r Headers<'r>) -> Self {
+        Self { method, headers, kind: OnceLock::new() }
+    }
+
+    /// What kind it is of; see [`classify_client`].
+    #[must_use]
+    pub fn kind(&self) -> ClientKind {
+        *self.kind.get_or_init(|| classify_client(self.method, self.headers))
     }
 }
 

@@ -169,7 +169,20 @@ fn list_item_len(item: &str) -> usize {
 
 /// The same for an item of a list.
 fn is_unreserved(item: &str) -> bool {
-    item.bytes().fold(true, |plain, byte| plain & stands_in_a_list(byte))
+    /// Of all bytes: looking one up takes fewer steps than comparing it.
+    const STANDS: [bool; 256] = {
+        let mut stands = [false; 256];
+        let mut rest: &mut [bool] = &mut stands;
+        let mut byte = 0_u8;
+        while let Some((own, behind)) = rest.split_first_mut() {
+            *own = stands_in_a_list(byte);
+            byte = byte.wrapping_add(1);
+            rest = behind;
+        }
+        stands
+    };
+    let stands = |byte: u8| STANDS.get(usize::from(byte)).is_some_and(|stands| *stands);
+    item.bytes().fold(true, |plain, byte| plain & stands(byte))
 }
 
 /// What RFC 3986 §2.3 calls unreserved.

@@ -96,7 +96,7 @@ impl Protected {
         let third = third_bit(bytes.get(2).copied().unwrap_or_default());
         let may_be = self.thirds.get(length_of(name)).is_none_or(|thirds| thirds & third != 0);
         // Beyond ASCII a name has other lengths and places than what it is folded to.
-        (may_be || !name.is_ascii()) && self.holds_indeed(name)
+        (may_be || is_beyond_ascii(bytes)) && self.holds_indeed(name)
     }
 
     #[inline(never)]
@@ -112,6 +112,15 @@ impl Protected {
         self.prefixes.iter().any(begins)
             || self.names.iter().any(|own| own.len() == name.len() && begins(own))
     }
+}
+
+/// Whether a byte is beyond ASCII. Looks at eight at once, at the last ones twice.
+#[inline]
+fn is_beyond_ascii(name: &[u8]) -> bool {
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    let Some(last) = name.last_chunk() else { return !name.is_ascii() };
+    let words = name.as_chunks().0.iter();
+    words.fold(u64::from_le_bytes(*last), |all, word| all | u64::from_le_bytes(*word)) & TOP != 0
 }
 
 fn same((one, other): (u8, u8)) -> bool {
@@ -152,6 +161,19 @@ mod tests {
         "x-a-name-that-is-longer-than-any-whose-length-is-told-apart-here-1",
     ];
     const PREFIXES: [&str; 3] = ["x-jwt-", "x-portcullis-", "y-"];
+
+    #[test]
+    fn finds_what_is_beyond_ascii_at_every_place() {
+        for length in 0..40 {
+            let mut name = vec![b'x'; length];
+            assert!(!is_beyond_ascii(&name), "{length}");
+            for at in 0..length {
+                name[at] = 0x80;
+                assert!(is_beyond_ascii(&name), "{at} of {length}");
+                name[at] = 0x7f;
+            }
+        }
+    }
 
     proptest! {
         #[test]

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 
 /// A request that could be read in two ways, that has no host, path or method at all, or that is no
 /// message.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ambiguous<'m> {
     /// Its headers, so that the refusal suits the client.
-    pub headers: Headers<'m>,
+    pub headers: &'m Headers<'m>,
     /// Which part it was.
     pub part: &'static str,
 }
 
-/// Reads a request.
+/// Reads a request. Its headers go into `headers`, which has none.
 ///
 /// Method, path and host are those of `attributes.request.http`, not the pseudo headers, which are
 /// absent where the gateway sets `allowed_headers`. Headers come as the `headers` map, or with
@@ -25,10 +25,11 @@ pub struct Ambiguous<'m> {
 /// # Errors
 ///
 /// [`Ambiguous`].
-#[expect(clippy::result_large_err, reason = "no larger than what it stands beside")]
-pub fn decode(message: &[u8]) -> Result<Attributes<'_>, Ambiguous<'_>> {
-    let mut headers = Headers::default();
-    let mut view = View::new(&mut headers, Entries::Plain(0));
+pub fn decode<'h, 'm: 'h>(
+    message: &'m [u8],
+    headers: &'h mut Headers<'m>,
+) -> Result<Attributes<'h>, Ambiguous<'h>> {
+    let mut view = View::new(headers, Entries::Plain(0));
     let mut read = view.read(message);
     if matches!(view.entries, Entries::Odd) {
         *view.fields = Headers::default();
@@ -37,13 +38,15 @@ pub fn decode(message: &[u8]) -> Result<Attributes<'_>, Ambiguous<'_>> {
     }
     let View { context, method, host, path, body, raw_body, source, fields, entries } = view;
     if read.is_err() {
-        return Err(Ambiguous { part: "message", ..Ambiguous::default() });
+        *fields = Headers::default();
+        return Err(Ambiguous { headers: fields, part: "message" });
     }
     if let Entries::AsTheyCame(entries) = entries {
         merge(fields, &entries);
     }
+    let headers = &*fields;
     let body = if raw_body.is_empty() { body.as_bytes() } else { raw_body };
-    let Some(host) = self::host(host, fields) else {
+    let Some(host) = self::host(host, headers) else {
         return Err(Ambiguous { headers, part: "host" });
     };
     let Some(method) = Method::parse(method) else {
@@ -124,7 +127,8 @@ mod tests {
         };
         for http in [map, raw] {
             let message = request(http);
-            let attributes = decode(&message).expect("reads");
+            let mut headers = Headers::default();
+            let attributes = decode(&message, &mut headers).expect("reads");
             assert_eq!(attributes.path.as_str(), "/pets?limit=1");
             assert_eq!(attributes.headers.only("accept"), Some("*/*"));
             assert_eq!(attributes.headers.names().count(), 1);
@@ -141,7 +145,8 @@ mod tests {
         let headers = vec![field(b"Bearer a"), field(b"Bearer \xff")];
         let http = HttpRequest { header_map: Some(HeaderMap { headers }), ..http() };
         let message = request(http);
-        let attributes = decode(&message).expect("reads");
+        let mut headers = Headers::default();
+        let attributes = decode(&message, &mut headers).expect("reads");
         let values: Vec<&str> = attributes.headers.all("authorization").collect();
         assert_eq!(values, ["Bearer a", "Bearer \u{fffd}"]);
         assert_eq!(attributes.headers.only("authorization"), None);
@@ -165,14 +170,14 @@ mod tests {
         ];
         for (part, http) in cases {
             let message = request(http);
-            assert_eq!(decode(&message).map_err(|ambiguous| ambiguous.part).err(), Some(part));
+            let mut headers = Headers::default();
+            let read = decode(&message, &mut headers);
+            assert_eq!(read.map_err(|ambiguous| ambiguous.part).err(), Some(part));
         }
-        assert!(decode(&[]).is_err());
+        assert!(decode(&[], &mut Headers::default()).is_err());
         for same in ["api.example:8443", "api.example", "API.example.:8443"] {
-            assert!(
-                decode(&request(HttpRequest { headers: host(same), ..http() })).is_ok(),
-                "{same}"
-            );
+            let message = request(HttpRequest { headers: host(same), ..http() });
+            assert!(decode(&message, &mut Headers::default()).is_ok(), "{same}");
         }
     }
 }

@@ -121,7 +121,7 @@ impl<H: Handler> Server<H> {
         match begin(&mut body, inner.max_message_bytes, context).ok()? {
             Begun::Whole(message) => match inner.decide(message, &headers, &mut respond)? {
                 Answering::Ready(answer) => {
-                    let _gone = inner.reply.send(answer, &mut respond);
+                    let _gone = inner.reply.send(answer, headers, &mut respond);
                     None
                 }
                 Answering::Waits(answer) => {
@@ -170,7 +170,7 @@ impl<H: Handler> Inner<H> {
         let answer = AssertUnwindSafe(answer).catch_unwind();
         let Some(answer) = unless_reset(&mut respond, answer).await else { return Ok(()) };
         let answer = answer.unwrap_or_else(|_panic| self.handler.answer_to_panic());
-        self.reply.send(answer, &mut respond)
+        self.reply.send(answer, HeaderMap::new(), &mut respond)
     }
 
     async fn read_on(
@@ -183,16 +183,18 @@ impl<H: Handler> Inner<H> {
         let most = self.max_message_bytes;
         let timeout = Metadata::of(&headers).grpc_timeout();
         let message = finish(begun, &mut body, most, timeout).await?;
-        match self.decide(message, &headers, &mut respond) {
-            Some(answer) => self.answer_later(answer.bytes().boxed(), respond).await,
-            None => Ok(()),
-        }
+        let Some(answer) = self.decide(message, &headers, &mut respond) else { return Ok(()) };
+        // It may wait for long, and they can be large.
+        drop(headers);
+        self.answer_later(answer.bytes().boxed(), respond).await
     }
 }
 
 /// Whether messages may be compressed, which the gateway never does: small ones could say large things.
 fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get(GRPC_ENCODING).is_some_and(|encoding| encoding != IDENTITY)
+    // A call has few headers: to compare them takes less than to look for one.
+    headers.keys().any(|name| *name == GRPC_ENCODING)
+        && headers.get(GRPC_ENCODING).is_some_and(|encoding| encoding != IDENTITY)
 }
 
 fn refuse_encoded(respond: &mut SendResponse<Framed>) {

@@ -14,21 +14,23 @@ const OK: HeaderValue = HeaderValue::from_static("0");
 /// writes out what is longer one by one.
 const FRAME_BYTES: usize = 1000;
 
+/// So many headers a call has.
+const USUAL_HEADERS: usize = 64;
+
 /// What is the same in each answer; a copy of it is cheaper than the making.
 #[derive(Debug)]
 pub(super) struct Reply {
-    head: HeaderMap,
     /// These say that there is no other message, and no error.
     trailers: HeaderMap,
 }
 
 impl Reply {
     pub(super) fn new() -> Self {
-        let of = |name, value| HeaderMap::from_iter([(name, value)]);
-        Self { head: of(CONTENT_TYPE, GRPC), trailers: of(GRPC_STATUS, OK) }
+        Self { trailers: HeaderMap::from_iter([(GRPC_STATUS, OK)]) }
     }
 
-    /// Sends `message`. What the client has no room for yet is kept by the HTTP/2 library.
+    /// Sends `message`. What the client has no room for yet is kept by the HTTP/2 library. The call's own
+    /// headers are done with, and their map becomes that of the answer's, unless it has grown.
     ///
     /// # Errors
     ///
@@ -36,13 +38,23 @@ impl Reply {
     pub(super) fn send(
         &self,
         mut message: Bytes,
+        mut headers: HeaderMap,
         respond: &mut SendResponse<Framed>,
     ) -> Result<(), h2::Error> {
+        if headers.capacity() > USUAL_HEADERS {
+            headers = HeaderMap::new();
+        }
+        headers.clear();
+        headers.insert(CONTENT_TYPE, GRPC);
         let mut head = Response::new(());
-        *head.headers_mut() = self.head.clone();
+        *head.headers_mut() = headers;
         let mut stream = respond.send_response(head, false)?;
         let length = message.len();
-        let first = message.split_to(length.min(FRAME_BYTES));
+        if length <= FRAME_BYTES {
+            stream.send_data(Framed::first(length, message), false)?;
+            return stream.send_trailers(self.trailers.clone());
+        }
+        let first = message.split_to(FRAME_BYTES);
         stream.send_data(Framed::first(length, first), false)?;
         while !message.is_empty() {
             let next = message.split_to(message.len().min(FRAME_BYTES));

@@ -4,7 +4,7 @@ use super::{Ambiguous, Answering, Handler, Metadata, decode, encode};
 use crate::attributes::{Attributes, Headers, Method};
 use crate::check::Checker;
 use crate::decision::{
-    Asked, Checked, ClientKind, Denied, Facts, Hint, Reason, Status as HttpStatus, classify_client,
+    Asked, Checked, ClientKind, Denied, Facts, Hint, LazyClient, Reason, Status as HttpStatus,
 };
 use crate::telemetry::{self, CHECK_SPAN, CheckMetrics, LazyRequestId, RequestId, end_span};
 use crate::trace::{Open, Tracer};
@@ -71,7 +71,8 @@ impl AuthorizationService {
         traceparent: Option<&str>,
         started: Instant,
     ) -> Result<Bytes, Option<Open>> {
-        let read = Request::read(message);
+        let mut headers = Headers::default();
+        let read = Request::read(message, &mut headers);
         let request = Request::of(&read);
         if let Some(span) = self.tracer.as_ref().and_then(|tracer| {
             let own = || request.headers().only("traceparent");
@@ -79,16 +80,20 @@ impl AuthorizationService {
         }) {
             return Err(Some(span));
         }
-        let checked = match &read {
+        let mut checked = None;
+        match &read {
             // Decides, whatever happens: even where our own code is at fault.
-            Ok(attributes) => catch_unwind(AssertUnwindSafe(|| {
-                self.checker.check_at_once(attributes, request.client)
-            }))
-            .unwrap_or_else(|_panic| Some(refuse_internal()))
-            .ok_or(None)?,
-            Err(ambiguous) => refuse_ambiguous(ambiguous.part),
-        };
-        Ok(self.ended(&request, &checked, started))
+            Ok(attributes) => {
+                let ran = catch_unwind(AssertUnwindSafe(|| {
+                    self.checker.check_at_once(attributes, &request.client, &mut checked);
+                }));
+                if ran.is_err() {
+                    checked = Some(refuse_internal());
+                }
+            }
+            Err(ambiguous) => checked = Some(refuse_ambiguous(ambiguous.part)),
+        }
+        Ok(self.ended(&request, checked.as_ref().ok_or(None)?, started))
     }
 
     /// The same, from its beginning, where somebody is waited for, but not beyond `deadline`.
@@ -99,14 +104,15 @@ impl AuthorizationService {
         deadline: Option<Instant>,
         span: Option<Open>,
     ) -> Bytes {
-        let read = Request::read(message.as_deref());
+        let mut headers = Headers::default();
+        let read = Request::read(message.as_deref(), &mut headers);
         let request = Request::of(&read);
         let checked = match (&read, &span) {
             (Ok(attributes), None) => {
-                guarded(self.checker.check(attributes, request.client, deadline), deadline).await
+                guarded(self.checker.check(attributes, &request.client, deadline), deadline).await
             }
             (Ok(attributes), Some(span)) => {
-                let check = self.checker.check(attributes, request.client, deadline);
+                let check = self.checker.check(attributes, &request.client, deadline);
                 span.within(guarded(check, deadline)).await
             }
             (Err(ambiguous), _) => refuse_ambiguous(ambiguous.part),
@@ -123,9 +129,12 @@ impl AuthorizationService {
         let Request { read, id, client } = request;
         let told = telemetry::Request { id, attributes: read.as_ref().ok() };
         self.metrics.ended(checked, &told, || self.checker.policy(), started.elapsed());
-        // What passes does not say it.
-        let request_id = if checked.outcome.is_err() { id.as_str() } else { "" };
-        encode(checked, &Asked { client: *client, host: request.host(), request_id })
+        // What passes says neither.
+        let (client, request_id) = match checked.outcome {
+            Ok(_) => (ClientKind::Other, ""),
+            Err(_) => (client.kind(), id.as_str()),
+        };
+        encode(checked, &Asked { client, host: request.host(), request_id })
     }
 }
 
@@ -133,29 +142,28 @@ impl AuthorizationService {
 struct Request<'r, 'm> {
     read: &'r Read<'m>,
     id: LazyRequestId<'r>,
-    client: ClientKind,
+    client: LazyClient<'r>,
 }
 
 /// What became of reading it.
 type Read<'m> = Result<Attributes<'m>, Ambiguous<'m>>;
 
 impl<'r, 'm> Request<'r, 'm> {
-    #[expect(clippy::result_large_err, reason = "no larger than what it stands beside")]
-    fn read(message: Option<&'m [u8]>) -> Read<'m> {
+    fn read<'w: 'm>(message: Option<&'w [u8]>, headers: &'m mut Headers<'w>) -> Read<'m> {
         match message {
-            Some(message) => decode(message),
-            None => Err(Ambiguous { part: "message", ..Ambiguous::default() }),
+            Some(message) => decode(message, headers),
+            None => Err(Ambiguous { headers, part: "message" }),
         }
     }
 
     fn of(read: &'r Read<'m>) -> Self {
         let method = read.as_ref().map_or(Method::Get, |attributes| attributes.method);
         let headers = headers(read);
-        let (id, client) = (LazyRequestId::of(headers), classify_client(method, headers));
+        let (id, client) = (LazyRequestId::of(headers), LazyClient::of(method, headers));
         Self { read, id, client }
     }
 
-    const fn headers(&self) -> &'r Headers<'m> {
+    const fn headers(&self) -> &'m Headers<'m> {
         headers(self.read)
     }
 
@@ -165,10 +173,10 @@ impl<'r, 'm> Request<'r, 'm> {
 }
 
 /// The headers, also of a request that could be read in two ways.
-const fn headers<'r, 'm>(read: &'r Result<Attributes<'m>, Ambiguous<'m>>) -> &'r Headers<'m> {
+const fn headers<'m>(read: &Read<'m>) -> &'m Headers<'m> {
     match read {
-        Ok(attributes) => &attributes.headers,
-        Err(ambiguous) => &ambiguous.headers,
+        Ok(attributes) => attributes.headers,
+        Err(ambiguous) => ambiguous.headers,
     }
 }
 

@@ -303,7 +303,7 @@ fn entry<'m>(wire: &mut Wire<'m>) -> Result<Entry<'m>, Malformed> {
     let (mut key, mut value) = ("", "");
     // As everybody writes it; the loop takes it in every other way.
     if wire.next_is(KEY) {
-        key = wire.text()?;
+        key = wire.short_text()?;
     }
     if wire.next_is(VALUE) {
         value = wire.text()?;

@@ -3,6 +3,8 @@
 //! It takes and refuses what prost does, whose full decode the tests hold it against. Pure: no I/O,
 //! no clock.
 
+use bstr::ByteSlice;
+
 /// The bytes are no message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Malformed;
@@ -43,6 +45,11 @@ pub(super) struct Wire<'m> {
     run: &'m str,
     run_at: usize,
 }
+
+/// A text above this is looked at by itself: mostly a body.
+const LONG_TEXT: usize = 8 * 1024;
+/// How far a run goes at most.
+const LONGEST_RUN: usize = 64 * 1024;
 
 /// The end of the message that another one stands in.
 pub(super) struct Outer(usize);
@@ -180,17 +187,28 @@ impl<'m> Wire<'m> {
         self.run.get(from..to).map_or_else(|| self.next_run(start, end), Ok)
     }
 
-    /// Looks for the run that begins at `start`: of ASCII, or where that does not reach to `end`, of UTF-8.
-    /// Where that does not either, no other would, and the message is refused: so a byte is looked at in
-    /// at most one run of each kind.
+    /// The same, where it is likely to be short, and what is behind it not to be text.
+    #[inline]
+    pub(super) fn short_text(&mut self) -> Result<&'m str, Malformed> {
+        let bytes = self.bytes()?;
+        std::str::from_utf8(bytes).map_err(|_invalid| Malformed)
+    }
+
+    /// Looks for the run that begins at `start`. Where it does not reach to `end`, no other would, and the
+    /// message is refused. What is long is no part of a run, so that a byte is looked at twice at most, and what is
+    /// behind a text no farther than a usual message reaches.
     #[inline(never)]
     fn next_run(&mut self, start: usize, end: usize) -> Result<&'m str, Malformed> {
         let rest = self.whole.get(start..).ok_or(Malformed)?;
         let wanted = end.saturating_sub(start);
-        let ascii = ascii_len(rest);
-        let run = if ascii < wanted { valid_len(rest) } else { ascii };
-        let run = simdutf8::basic::from_utf8(rest.get(..run).unwrap_or_default());
-        self.run = run.map_err(|_invalid| Malformed)?;
+        if wanted > LONG_TEXT {
+            // It does not say how far it came, and is as fast beyond ASCII.
+            let text = simdutf8::basic::from_utf8(rest.get(..wanted).ok_or(Malformed)?);
+            return text.map_err(|_invalid| Malformed);
+        }
+        let near = rest.get(..LONGEST_RUN).unwrap_or(rest);
+        // The standard library has this by the same name, and looks at ASCII byte by byte.
+        self.run = ByteSlice::utf8_chunks(near).next().map_or("", |chunk| chunk.valid());
         self.run_at = start;
         self.run.get(..wanted).ok_or(Malformed)
     }
@@ -256,33 +274,41 @@ fn short_entry(known: &str, tag: u32) -> Option<(&str, &str, &str)> {
     (key_length + value_length + 4 == length).then_some((key, value, rest))
 }
 
-/// How much of the beginning is ASCII.
-fn ascii_len(bytes: &[u8]) -> usize {
-    const BLOCK: usize = 64;
-    const TOP: u64 = 0x8080_8080_8080_8080;
-    let is_ascii = |word: &[u8; 8]| u64::from_le_bytes(*word) & TOP == 0;
-    // All of a block is looked at, whatever is found: so many bytes are at once.
-    let is_block_ascii = |block: &&[u8; BLOCK]| {
-        let words = block.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
-        words.fold(0, |all, word| all | word) & TOP == 0
-    };
-    let blocks = bytes.as_chunks().0.iter().take_while(is_block_ascii).count();
-    let before = blocks.wrapping_mul(BLOCK);
-    let rest = bytes.get(before..).unwrap_or_default();
-    let words = rest.as_chunks().0.iter().take_while(|word| is_ascii(word)).count();
-    let before = before.wrapping_add(words.wrapping_mul(8));
-    let rest = bytes.get(before..).unwrap_or_default();
-    before.wrapping_add(rest.iter().take_while(|byte| byte.is_ascii()).count())
-}
-
-/// How much of the beginning is UTF-8.
-fn valid_len(bytes: &[u8]) -> usize {
-    simdutf8::compat::from_utf8(bytes).map_or_else(|invalid| invalid.valid_up_to(), str::len)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Where a text is long, or ends where what is looked at together does, and whatever is behind it.
+    #[test]
+    fn takes_for_text_what_is_utf_8_however_long() {
+        let edges = [0, 1, LONG_TEXT, LONGEST_RUN];
+        let lengths = edges.iter().flat_map(|edge| edge.saturating_sub(3)..edge + 3);
+        for length in lengths {
+            for end in ["", "e", "\u{e9}", "\u{20ac}", "\u{1f512}"].map(str::as_bytes) {
+                for spoilt in [false, true] {
+                    let mut text = vec![b'a'; length];
+                    text.extend_from_slice(end);
+                    if spoilt {
+                        text.pop();
+                    }
+                    for behind in [&[][..], &[0x80], &[0xc3], "\u{e9}".as_bytes()] {
+                        let mut bytes = Vec::new();
+                        for _time in 0..2 {
+                            prost::encoding::encode_varint(text.len() as u64, &mut bytes);
+                            bytes.extend_from_slice(&text);
+                        }
+                        bytes.extend_from_slice(behind);
+                        let mut wire = Wire::new(&bytes);
+                        let want = std::str::from_utf8(&text).ok();
+                        assert_eq!(wire.text().ok(), want, "{length} {end:?} {spoilt}");
+                        if want.is_some() {
+                            assert_eq!(wire.text().ok(), want, "{length} {end:?} {spoilt}");
+                        }
+                    }
+                }
+            }
+        }
+    }
 
     #[test]
     fn reads_numbers_of_every_length_as_prost_does() {

@@ -217,7 +217,7 @@ fn product_named<'s>(
     }
     let (path, method) = (&attributes.path, attributes.method);
     let found = environment.products.of(name, method, path.segments())?;
-    let is_plain = !path.path().contains('%');
+    let is_plain = !path.has_escapes();
     if is_plain || named.iter().all(|product| product.rest != Rest::Refused) {
         return Ok(found);
     }
@@ -235,7 +235,7 @@ fn product_at<'s>(
 ) -> Result<Reached<'s>, NoRoute> {
     let (path, method) = (&attributes.path, attributes.method);
     let found = environment.products.at(method, path.segments())?;
-    if !path.path().contains('%') {
+    if !path.has_escapes() {
         return Ok(found);
     }
     let undecoded = environment.products.at(method, &path.segments_as_written());

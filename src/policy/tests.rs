@@ -62,7 +62,7 @@ pub(super) fn attributes<'m>(path: &'m str, context: &[(&'m str, &'m str)]) -> A
         host: Host::parse("api.example.com").expect("a host"),
         method: Method::Get,
         path: RequestPath::parse(path).expect(path),
-        headers: Headers::default(),
+        headers: Headers::none(),
         context: context.iter().copied().collect(),
         body: &[],
     }

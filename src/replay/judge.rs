@@ -7,7 +7,7 @@ use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath,
 use crate::check::Presumed;
 use crate::config::Routing;
 use crate::credential::CredentialKind;
-use crate::decision::{ClientKind, Reason};
+use crate::decision::{LazyClient, Reason};
 use crate::identity::Identity;
 use crate::policy::{Environment, Membership, PortalId, SharedSet, Site, Snapshot};
 use std::sync::Arc;
@@ -70,14 +70,16 @@ async fn answer(line: &Line, new: &Bench, unshown: &[&str]) -> Result<Answered, 
     }
     let caller = caller(line, reason, policy, environment)?;
     let product = by_path(line, environment);
-    let attributes = attributes(line, reason, host, product).ok_or(INCOMPLETE)?;
+    let mut headers = Headers::default();
+    let attributes = attributes(line, reason, host, product, &mut headers).ok_or(INCOMPLETE)?;
     let (identity, gone) = match caller {
         Caller::Known(identity) => (Some(Arc::new(identity)), None),
         Caller::Nobody => (None, None),
         Caller::Gone(reason) => (None, Some(reason)),
     };
     let presumed = Presumed::Recorded(identity.clone());
-    let checked = new.checker.check_as(&attributes, ClientKind::Other, &presumed).await;
+    let client = LazyClient::of(attributes.method, attributes.headers);
+    let checked = new.checker.check_as(&attributes, &client, &presumed).await;
     let mut answer = Answer::of(&checked);
     // Nobody came with a session that counts for nothing, or with a token: it is that which is refused.
     let refused = gone.or_else(|| Some(reason).filter(|reason| *reason == Reason::InvalidSession));
@@ -148,14 +150,14 @@ fn by_path<'l>(line: &'l Line, environment: Option<&Environment>) -> Option<&'l 
 }
 
 /// A request that leads where the line's led: `product`, if any, is named in place of the path.
-fn attributes<'l>(
+fn attributes<'h, 'l: 'h>(
     line: &'l Line,
     reason: Reason,
     host: Host,
     product: Option<&'l str>,
-) -> Option<Attributes<'l>> {
+    headers: &'h mut Headers<'l>,
+) -> Option<Attributes<'h>> {
     let method = line.method.as_deref().and_then(Method::parse).unwrap_or(Method::Get);
-    let mut headers = Headers::default();
     if method == Method::Options && reason == Reason::NoCredentials {
         // What comes so, and without credentials, is a preflight.
         headers.add("origin", "null");

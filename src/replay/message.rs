@@ -2,9 +2,9 @@
 
 use super::Bench;
 use super::report::{Answer, Change, Place, Verdict};
-use crate::attributes::Attributes;
+use crate::attributes::{Attributes, Headers};
 use crate::check::Presumed;
-use crate::decision::{Checked, Facts, Reason, classify_client};
+use crate::decision::{Checked, Facts, LazyClient, Reason};
 use crate::envoy::decode;
 
 /// The tag of `attributes`, the one field of a `CheckRequest` (field 1, length-delimited).
@@ -44,13 +44,16 @@ fn delimited(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// What people call the request.
 pub(super) fn id(bytes: &[u8], otherwise: &str) -> String {
-    let headers = decode(bytes).map_or_else(|ambiguous| ambiguous.headers, |found| found.headers);
+    let mut headers = Headers::default();
+    let read = decode(bytes, &mut headers);
+    let headers = read.map_or_else(|ambiguous| ambiguous.headers, |found| found.headers);
     headers.only("x-request-id").unwrap_or(otherwise).to_owned()
 }
 
 /// What `new` makes of a message that `old` has answered.
 pub(super) async fn judge(bytes: &[u8], old: &Bench, new: &Bench) -> Verdict {
-    let Ok(attributes) = decode(bytes) else {
+    let mut headers = Headers::default();
+    let Ok(attributes) = decode(bytes, &mut headers) else {
         return Verdict::unjudged("not for the policy to decide: ambiguous_request");
     };
     let was = check(old, &attributes).await;
@@ -82,8 +85,8 @@ pub(super) async fn judge(bytes: &[u8], old: &Bench, new: &Bench) -> Verdict {
 }
 
 async fn check(bench: &Bench, attributes: &Attributes<'_>) -> Checked {
-    let client = classify_client(attributes.method, &attributes.headers);
-    bench.checker.check_as(attributes, client, &Presumed::AsSaid).await
+    let client = LazyClient::of(attributes.method, attributes.headers);
+    bench.checker.check_as(attributes, &client, &Presumed::AsSaid).await
 }
 
 fn place(facts: &Facts) -> Place {

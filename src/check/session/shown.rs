@@ -23,15 +23,15 @@ impl<'c> Shown<'c> {
         if call.settings().session.store != StoreKind::Cookie {
             return None;
         }
-        let Chunks::Whole(text) = Chunks::read(&call.cookies, &call.names) else { return None };
-        let last_use = call.cookies.own(&call.names, LAST_USE)?;
+        let Chunks::Whole(text) = Chunks::read(&call.cookies, call.names) else { return None };
+        let last_use = call.cookies.own(call.names, LAST_USE)?;
         Some(Self { mac: call.inner.opened.mac(&text)?, last_use })
     }
 
     /// The caller, where [`super::find`] would come to this one, with nothing to refresh, to remember or
     /// to give to the browser. In all other cases that one decides.
     pub(in crate::check) fn caller(self, call: &Call<'_>) -> Option<Arc<Identity>> {
-        let clears = |suffix| call.cookies.own(&call.names, suffix).is_some();
+        let clears = |suffix| call.cookies.own(call.names, suffix).is_some();
         if [COMPLETED_LOGINS, RESTARTED].into_iter().any(clears) {
             return None;
         }

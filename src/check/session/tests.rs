@@ -5,7 +5,7 @@ use crate::attributes::{Attributes, Context, Headers, Host, Method, RequestPath,
 use crate::check::{Checker, Parts};
 use crate::clock::Clock;
 use crate::config::{self, Base, Parsed};
-use crate::decision::ClientKind;
+use crate::decision::LazyClient;
 use crate::manifest::{self, FileText, Manifests};
 use crate::policy::{self, Held, Input, Snapshot};
 use crate::provider::Providers;
@@ -278,13 +278,14 @@ impl World {
             host: Host::parse(HOSTS[show.host]).expect("a host"),
             method: Method::Get,
             path: RequestPath::parse("/").expect("a path"),
-            headers,
+            headers: &headers,
             context: Context::default(),
             body: &[],
         };
+        let client = LazyClient::of(attributes.method, attributes.headers);
         let inner = &self.checker.0;
         let policy = self.checker.policy();
-        let mut call = Call::new(inner, &policy, &attributes, ClientKind::Other, None);
+        let mut call = Call::new(inner, &policy, &attributes, &client, None);
         call.may_wait = false;
         let own = &self.sessions[show.session];
         let was_known = inner.users.knows(&own.issuer, &own.subject);

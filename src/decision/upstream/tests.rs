@@ -105,7 +105,9 @@ fn removes_what_came_where_the_gateway_shows_what_comes() {
     let of = |pseudo: bool, names: &[&str], caller: Option<Identity>| {
         let mut request = Headers::default();
         names.iter().for_each(|name| request.add(*name, "forged"));
-        let request = if pseudo { request.with_all_pseudo() } else { request };
+        if pseudo {
+            request.note_all_pseudo();
+        }
         let mut upstream = policy().apply(&request, route(), caller.map(Arc::new));
         upstream.remove_unverified_credential(&request);
         upstream

@@ -198,6 +198,30 @@ async fn an_answer_of_any_length_goes_out_whole() {
 }
 
 #[tokio::test]
+async fn nothing_of_a_call_comes_back_in_the_head_of_its_answer() {
+    for count in [0, 10, 70] {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let server = Server::new(Long(1), MOST, Routes::default());
+        tokio::spawn(async {
+            let (_never, stop) = watch::channel(());
+            answered(far, server, stop).await
+        });
+        let (mut client, connection) = h2::client::handshake(near).await.expect("shakes hands");
+        let request = Request::post(format!("http://portcullis{CHECK}"));
+        let request = (0..count).fold(request, |request, at| {
+            request.header(format!("x-{at}"), "secret").header("te", "trailers")
+        });
+        let request = request.body(()).expect("a request");
+        let (answer, mut message) = client.send_request(request, false).expect("a call");
+        message.send_data(Bytes::from_static(b"\0\0\0\0\0"), true).expect("a message");
+        // From here on bytes go out: the whole call at once.
+        tokio::spawn(connection);
+        let head = answer.await.expect("an answer").into_parts().0.headers;
+        assert_eq!((head.len(), head.get(CONTENT_TYPE)), (1, Some(&GRPC)), "{count}");
+    }
+}
+
+#[tokio::test]
 async fn o04_what_is_no_message_is_handed_on_as_none_and_is_no_error() {
     let mut client = connect(Mirror).await;
     let none: [&[&[u8]]; 8] = [

@@ -174,7 +174,9 @@ prop_compose! {
         came.iter().for_each(|name| request.add(*name, "forged"));
         forged.iter().for_each(|name| request.add(name.as_str(), "forged"));
         authorization.into_iter().for_each(|value| request.add("authorization", value));
-        let request = if pseudo { request.with_all_pseudo() } else { request };
+        if pseudo {
+            request.note_all_pseudo();
+        }
         let mut upstream = Arc::new(policy).apply(&request, route, caller);
         if let Some(rest) = cookie {
             upstream.replace_cookie(rest);

@@ -7,6 +7,7 @@ use super::strict::{product, readings};
 use super::world::{PRODUCTS, World};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use portcullis::attributes::Headers;
 use portcullis::envoy::decode;
 use prost::Message;
 use std::collections::HashMap;
@@ -25,7 +26,7 @@ pub(crate) fn run(data: &[u8]) {
         assert_ne!(answer.reason(), "internal", "a fault of our own: {http:?}");
         if answer.allowed && received.is_none() {
             // It is broken where we do not look; the target `decode` says that nothing else is.
-            assert!(decode(data).is_ok());
+            assert!(decode(data, &mut Headers::default()).is_ok());
         } else if answer.allowed {
             allowed(&answer, &http, &context, world);
         } else {

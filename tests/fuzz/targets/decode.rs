@@ -3,7 +3,7 @@
 
 use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
-use portcullis::attributes::{Host, Method, RequestPath};
+use portcullis::attributes::{Headers, Host, Method, RequestPath};
 use portcullis::envoy::decode;
 use prost::Message;
 use std::collections::{BTreeMap, HashMap};
@@ -43,7 +43,8 @@ struct ReadRequest {
 
 pub(crate) fn run(data: &[u8]) {
     let read = Read::decode(data).ok();
-    let got = decode(data);
+    let mut headers = Headers::default();
+    let got = decode(data, &mut headers);
     let shown = data.escape_ascii();
     let Some(read) = read else {
         let refused = got.err().map(|ambiguous| ambiguous.part);
@@ -70,11 +71,11 @@ pub(crate) fn run(data: &[u8]) {
             assert!(!got.context.contains_key("no such key"));
             let body = if http.raw_body.is_empty() { http.body.as_bytes() } else { &http.raw_body };
             assert_eq!(got.body, body, "{shown}");
-            &got.headers
+            got.headers
         }
         (Err(ambiguous), Err(part)) => {
             assert_eq!(ambiguous.part, part, "{shown}");
-            &ambiguous.headers
+            ambiguous.headers
         }
         (got, wanted) => panic!("{got:?}, not {wanted:?}, of {shown}"),
     };

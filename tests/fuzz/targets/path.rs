@@ -18,7 +18,7 @@ pub(crate) fn run(data: &[u8]) {
         host: Host::parse("api.petstore.localhost").expect("a host"),
         method: Method::Get,
         path,
-        headers: Headers::default(),
+        headers: Headers::none(),
         context: Context::default(),
         body: &[],
     };

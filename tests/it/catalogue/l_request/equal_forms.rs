@@ -128,7 +128,7 @@ fn judged(snapshot: &Snapshot, path: &str) -> Option<String> {
         host: Host::parse("api.example.com").expect("a host"),
         method: Method::Get,
         path: RequestPath::parse(path)?,
-        headers: Headers::default(),
+        headers: Headers::none(),
         context: Context::default(),
         body: &[],
     };
