@@ -68,11 +68,19 @@ pub fn classify_by<'h>(headers: &'h Headers<'_>, key_header: &'h str) -> Credent
     usual(headers, key_header).unwrap_or_else(|| by_count(headers, key_header))
 }
 
-/// One bearer, as nearly every client sends it, and no key.
-fn usual<'h>(headers: &'h Headers<'_>, key_header: &'h str) -> Option<Credential<'h>> {
+/// What stands behind `Bearer` in the only field there is of one, where no key came: what [`classify_by`] takes
+/// for the token, if it takes it for one. It is not looked through, so that who knows a token by all of its text
+/// does not have to.
+#[must_use]
+pub fn lone_bearer<'h>(headers: &'h Headers<'_>, key_header: &str) -> Option<&'h str> {
     let token = headers.only("authorization")?.strip_prefix("Bearer ")?;
-    let is_alone = !token.is_empty() && is_graphic(token, true) && !headers.has(key_header);
-    is_alone.then_some(Credential::Bearer(token))
+    (!token.is_empty() && !headers.has(key_header)).then_some(token)
+}
+
+/// One bearer, as nearly every client sends it, and no key.
+fn usual<'h>(headers: &'h Headers<'_>, key_header: &str) -> Option<Credential<'h>> {
+    let token = lone_bearer(headers, key_header)?;
+    is_graphic(token, true).then_some(Credential::Bearer(token))
 }
 
 /// The same, whatever comes.

@@ -61,7 +61,12 @@ pub(super) async fn authenticate(
         Some(Presumed::AsSaid) => true,
     };
     let keys = &call.settings().api_keys;
-    match classify_by(&call.attributes.headers, &keys.header) {
+    let met = if as_said { None } else { bearer::meet(call, route) };
+    if let Some(known) = met.as_ref().and_then(|met| met.known(call)) {
+        facts.credential = CredentialKind::Bearer;
+        return bearer::concluded(known, facts).map(of_bearer);
+    }
+    match classify_by(call.attributes.headers, &keys.header) {
         Credential::Conflict => {
             facts.hint = Some("more than one credential".into());
             Err(answers::conflict())
@@ -79,16 +84,20 @@ pub(super) async fn authenticate(
         }
         Credential::Bearer(token) => {
             facts.credential = CredentialKind::Bearer;
-            let identity = if as_said {
-                bearer::as_said(call, route, token, facts)?
+            let identified = if as_said {
+                bearer::as_said(call, route, token)
             } else {
-                bearer::authenticate(call, route, token, facts).await?
+                bearer::identify(call, route, token, met).await
             };
-            Ok(Authenticated::Identity(identity, Vec::new()))
+            bearer::concluded(identified, facts).map(of_bearer)
         }
         Credential::Cookie if as_said => said::by_cookie(call, facts),
         Credential::Cookie => by_cookie(call, facts).await,
     }
+}
+
+const fn of_bearer(identity: Arc<Identity>) -> Authenticated {
+    Authenticated::Identity(identity, Vec::new())
 }
 
 async fn by_cookie(call: &Call<'_>, facts: &mut Facts) -> Result<Authenticated, Denied> {

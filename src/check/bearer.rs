@@ -4,7 +4,7 @@ mod judge;
 
 use super::answers;
 use super::call::Call;
-use crate::credential::CredentialKind;
+use crate::credential::{CredentialKind, is_key, lone_bearer};
 use crate::decision::{Denied, Facts};
 use crate::identity::Identity;
 use crate::policy::{Environment, PlanIssuer, PortalId, Route, SharedSet};
@@ -15,31 +15,52 @@ use crate::time::UnixTime;
 use crate::token::{Claims, Issuer, Jws, KeySet, TokenError, claims_of_verified, verify};
 use std::sync::Arc;
 
-/// Authenticates the bearer of `token`.
-pub(super) async fn authenticate(
-    call: &Call<'_>,
-    route: &Route<'_>,
-    token: &str,
+/// What may be a bearer, by all of its text, before anything is looked at.
+pub(super) struct Met<'c> {
+    token: &'c str,
+    key: TokenKey,
+}
+
+/// The text that may be the bearer of a request, and no API key.
+pub(super) fn meet<'c>(call: &Call<'c>, route: &Route<'_>) -> Option<Met<'c>> {
+    let (keys, max_bytes) = (&call.settings().api_keys, call.settings().tokens.max_bytes);
+    let token = lone_bearer(call.attributes.headers, &keys.header)?;
+    let may_be = token.len() <= max_bytes && !(keys.bearer && is_key(token));
+    let key = may_be.then(|| key(call, route, token))??;
+    Some(Met { token, key })
+}
+
+impl Met<'_> {
+    /// The verdict, where this text was judged before: then it is a token, and one that says what it said.
+    /// `None`: it has to be judged, if it is one.
+    pub(super) fn known(&self, call: &Call<'_>) -> Option<Identified> {
+        let known = call.inner.tokens.judged(self.key, call.policy.epoch, call.now)?;
+        remembered(call, &known)
+    }
+
+    fn key_of(self, token: &str) -> Option<TokenKey> {
+        std::ptr::eq(self.token, token).then_some(self.key)
+    }
+}
+
+/// Whose a bearer is, or why it is nobody's.
+pub(super) type Identified = Result<Arc<Identity>, Refused>;
+
+/// The same for the log and for the client.
+pub(super) fn concluded(
+    identified: Identified,
     facts: &mut Facts,
 ) -> Result<Arc<Identity>, Denied> {
-    identify(call, route, token).await.map_err(|refused| refuse(refused, facts))
+    identified.map_err(|refused| refuse(refused, facts))
 }
 
 /// Takes the bearer for whom the token names: signature, times and logouts are not looked at; form,
 /// issuer and audience are.
-pub(super) fn as_said(
-    call: &Call<'_>,
-    route: &Route<'_>,
-    token: &str,
-    facts: &mut Facts,
-) -> Result<Arc<Identity>, Denied> {
-    let identified = || -> Result<Arc<Identity>, Refused> {
-        let jws = Jws::parse(token, call.settings().tokens.max_bytes)?;
-        let origin = origin(call, route, jws.unverified_issuer()?)?;
-        let claims = claims_of_verified(&jws)?;
-        Ok(judge::judge(call, route, &origin, &claims, claims.holds_from())?.identity)
-    };
-    identified().map_err(|refused| refuse(refused, facts))
+pub(super) fn as_said(call: &Call<'_>, route: &Route<'_>, token: &str) -> Identified {
+    let jws = Jws::parse(token, call.settings().tokens.max_bytes)?;
+    let origin = origin(call, route, jws.unverified_issuer()?)?;
+    let claims = claims_of_verified(&jws)?;
+    Ok(judge::judge(call, route, &origin, &claims, claims.holds_from())?.identity)
 }
 
 fn refuse(refused: Refused, facts: &mut Facts) -> Denied {
@@ -61,7 +82,7 @@ fn refuse(refused: Refused, facts: &mut Facts) -> Denied {
 
 /// Why a bearer is refused; the client hears less.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-enum Refused {
+pub(super) enum Refused {
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error("no Portal, and no plan of this Environment, has the token's issuer")]
@@ -89,22 +110,28 @@ struct Origin<'c> {
     plan: Option<&'c PlanIssuer>,
 }
 
-async fn identify(
+/// Authenticates the bearer of `token`, which is not known, or was met otherwise.
+pub(super) async fn identify(
     call: &Call<'_>,
     route: &Route<'_>,
     token: &str,
-) -> Result<Arc<Identity>, Refused> {
+    met: Option<Met<'_>>,
+) -> Identified {
     let max_bytes = call.settings().tokens.max_bytes;
     if token.len() > max_bytes {
         return Err(TokenError::TooLong(max_bytes).into());
     }
-    let key = key(call, route, token);
-    let known = key.and_then(|key| call.inner.tokens.judged(key, call.policy.epoch, call.now));
-    if let Some(known) = known
-        && let Some(verdict) = remembered(call, &known)
-    {
-        return verdict;
-    }
+    let key = match met.and_then(|met| met.key_of(token)) {
+        Some(key) => Some(key),
+        None => {
+            let key = key(call, route, token);
+            let met = key.map(|key| Met { token, key });
+            if let Some(verdict) = met.and_then(|met| met.known(call)) {
+                return verdict;
+            }
+            key
+        }
+    };
     let jws = Jws::parse(token, max_bytes)?;
     let origin = origin(call, route, jws.unverified_issuer()?)?;
     let keys = keys(call, &jws, &origin).await?;
@@ -123,7 +150,7 @@ fn key(call: &Call<'_>, route: &Route<'_>, token: &str) -> Option<TokenKey> {
 
 /// The verdict on a token that this policy has judged before: what depends on the time, on the keys in
 /// force and on logouts is asked again. `None`: it has to be judged anew.
-fn remembered(call: &Call<'_>, known: &KnownToken) -> Option<Result<Arc<Identity>, Refused>> {
+fn remembered(call: &Call<'_>, known: &KnownToken) -> Option<Identified> {
     let judged = known.judged_by(call.policy.epoch)?;
     let Some(keys) = call.inner.parts.providers.known_keys(&judged.source, call.now) else {
         return Some(Err(Refused::KeysUnavailable));
@@ -141,7 +168,7 @@ fn remembered(call: &Call<'_>, known: &KnownToken) -> Option<Result<Arc<Identity
 }
 
 /// The caller of a token that holds, unless the provider, or the caller, ended what it is of.
-fn admit(call: &Call<'_>, judged: &Judged) -> Result<Arc<Identity>, Refused> {
+fn admit(call: &Call<'_>, judged: &Judged) -> Identified {
     if call.inner.revocations.is_marked(&judged.marks) {
         return Err(Refused::Revoked);
     }
@@ -209,11 +236,7 @@ struct Bearer<'t> {
 }
 
 /// Verifies the token, if nobody has so far, judges what it says, and remembers both.
-fn judge_anew(
-    call: &Call<'_>,
-    route: &Route<'_>,
-    bearer: &Bearer<'_>,
-) -> Result<Arc<Identity>, Refused> {
+fn judge_anew(call: &Call<'_>, route: &Route<'_>, bearer: &Bearer<'_>) -> Identified {
     let (tokens, now) = (&call.inner.tokens, call.now);
     let Bearer { key, origin, keys, .. } = bearer;
     let known = || key.and_then(|key| tokens.signature(key, keys, now));

@@ -39,6 +39,48 @@ async fn an_id_token_of_the_portal_s_provider_is_a_bearer() {
     gateway.ask(pets().header("authorization", &lower)).await.granted();
 }
 
+/// A token that was verified before is known by its text alone; what comes beside it is looked at all the same.
+#[tokio::test]
+async fn what_comes_beside_a_known_token_counts_as_beside_an_unknown_one() {
+    let gateway = Gateway::new().await;
+    let token = gateway.provider.id_token(&json!({}));
+    let authorization = |value: String| pets().header("authorization", &value);
+    let asks = || {
+        [
+            authorization(format!("Bearer {token},Bearer {token}")),
+            authorization(format!("Bearer {token}, Basic dTpw")),
+            authorization(format!("Basic dTpw,Bearer {token}")),
+            authorization(format!("Bearer {token},")),
+            authorization(format!("Bearer {token} ")),
+            authorization(format!("Bearer {token}\t")),
+            authorization(format!("Bearer  {token}")),
+            authorization(format!(" Bearer {token}")),
+            authorization(format!("Bearer {token}\u{e9}")),
+            authorization(format!("Bearer-{token}")),
+            authorization(token.clone()),
+            authorization(format!("Bearer {}", token.replacen('e', "", 1))),
+            authorization(format!("Bearer {token}A")),
+            pets().bearer(&token).header("api-key", "k"),
+            pets().bearer(&token).header("api-key", ""),
+        ]
+    };
+    let mut before = Vec::new();
+    for ask in asks() {
+        let answer = gateway.ask(ask).await;
+        before.push((answer.status, answer.reason().to_owned()));
+    }
+    assert!(before.iter().all(|(status, _reason)| matches!(status, 400 | 401)), "{before:?}");
+    assert!(before.iter().any(|(status, _reason)| *status == 400), "{before:?}");
+    for _time in 0..2 {
+        ask_with(&gateway, &token).await.granted();
+    }
+    for (ask, before) in asks().into_iter().zip(before) {
+        let shown = format!("{ask:?}");
+        let answer = gateway.ask(ask).await;
+        assert_eq!((answer.status, answer.reason().to_owned()), before, "{shown}");
+    }
+}
+
 #[tokio::test]
 async fn id_tokens_are_no_bearers_where_settings_say_so() {
     let gateway =
