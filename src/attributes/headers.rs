@@ -102,6 +102,12 @@ impl<'m> Headers<'m> {
         self.pseudo = ALL_PSEUDO;
     }
 
+    /// Whether any pseudo header was noted.
+    #[must_use]
+    pub const fn has_pseudo(&self) -> bool {
+        self.pseudo != 0
+    }
+
     /// Whether every pseudo header was noted.
     #[must_use]
     pub const fn has_all_pseudo(&self) -> bool {

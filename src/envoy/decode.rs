@@ -16,7 +16,8 @@ pub struct Ambiguous<'m> {
     pub part: &'static str,
 }
 
-/// Reads a request. Its headers go into `headers`, which has none.
+/// Reads a request. Its headers go into `headers`; what was there is forgotten, so that no request has those of
+/// another one.
 ///
 /// Method, path and host are those of `attributes.request.http`, not the pseudo headers, which are
 /// absent where the gateway sets `allowed_headers`. Headers come as the `headers` map, or with
@@ -29,6 +30,9 @@ pub fn decode<'h, 'm: 'h>(
     message: &'m [u8],
     headers: &'h mut Headers<'m>,
 ) -> Result<Attributes<'h>, Ambiguous<'h>> {
+    if !headers.is_empty() || headers.has_pseudo() {
+        *headers = Headers::default();
+    }
     let mut view = View::new(headers, Entries::Plain(0));
     let mut read = view.read(message);
     if matches!(view.entries, Entries::Odd) {
@@ -150,6 +154,27 @@ mod tests {
         let values: Vec<&str> = attributes.headers.all("authorization").collect();
         assert_eq!(values, ["Bearer a", "Bearer \u{fffd}"]);
         assert_eq!(attributes.headers.only("authorization"), None);
+    }
+
+    #[test]
+    fn no_request_has_the_headers_of_another_one() {
+        let bare = request(http());
+        let map = [("authorization", "Bearer x"), ("y", "z")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let message = request(HttpRequest { headers: map.into(), ..http() });
+        for (first, then, count) in [(&message, &bare, 0), (&message, &message, 2)] {
+            let mut headers = Headers::default();
+            headers.add("cookie", "of another one");
+            headers.note_all_pseudo();
+            assert!(decode(first, &mut headers).is_ok());
+            let attributes = decode(then, &mut headers).expect("reads");
+            assert_eq!(attributes.headers.names().count(), count);
+            assert!(!attributes.headers.has("cookie") && !attributes.headers.has_all_pseudo());
+        }
+        let mut pseudo = Headers::default();
+        pseudo.note_all_pseudo();
+        let attributes = decode(&bare, &mut pseudo).expect("reads");
+        assert!(!attributes.headers.has_all_pseudo());
     }
 
     #[test]
